@@ -1,0 +1,268 @@
+/**
+ * One client's connection at the broker: frames in, responses out, in the order of the requests.
+ *
+ * Lifecycle: made when a listener accepts a socket, ends in `closed` exactly once, whoever closed it. A request starts when all earlier
+ * ones of its connection are answered, as in Kafka; only produce requests, which an idempotent producer pipelines, start while
+ * earlier produce requests still wait for their commit.
+ *
+ * Memory is bounded on both sides: a connection that has too much waiting to be served, or that does not read its responses, is not
+ * read from until that has gone down.
+ */
+
+import type { Address, Io, Socket, SocketHandler, Timer } from '../io/io.ts'
+import { FrameReader } from '../net/frame-reader.ts'
+import { assert } from '../std/assert.ts'
+
+/** What serving one request gives: the response as a gather list with its length prefix, or nothing where the protocol sends no answer (acks=0). */
+export type Answer = readonly Uint8Array[] | undefined
+
+export interface ConnectionLimits {
+  /** `socket.request.max.bytes`. */
+  requestBytesMax: number
+  /** `connections.max.idle.ms`: closed after so long without a byte from the peer and nothing in flight. */
+  idleMsMax: number
+}
+
+/** What a connection needs of the broker. */
+export interface ConnectionHost {
+  readonly io: Io
+  readonly limits: ConnectionLimits
+  /** Whether this request may start while earlier ones that also may are not answered. Cheap: looks at the API key only. */
+  startsEarly(frame: Buffer): boolean
+  /** Serves a request. A throw or a rejection closes the connection: what the client sent was not the protocol, or we have a bug. */
+  serve(frame: Buffer, connection: Connection): Answer | Promise<Answer>
+  onFailure(connection: Connection, reason: unknown): void
+  onClosed(connection: Connection): void
+}
+
+/** A request that was started and whose answer was not yet written. */
+interface Exchange {
+  /** Whether later requests may start before this one is answered. */
+  readonly early: boolean
+  readonly requestBytes: number
+  done: boolean
+  answer: Answer
+}
+
+/** Above these, counting what waits and what is in flight, the connection is not read from. Two limits, since many small requests cost as much as a few large ones. */
+const heldRequestsMax = 256
+const heldBytesMax = 4 * 1024 * 1024
+/** Above this many bytes that the peer has not taken, no further request of it is started. */
+const unsentBytesMax = 8 * 1024 * 1024
+
+export class Connection implements SocketHandler {
+  readonly id: number
+  readonly listenerName: string
+  readonly remote: Address
+  readonly local: Address
+  /** From ApiVersions v3 on, for the logs and metrics. */
+  clientSoftware: { name: string; version: string } | undefined
+  readonly #host: ConnectionHost
+  readonly #socket: Socket
+  readonly #reader: FrameReader
+  readonly #waiting: Buffer[] = []
+  readonly #inFlight: Exchange[] = []
+  /** How many of those in flight nothing may overtake. */
+  #barriers = 0
+  /** Request bytes waiting and in flight. */
+  #heldBytes = 0
+  #pumping = false
+  #paused = false
+  #draining = false
+  #closed = false
+  #closeListeners: (() => void)[] = []
+  #lastActiveMs: number
+  #idleTimer: Timer
+
+  constructor(host: ConnectionHost, socket: Socket, id: number, listenerName: string) {
+    this.#host = host
+    this.#socket = socket
+    this.id = id
+    this.listenerName = listenerName
+    this.remote = socket.remote
+    this.local = socket.local
+    this.#lastActiveMs = host.io.clock.monotonicMs()
+    this.#reader = new FrameReader({
+      frameBytesMax: host.limits.requestBytesMax,
+      onFrame: frame => this.#accept(frame),
+      onInvalid: length =>
+        this.#fail(
+          new Error(`frame length ${length} is not within 0..${host.limits.requestBytesMax}${lengthHint(length)}`),
+        ),
+    })
+    this.#idleTimer = this.#armIdleTimer(host.limits.idleMsMax)
+    socket.start(this)
+  }
+
+  get isClosed(): boolean {
+    return this.#closed
+  }
+
+  /** Calls `listener` once when the connection has closed; at once when it already has. For state that must not outlive it, such as a waiting fetch. */
+  onClose(listener: () => void): void {
+    if (this.#closed) listener()
+    else this.#closeListeners.push(listener)
+  }
+
+  /** Starts no further request, answers those in flight, then closes. */
+  drain(): void {
+    if (this.#draining || this.#closed) return
+    this.#draining = true
+    this.#reader.stop()
+    this.#dropWaiting()
+    this.#endWhenDrained()
+  }
+
+  destroy(): void {
+    this.#socket.destroy()
+  }
+
+  buffer(): Buffer {
+    return this.#reader.buffer()
+  }
+
+  received(length: number): void {
+    this.#lastActiveMs = this.#host.io.clock.monotonicMs()
+    this.#reader.received(length)
+    this.#pump()
+  }
+
+  drained(): void {
+    this.#lastActiveMs = this.#host.io.clock.monotonicMs()
+    this.#pump()
+  }
+
+  closed(_error: Error | undefined): void {
+    assert(!this.#closed, 'a connection closes once')
+    this.#closed = true
+    this.#idleTimer.cancel()
+    this.#reader.stop()
+    this.#dropWaiting()
+    const listeners = this.#closeListeners
+    this.#closeListeners = []
+    for (const listener of listeners) listener()
+    this.#host.onClosed(this)
+  }
+
+  #accept(frame: Buffer): void {
+    this.#waiting.push(frame)
+    this.#heldBytes += frame.length
+  }
+
+  #dropWaiting(): void {
+    for (const frame of this.#waiting) this.#heldBytes -= frame.length
+    this.#waiting.length = 0
+  }
+
+  /** Starts what may start; then stops or resumes reading. Never re-entered: an answer that comes at once only sets state for the loop here. */
+  #pump(): void {
+    if (this.#pumping || this.#closed) return
+    this.#pumping = true
+    while (this.#waiting.length > 0 && this.#mayStart(this.#waiting[0]!)) {
+      this.#start(this.#waiting.shift()!)
+      this.#sendDone()
+    }
+    this.#pumping = false
+    this.#balanceReading()
+  }
+
+  #mayStart(frame: Buffer): boolean {
+    if (this.#closed || this.#socket.unsentBytes > unsentBytesMax) return false
+    if (this.#inFlight.length === 0) return true
+    return this.#barriers === 0 && this.#inFlight.length < heldRequestsMax && this.#host.startsEarly(frame)
+  }
+
+  #start(frame: Buffer): void {
+    const early = this.#host.startsEarly(frame)
+    const exchange: Exchange = { early, requestBytes: frame.length, done: false, answer: undefined }
+    this.#inFlight.push(exchange)
+    if (!early) this.#barriers += 1
+    let answer: Answer | Promise<Answer>
+    try {
+      answer = this.#host.serve(frame, this)
+    } catch (error) {
+      this.#fail(error)
+      return
+    }
+    if (answer instanceof Promise) {
+      answer.then(
+        value => this.#finishLater(exchange, value),
+        (error: unknown) => this.#fail(error),
+      )
+    } else {
+      exchange.done = true
+      exchange.answer = answer
+    }
+  }
+
+  #finishLater(exchange: Exchange, answer: Answer): void {
+    exchange.done = true
+    exchange.answer = answer
+    this.#sendDone()
+    this.#pump()
+  }
+
+  /** Writes the answers at the head of the line that are ready: each as one gathered write. */
+  #sendDone(): void {
+    if (this.#closed) return
+    let sent = 0
+    while (sent < this.#inFlight.length && this.#inFlight[sent]!.done) {
+      const exchange = this.#inFlight[sent]!
+      if (exchange.answer !== undefined) this.#socket.write(exchange.answer)
+      if (!exchange.early) this.#barriers -= 1
+      this.#heldBytes -= exchange.requestBytes
+      sent += 1
+    }
+    if (sent > 0) this.#inFlight.splice(0, sent)
+    assert(
+      this.#barriers >= 0 && this.#heldBytes >= 0,
+      () => `counted twice: ${this.#barriers} barriers, ${this.#heldBytes} bytes`,
+    )
+    if (this.#draining) this.#endWhenDrained()
+  }
+
+  #endWhenDrained(): void {
+    if (this.#inFlight.length === 0 && !this.#closed) this.#socket.end()
+  }
+
+  #balanceReading(): void {
+    if (this.#closed) return
+    const full =
+      this.#waiting.length + this.#inFlight.length >= heldRequestsMax ||
+      this.#heldBytes >= heldBytesMax ||
+      this.#socket.unsentBytes > unsentBytesMax
+    if (full === this.#paused) return
+    this.#paused = full
+    if (full) this.#socket.pause()
+    else this.#socket.resume()
+  }
+
+  #fail(reason: unknown): void {
+    if (this.#closed) return
+    this.#reader.stop()
+    this.#host.onFailure(this, reason)
+    this.#socket.destroy()
+  }
+
+  /** One timer a connection that is only looked at when it fires: activity costs a store, not a timer. */
+  #armIdleTimer(delayMs: number): Timer {
+    return this.#host.io.clock.setTimer(delayMs, () => {
+      const idleMs = this.#host.io.clock.monotonicMs() - this.#lastActiveMs
+      const restMs = this.#host.limits.idleMsMax - idleMs
+      const waitsForUs = this.#inFlight.length > 0 && this.#socket.unsentBytes === 0
+      if (waitsForUs) this.#idleTimer = this.#armIdleTimer(this.#host.limits.idleMsMax)
+      else if (restMs > 0) this.#idleTimer = this.#armIdleTimer(restMs)
+      else this.#socket.destroy()
+    })
+  }
+}
+
+/** Says what a peer that does not speak Kafka's protocol seems to speak: the first thing that its owner needs to know. */
+function lengthHint(length: number): string {
+  const bytes = Buffer.alloc(4)
+  bytes.writeInt32BE(length)
+  if (bytes[0] === 0x16 && bytes[1] === 3) return ': the peer speaks TLS to a plaintext port'
+  if (/^(GET |POST|PUT |HEAD|OPTI|DELE|PATC)/.test(bytes.toString('latin1')))
+    return ': the peer speaks HTTP to a Kafka port'
+  return ''
+}
