@@ -1,0 +1,301 @@
+/**
+ * Reads Kafka's primitive types from one frame, never past its end, and never believes a length.
+ *
+ * One reader serves a connection for its whole life: `reset` points it at the next frame. Strings are copied; bytes, records and
+ * unknown tagged fields are views on the frame. Whatever is wrong with the input throws a ProtocolError, which the connection
+ * catches in one place.
+ */
+
+import { isUtf8 } from 'node:buffer'
+
+import { UUID_BYTES, ZERO_UUID } from './uuid.ts'
+import type { Uuid } from './uuid.ts'
+import type { UnknownTaggedField } from './schema.ts'
+
+/** Bytes that are no message of the protocol: cut short, or with lengths and values that cannot be. */
+export class ProtocolError extends Error {
+  override readonly name = 'ProtocolError'
+}
+
+declare global {
+  interface Buffer {
+    /** What `toString('utf8', start, end)` calls, without its checks: as old as Buffer itself, and twice as fast for short strings. */
+    utf8Slice(start: number, end: number): string
+    base64urlSlice(start: number, end: number): string
+  }
+}
+
+/** The longest string that Kafka lets a message hold, in UTF-8 bytes. */
+export const STRING_BYTES_MAX = 0x7fff
+
+/** A frame of one gigabyte could otherwise ask for a billion objects. The largest metadata of a real cluster needs about a million. */
+export const OBJECTS_MAX = 4_000_000
+
+export class ByteReader {
+  /** For generated code, which reads runs of fixed-size fields through `view` after one `advance`. */
+  view: DataView
+  /** The next byte to read, counted from the start of the bytes that the reader was given. */
+  position: number
+  #bytes: Uint8Array
+  /** The same bytes, with the methods of a Buffer. */
+  #buffer: Buffer
+  #end: number
+  #objectsLeft: number
+  readonly #objectsMax: number
+
+  /**
+   * Reads `bytes` from `start` up to `end`. `objectsMax` bounds how many array elements (other than numbers) one frame may make.
+   */
+  constructor(bytes: Uint8Array, start = 0, end = bytes.length, objectsMax = OBJECTS_MAX) {
+    this.#bytes = bytes
+    this.#buffer = asBuffer(bytes)
+    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    this.position = start
+    this.#end = end
+    this.#objectsMax = objectsMax
+    this.#objectsLeft = objectsMax
+  }
+
+  /** Goes on with another frame, cheaply when that lies in the same bytes as the one before. */
+  reset(bytes: Uint8Array, start = 0, end = bytes.length): void {
+    if (bytes !== this.#bytes) {
+      this.#bytes = bytes
+      this.#buffer = asBuffer(bytes)
+      this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    }
+    this.position = start
+    this.#end = end
+    this.#objectsLeft = this.#objectsMax
+  }
+
+  get remaining(): number {
+    return this.#end - this.position
+  }
+
+  /** Steps over `byteCount` bytes and returns where they start. */
+  advance(byteCount: number): number {
+    const start = this.position
+    if (byteCount > this.#end - start) this.#failTruncated(byteCount)
+    this.position = start + byteCount
+    return start
+  }
+
+  boolean(): boolean {
+    return this.view.getInt8(this.advance(1)) !== 0
+  }
+
+  int8(): number {
+    return this.view.getInt8(this.advance(1))
+  }
+
+  int16(): number {
+    return this.view.getInt16(this.advance(2))
+  }
+
+  uint16(): number {
+    return this.view.getUint16(this.advance(2))
+  }
+
+  int32(): number {
+    return this.view.getInt32(this.advance(4))
+  }
+
+  uint32(): number {
+    return this.view.getUint32(this.advance(4))
+  }
+
+  /** Rounded to the nearest double beyond ±2^53. */
+  int64(): number {
+    return this.int64At(this.advance(8))
+  }
+
+  int64At(position: number): number {
+    return this.view.getInt32(position) * 0x1_0000_0000 + this.view.getUint32(position + 4)
+  }
+
+  int64Exact(): bigint {
+    return this.view.getBigInt64(this.advance(8))
+  }
+
+  float64(): number {
+    return this.view.getFloat64(this.advance(8))
+  }
+
+  /** Up to five bytes of seven bits, the lowest first; more than 32 bits are refused. */
+  unsignedVarint(): number {
+    const first = this.view.getUint8(this.advance(1))
+    return first < 0x80 ? first : this.#unsignedVarintRest(first & 0x7f)
+  }
+
+  #unsignedVarintRest(first: number): number {
+    let value = first
+    for (let shift = 7; shift < 28; shift += 7) {
+      const byte = this.view.getUint8(this.advance(1))
+      value |= (byte & 0x7f) << shift
+      if (byte < 0x80) return value
+    }
+    const last = this.view.getUint8(this.advance(1))
+    if (last > 0x0f) throw new ProtocolError(`a varint at byte ${this.position - 5} is longer than 32 bits`)
+    return (value | (last << 28)) >>> 0
+  }
+
+  /** Zigzag: small numbers of either sign take few bytes. */
+  varint(): number {
+    const value = this.unsignedVarint()
+    return (value >>> 1) ^ -(value & 1)
+  }
+
+  uuid(): Uuid {
+    return this.uuidAt(this.advance(UUID_BYTES))
+  }
+
+  uuidAt(position: number): Uuid {
+    const { view } = this
+    const bits =
+      view.getInt32(position) | view.getInt32(position + 4) | view.getInt32(position + 8) | view.getInt32(position + 12)
+    return bits === 0 ? ZERO_UUID : this.#buffer.base64urlSlice(position, position + UUID_BYTES)
+  }
+
+  string(): string {
+    return this.#utf8(this.#presentLength(this.int16(), 'string'))
+  }
+
+  nullableString(): string | null {
+    const length = this.int16()
+    return length < 0 ? null : this.#utf8(length)
+  }
+
+  compactString(): string {
+    return this.#utf8(this.#presentLength(this.unsignedVarint() - 1, 'string'))
+  }
+
+  nullableCompactString(): string | null {
+    const length = this.unsignedVarint() - 1
+    return length < 0 ? null : this.#utf8(length)
+  }
+
+  #utf8(byteCount: number): string {
+    if (byteCount > STRING_BYTES_MAX) {
+      throw new ProtocolError(
+        `a string of ${byteCount} bytes at byte ${this.position}, ${STRING_BYTES_MAX} are allowed`,
+      )
+    }
+    const start = this.advance(byteCount)
+    const text = this.#buffer.utf8Slice(start, start + byteCount)
+    // The replacement character is what bad input decodes to, but it may also have been sent.
+    if (text.includes('\uFFFD') && !isUtf8(this.#buffer.subarray(start, start + byteCount))) {
+      throw new ProtocolError(`a string at byte ${start} is not UTF-8`)
+    }
+    return text
+  }
+
+  bytes(): Uint8Array {
+    return this.rawBytes(this.#presentLength(this.int32(), 'bytes'))
+  }
+
+  nullableBytes(): Uint8Array | null {
+    const length = this.int32()
+    return length < 0 ? null : this.rawBytes(length)
+  }
+
+  compactBytes(): Uint8Array {
+    return this.rawBytes(this.#presentLength(this.unsignedVarint() - 1, 'bytes'))
+  }
+
+  nullableCompactBytes(): Uint8Array | null {
+    const length = this.unsignedVarint() - 1
+    return length < 0 ? null : this.rawBytes(length)
+  }
+
+  /** The next bytes as they are, without a copy. */
+  rawBytes(byteCount: number): Uint8Array {
+    const start = this.advance(byteCount)
+    return this.#buffer.subarray(start, start + byteCount)
+  }
+
+  /** The length of an array whose elements take `bytesMin` bytes or more, checked against what is left of the frame. */
+  arrayLength(bytesMin: number): number {
+    return this.#fittingLength(this.#presentLength(this.int32(), 'array'), bytesMin)
+  }
+
+  /** -1 for null. */
+  nullableArrayLength(bytesMin: number): number {
+    const length = this.int32()
+    return length < 0 ? -1 : this.#fittingLength(length, bytesMin)
+  }
+
+  compactArrayLength(bytesMin: number): number {
+    return this.#fittingLength(this.#presentLength(this.unsignedVarint() - 1, 'array'), bytesMin)
+  }
+
+  /** -1 for null. */
+  nullableCompactArrayLength(bytesMin: number): number {
+    const length = this.unsignedVarint() - 1
+    return length < 0 ? -1 : this.#fittingLength(length, bytesMin)
+  }
+
+  #fittingLength(length: number, bytesMin: number): number {
+    if (length * bytesMin > this.remaining) {
+      throw new ProtocolError(
+        `an array of ${length} elements at byte ${this.position} needs ${length * bytesMin} bytes, ${this.remaining} are left`,
+      )
+    }
+    return length
+  }
+
+  /** Called with the length of each array before its elements are made, unless they are plain numbers. */
+  spendObjects(count: number): void {
+    this.#objectsLeft -= count
+    if (this.#objectsLeft < 0) throw new ProtocolError(`more than ${this.#objectsMax} objects in one message`)
+  }
+
+  #presentLength(length: number, what: string): number {
+    if (length < 0) throw new ProtocolError(`null at byte ${this.position}, where ${what} may not be null`)
+    return length
+  }
+
+  /** Enters a known tagged field: reads its size and returns where it must end. */
+  beginTaggedField(): number {
+    const byteCount = this.unsignedVarint()
+    if (byteCount > this.remaining) this.#failTruncated(byteCount)
+    return this.position + byteCount
+  }
+
+  endTaggedField(tag: number, end: number): void {
+    if (this.position !== end) {
+      throw new ProtocolError(`tagged field ${tag} says that it ends at byte ${end}, but it ends at ${this.position}`)
+    }
+  }
+
+  failDuplicateTag(tag: number): never {
+    throw new ProtocolError(`tagged field ${tag} comes twice before byte ${this.position}`)
+  }
+
+  /** Appends the tagged field whose tag was just read to `fields`. They must ascend, which also makes a duplicate cheap to find. */
+  unknownTaggedField(tag: number, fields: UnknownTaggedField[] | undefined): UnknownTaggedField[] {
+    this.spendObjects(1)
+    const data = this.rawBytes(this.unsignedVarint())
+    if (fields === undefined) return [{ tag, data }]
+    const previous = fields.at(-1)!.tag
+    if (tag === previous) this.failDuplicateTag(tag)
+    if (tag < previous) throw new ProtocolError(`tagged field ${tag} comes after ${previous} at byte ${this.position}`)
+    fields.push({ tag, data })
+    return fields
+  }
+
+  /** A whole tagged section of which no tag is known; undefined when it is empty, as it nearly always is. */
+  unknownTaggedFields(): UnknownTaggedField[] | undefined {
+    let fields: UnknownTaggedField[] | undefined
+    for (let left = this.unsignedVarint(); left > 0; left--)
+      fields = this.unknownTaggedField(this.unsignedVarint(), fields)
+    return fields
+  }
+
+  #failTruncated(byteCount: number): never {
+    throw new ProtocolError(`${byteCount} bytes wanted at byte ${this.position}, ${this.remaining} are left`)
+  }
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+}
