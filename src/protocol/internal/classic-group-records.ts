@@ -1,3 +1,8 @@
+/**
+ * Classic groups in `__consumer_offsets`: one record holds a generation with all its members. The key's version is the type of
+ * the record.
+ */
+
 import { array, bytes, int32, int64, message, string } from '../schema.ts'
 import type { Infer } from '../schema.ts'
 

@@ -1,3 +1,8 @@
+/**
+ * New-protocol consumer groups in `__consumer_offsets` (KIP-848). The key's version is the type of the record. A null value
+ * deletes what the key names.
+ */
+
 import { array, bytes, int32, int64, int64Exact, int8, message, string, struct, uuid } from '../schema.ts'
 import type { Infer } from '../schema.ts'
 

@@ -1,3 +1,9 @@
+/**
+ * What the members of a classic consumer group tell each other through JoinGroup and SyncGroup, which is opaque to the broker:
+ * each piece starts with its version as an int16. Version 1 of the subscription has owned partitions for cooperative rebalances
+ * (KIP-429), 2 the generation in which they were owned, 3 the rack (KIP-881).
+ */
+
 import { array, bytes, int32, message, string } from '../schema.ts'
 import type { Infer } from '../schema.ts'
 

@@ -1,3 +1,9 @@
+/**
+ * What control batches hold. The key of each control record is the control record type, with its version in front; the type
+ * says which of the others is the value: transaction markers in data partitions, the rest in the metadata log and its
+ * snapshots.
+ */
+
 import { array, int16, int32, int64, message, string, struct, uint16, uuid } from '../schema.ts'
 import type { Infer } from '../schema.ts'
 

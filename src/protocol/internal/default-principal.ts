@@ -1,3 +1,7 @@
+/**
+ * A principal inside of Envelope, with its version in front as an int16.
+ */
+
 import { boolean, message, string } from '../schema.ts'
 import type { Infer } from '../schema.ts'
 

@@ -1,3 +1,8 @@
+/**
+ * Committed offsets in `__consumer_offsets`. The key's version is the type of the record. Brokers write 1 and read 0, which the
+ * legacy schemas describe as well.
+ */
+
 import { int32, int64, message, string, uuid } from '../schema.ts'
 import type { Infer } from '../schema.ts'
 

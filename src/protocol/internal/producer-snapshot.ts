@@ -1,3 +1,8 @@
+/**
+ * The `.snapshot` files beside log segments: what a partition remembers of its producers at the offset in the file's name. The
+ * version stands in front as an int16. The CRC-32C is of everything after the crc field.
+ */
+
 import { array, int16, int32, int64, message, uint32 } from '../schema.ts'
 import type { Infer } from '../schema.ts'
 

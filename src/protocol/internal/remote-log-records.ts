@@ -1,3 +1,8 @@
+/**
+ * The state of segments in tiered storage, in `__remote_log_metadata` (KIP-405). A record is the record type, then the version,
+ * both as unsigned varints, then the message.
+ */
+
 import { array, boolean, bytes, int32, int64, int8, message, string, struct, uuid } from '../schema.ts'
 import type { Infer } from '../schema.ts'
 

@@ -1,3 +1,8 @@
+/**
+ * Share groups in `__consumer_offsets` (KIP-932). The key's version is the type of the record. A null value deletes what the
+ * key names.
+ */
+
 import { array, int32, int64, int64Exact, int8, message, string, uuid } from '../schema.ts'
 import type { Infer } from '../schema.ts'
 

@@ -1,3 +1,8 @@
+/**
+ * The state of share partitions in `__share_group_state` (KIP-932): snapshots, and the updates that follow them. The key's
+ * version is the type of the record.
+ */
+
 import { array, int16, int32, int64, int8, message, string, uuid } from '../schema.ts'
 import type { Infer } from '../schema.ts'
 

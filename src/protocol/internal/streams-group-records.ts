@@ -1,3 +1,8 @@
+/**
+ * Streams groups in `__consumer_offsets` (KIP-1071). The key's version is the type of the record. A null value deletes what the
+ * key names.
+ */
+
 import { array, int16, int32, int64, int64Exact, int8, message, string, struct, uint16 } from '../schema.ts'
 import type { Infer } from '../schema.ts'
 

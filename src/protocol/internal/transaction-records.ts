@@ -1,3 +1,8 @@
+/**
+ * Transactions in `__transaction_state`, by transactional id. Version 1 of the value is flexible, so that tagged fields could
+ * be added for the producer ids before and after the present one (KIP-890).
+ */
+
 import { array, int16, int32, int64, int8, message, string } from '../schema.ts'
 import type { Infer } from '../schema.ts'
 

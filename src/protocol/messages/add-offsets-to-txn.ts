@@ -1,3 +1,7 @@
+/**
+ * Adds the offsets of a consumer group to a transaction (KIP-98).
+ */
+
 import { int16, int32, int64, message, string } from '../schema.ts'
 import type { Infer } from '../schema.ts'
 

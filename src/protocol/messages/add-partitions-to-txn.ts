@@ -1,3 +1,8 @@
+/**
+ * Adds partitions to a transaction (KIP-98). From version 4 on brokers do it for several transactions at once, or only verify
+ * (KIP-890); clients use 3 and below.
+ */
+
 import { array, boolean, int16, int32, int64, message, string } from '../schema.ts'
 import type { Infer } from '../schema.ts'
 

@@ -1,3 +1,7 @@
+/**
+ * Adds a controller to the voters (KIP-853). Version 1 can answer before the change is committed.
+ */
+
 import { array, boolean, int16, int32, message, string, uint16, uuid } from '../schema.ts'
 import type { Infer } from '../schema.ts'
 

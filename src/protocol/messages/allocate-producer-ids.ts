@@ -1,3 +1,7 @@
+/**
+ * A broker gets a block of producer ids from the controller (KIP-730).
+ */
+
 import { int16, int32, int64, message } from '../schema.ts'
 import type { Infer } from '../schema.ts'
 

@@ -1,3 +1,7 @@
+/**
+ * Changes the quotas of users, client ids and addresses (KIP-546).
+ */
+
 import { array, boolean, float64, int16, int32, message, string } from '../schema.ts'
 import type { Infer } from '../schema.ts'
 

@@ -1,3 +1,7 @@
+/**
+ * Replaces all settings of a resource; IncrementalAlterConfigs is the one to use.
+ */
+
 import { array, boolean, int16, int32, int8, message, string } from '../schema.ts'
 import type { Infer } from '../schema.ts'
 

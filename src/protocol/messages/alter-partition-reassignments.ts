@@ -1,3 +1,7 @@
+/**
+ * Moves partitions to other brokers, or takes that back (KIP-455). Version 1 may forbid a change of the replication factor.
+ */
+
 import { array, boolean, int16, int32, message, string } from '../schema.ts'
 import type { Infer } from '../schema.ts'
 

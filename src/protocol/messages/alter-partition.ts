@@ -1,3 +1,8 @@
+/**
+ * A leader asks the controller to change the in-sync replicas of its partitions (KIP-497). Version 1 says whether the leader is
+ * still recovering from an unclean election, 2 names topics by id, 3 tells the epochs of the replicas (KIP-903).
+ */
+
 import { array, int16, int32, int64, int8, message, string, uuid } from '../schema.ts'
 import type { Infer } from '../schema.ts'
 

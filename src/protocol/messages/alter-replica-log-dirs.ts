@@ -1,3 +1,7 @@
+/**
+ * Moves replicas between the log directories of a broker (KIP-113).
+ */
+
 import { array, int16, int32, message, string } from '../schema.ts'
 import type { Infer } from '../schema.ts'
 

@@ -1,3 +1,7 @@
+/**
+ * Sets from where share groups that have no members go on (KIP-932).
+ */
+
 import { array, int16, int32, int64, message, string, uuid } from '../schema.ts'
 import type { Infer } from '../schema.ts'
 

@@ -1,3 +1,7 @@
+/**
+ * Sets and deletes SCRAM credentials of users; passwords arrive salted (KIP-554).
+ */
+
 import { array, bytes, int16, int32, int8, message, string } from '../schema.ts'
 import type { Infer } from '../schema.ts'
 

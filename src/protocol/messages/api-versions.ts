@@ -1,3 +1,10 @@
+/**
+ * Which versions of which APIs the broker serves: the first request on most connections.
+ *
+ * A broker answers a version that it does not know with version 0 and UNSUPPORTED_VERSION, and always with response header 0.
+ * Version 3 names the client's software (KIP-511) and tells features (KIP-584); 4 may name features whose lowest version is 0.
+ */
+
 import { array, boolean, int16, int32, int64, message, string } from '../schema.ts'
 import type { Infer } from '../schema.ts'
 

@@ -1,3 +1,7 @@
+/**
+ * A broker tells the controller in which log directories its replicas lie (KIP-858).
+ */
+
 import { array, int16, int32, int64, message, uuid } from '../schema.ts'
 import type { Infer } from '../schema.ts'
 

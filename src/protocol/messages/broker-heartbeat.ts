@@ -1,3 +1,8 @@
+/**
+ * A broker tells the controller that it lives and what it wants (KIP-500). Version 1 lists failed log directories (KIP-858), 2
+ * cordoned ones.
+ */
+
 import { array, boolean, int16, int32, int64, message, uuid } from '../schema.ts'
 import type { Infer } from '../schema.ts'
 

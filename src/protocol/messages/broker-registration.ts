@@ -1,3 +1,8 @@
+/**
+ * A broker registers with the controller when it starts (KIP-500). Version 1 tells of a migration from ZooKeeper, 2 log
+ * directories (KIP-858), 3 lets a feature's lowest version be 0, 4 has the previous broker epoch.
+ */
+
 import { array, boolean, int16, int32, int64, message, string, uint16, uuid } from '../schema.ts'
 import type { Infer } from '../schema.ts'
 

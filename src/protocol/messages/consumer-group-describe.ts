@@ -1,3 +1,7 @@
+/**
+ * Describes new-protocol consumer groups (KIP-848). Version 1 tells the type of each member (KIP-1099).
+ */
+
 import { array, boolean, int16, int32, INT32_MIN, int8, message, string, struct, uuid } from '../schema.ts'
 import type { Infer } from '../schema.ts'
 

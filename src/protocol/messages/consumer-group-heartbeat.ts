@@ -1,3 +1,8 @@
+/**
+ * The only request of a member of a new-protocol consumer group: joins, leaves, reports and receives partitions (KIP-848).
+ * Version 1 can subscribe by a regular expression that the broker resolves, and the member chooses its id itself.
+ */
+
 import { array, int16, int32, message, string, struct, uuid } from '../schema.ts'
 import type { Infer } from '../schema.ts'
 

@@ -1,3 +1,9 @@
+/**
+ * A broker asked the controller, under ZooKeeper, to move its leaders elsewhere before it stopped. Kafka 4 no longer has it.
+ *
+ * Version 0 is the only request ever that has request header 0.
+ */
+
 import { array, int16, int32, int64, message, string } from '../schema.ts'
 import type { Infer } from '../schema.ts'
 

@@ -1,3 +1,7 @@
+/**
+ * A controller registers with the leader of the controllers (KIP-919).
+ */
+
 import { array, boolean, int16, int32, message, string, uint16, uuid } from '../schema.ts'
 import type { Infer } from '../schema.ts'
 

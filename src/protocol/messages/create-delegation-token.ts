@@ -1,3 +1,7 @@
+/**
+ * Creates a delegation token (KIP-48). Version 3 can do so for another owner.
+ */
+
 import { array, bytes, int16, int32, int64, message, string } from '../schema.ts'
 import type { Infer } from '../schema.ts'
 

@@ -1,3 +1,7 @@
+/**
+ * Adds partitions to topics (KIP-195).
+ */
+
 import { array, boolean, int16, int32, message, string } from '../schema.ts'
 import type { Infer } from '../schema.ts'
 

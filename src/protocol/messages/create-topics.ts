@@ -1,3 +1,8 @@
+/**
+ * Creates topics. Version 1 can only validate, 4 takes -1 for the default number of partitions and replicas (KIP-464), 5
+ * answers with the topic's settings (KIP-525), 6 may be throttled (KIP-599), 7 answers with the topic's id.
+ */
+
 import { array, boolean, int16, int32, int8, message, string, uuid } from '../schema.ts'
 import type { Infer } from '../schema.ts'
 

@@ -1,3 +1,8 @@
+/**
+ * Deletes the access control entries that match filters. Version 1 knows patterns of names (KIP-290), 3 users as resources
+ * (KIP-373).
+ */
+
 import { array, int16, int32, int8, message, string } from '../schema.ts'
 import type { Infer } from '../schema.ts'
 

@@ -1,3 +1,7 @@
+/**
+ * Deletes groups that have no members (KIP-229).
+ */
+
 import { array, int16, int32, message, string } from '../schema.ts'
 import type { Infer } from '../schema.ts'
 

@@ -1,3 +1,7 @@
+/**
+ * Moves the log start offset of partitions forward; -1 stands for the high watermark (KIP-107).
+ */
+
 import { array, int16, int32, int64, message, string } from '../schema.ts'
 import type { Infer } from '../schema.ts'
 

@@ -1,3 +1,7 @@
+/**
+ * Deletes the offsets of share groups that have no members (KIP-932).
+ */
+
 import { array, int16, int32, message, string, uuid } from '../schema.ts'
 import type { Infer } from '../schema.ts'
 

@@ -1,3 +1,7 @@
+/**
+ * The group coordinator has the state of share partitions deleted (KIP-932).
+ */
+
 import { array, int16, int32, message, string, uuid } from '../schema.ts'
 import type { Infer } from '../schema.ts'
 

@@ -1,3 +1,7 @@
+/**
+ * Deletes topics. Version 5 explains errors, 6 takes topic ids as well as names.
+ */
+
 import { array, int16, int32, message, string, uuid } from '../schema.ts'
 import type { Infer } from '../schema.ts'
 

@@ -1,3 +1,7 @@
+/**
+ * Tells brokers, or from version 1 on controllers, without topics (KIP-700, KIP-919). Version 2 includes fenced brokers.
+ */
+
 import { array, boolean, int16, int32, INT32_MIN, int8, message, string } from '../schema.ts'
 import type { Infer } from '../schema.ts'
 

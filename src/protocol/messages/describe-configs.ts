@@ -1,3 +1,8 @@
+/**
+ * Tells settings of topics, brokers, broker loggers, client metrics and groups. Version 1 says where a value comes from, with
+ * its synonyms (version 0 only whether it is the default), 3 adds types and documentation.
+ */
+
 import { array, boolean, int16, int32, int8, message, string } from '../schema.ts'
 import type { Infer } from '../schema.ts'
 

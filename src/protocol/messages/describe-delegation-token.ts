@@ -1,3 +1,7 @@
+/**
+ * Lists delegation tokens of owners (KIP-48). Version 3 tells who asked for them.
+ */
+
 import { array, bytes, int16, int32, int64, message, string } from '../schema.ts'
 import type { Infer } from '../schema.ts'
 

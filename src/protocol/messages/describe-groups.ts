@@ -1,3 +1,7 @@
+/**
+ * Describes classic consumer groups. Version 3 tells authorized operations, 4 static members, 6 says why a group is not there.
+ */
+
 import { array, boolean, bytes, int16, int32, INT32_MIN, message, string } from '../schema.ts'
 import type { Infer } from '../schema.ts'
 

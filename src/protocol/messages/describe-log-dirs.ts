@@ -1,3 +1,8 @@
+/**
+ * Tells what lies in the log directories of a broker (KIP-113). Version 3 has an error code for the whole answer, 4 the size of
+ * the volume, 5 whether the directory is cordoned.
+ */
+
 import { array, boolean, int16, int32, int64, message, string } from '../schema.ts'
 import type { Infer } from '../schema.ts'
 

@@ -1,3 +1,8 @@
+/**
+ * Tells who leads the controllers and how far the others are (KIP-595, KIP-836). Version 2 has directory ids and endpoints
+ * (KIP-853).
+ */
+
 import { array, int16, int32, int64, message, string, uint16, uuid } from '../schema.ts'
 import type { Infer } from '../schema.ts'
 

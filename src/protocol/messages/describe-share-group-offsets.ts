@@ -1,3 +1,7 @@
+/**
+ * Tells how far share groups are (KIP-932). Version 1 tells the lag as well.
+ */
+
 import { array, int16, int32, int64, message, string, uuid } from '../schema.ts'
 import type { Infer } from '../schema.ts'
 

@@ -1,3 +1,7 @@
+/**
+ * Describes partitions of topics in pages, with a cursor (KIP-966).
+ */
+
 import { array, boolean, int16, int32, INT32_MIN, message, string, struct, uuid } from '../schema.ts'
 import type { Infer } from '../schema.ts'
 

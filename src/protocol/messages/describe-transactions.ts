@@ -1,3 +1,7 @@
+/**
+ * Describes transactions of a coordinator (KIP-664).
+ */
+
 import { array, int16, int32, int64, message, string } from '../schema.ts'
 import type { Infer } from '../schema.ts'
 

@@ -1,3 +1,7 @@
+/**
+ * Tells which SCRAM credentials users have, without their secrets (KIP-554).
+ */
+
 import { array, int16, int32, int8, message, string } from '../schema.ts'
 import type { Infer } from '../schema.ts'
 

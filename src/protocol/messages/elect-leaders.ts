@@ -1,3 +1,7 @@
+/**
+ * Elects leaders: preferred ones, or from version 1 on unclean ones as well (KIP-460).
+ */
+
 import { array, int16, int32, int8, message, string } from '../schema.ts'
 import type { Infer } from '../schema.ts'
 

@@ -1,3 +1,7 @@
+/**
+ * A leader of the controllers steps down (KIP-595). Version 1 knows directory ids and endpoints (KIP-853).
+ */
+
 import { array, int16, int32, message, string, uint16, uuid } from '../schema.ts'
 import type { Infer } from '../schema.ts'
 

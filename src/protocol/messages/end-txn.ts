@@ -1,3 +1,7 @@
+/**
+ * Commits or aborts a transaction (KIP-98). Version 5 answers with the producer id and epoch of the next one (KIP-890).
+ */
+
 import { boolean, int16, int32, int64, message, string } from '../schema.ts'
 import type { Infer } from '../schema.ts'
 

@@ -1,3 +1,7 @@
+/**
+ * A broker forwards a client's request to the controller, with its principal (KIP-590).
+ */
+
 import { bytes, int16, message } from '../schema.ts'
 import type { Infer } from '../schema.ts'
 

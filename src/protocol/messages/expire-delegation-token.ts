@@ -1,3 +1,7 @@
+/**
+ * Sets when a delegation token ends, or ends it at once with a negative period (KIP-48).
+ */
+
 import { bytes, int16, int32, int64, message } from '../schema.ts'
 import type { Infer } from '../schema.ts'
 

@@ -1,3 +1,7 @@
+/**
+ * Reads a piece of a metadata snapshot (KIP-630).
+ */
+
 import { array, int16, int32, INT32_MAX, int64, message, records, string, struct, uint16, uuid } from '../schema.ts'
 import type { Infer } from '../schema.ts'
 

@@ -1,3 +1,12 @@
+/**
+ * Reads record batches, for consumers and for followers, waiting for `minBytes` up to `maxWaitMs`.
+ *
+ * Version 3 bounds the whole response, 4 knows isolation levels and aborted transactions, 5 the log start offset, 7 sessions
+ * with incremental requests (KIP-227), 9 leader epochs (KIP-320), 10 zstd, 11 reading from followers (KIP-392), 12 tells where
+ * logs diverge, 13 names topics by id (KIP-516), 15 moves the replica's id into a tagged field with its epoch, 16 adds the
+ * addresses of new leaders (KIP-951), 17 the follower's log directory, 18 the high watermark that the follower knows.
+ */
+
 import {
   array,
   int16,

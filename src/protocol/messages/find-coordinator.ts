@@ -1,3 +1,8 @@
+/**
+ * Finds the broker that coordinates a group, a transactional id (from version 1) or a share-partition key (6). Version 4 asks
+ * for several keys of a kind at once.
+ */
+
 import { array, int16, int32, int8, message, string } from '../schema.ts'
 import type { Infer } from '../schema.ts'
 

@@ -1,3 +1,7 @@
+/**
+ * A client asks which of its metrics the broker wants (KIP-714).
+ */
+
 import { array, boolean, int16, int32, int8, message, string, uuid } from '../schema.ts'
 import type { Infer } from '../schema.ts'
 

@@ -1,3 +1,7 @@
+/**
+ * Keeps a member of a classic consumer group alive, and tells it of rebalances. Version 3 knows static members.
+ */
+
 import { int16, int32, message, string } from '../schema.ts'
 import type { Infer } from '../schema.ts'
 

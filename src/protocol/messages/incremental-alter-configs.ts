@@ -1,3 +1,7 @@
+/**
+ * Sets, deletes, appends to and subtracts from single settings of a resource (KIP-339).
+ */
+
 import { array, boolean, int16, int32, int8, message, string } from '../schema.ts'
 import type { Infer } from '../schema.ts'
 

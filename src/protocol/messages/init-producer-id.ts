@@ -1,3 +1,8 @@
+/**
+ * Gives an idempotent or transactional producer its id and epoch (KIP-98). Version 3 lets a producer ask for a higher epoch of
+ * the id that it has (KIP-360), 6 can keep a prepared transaction for two-phase commit (KIP-939).
+ */
+
 import { boolean, int16, int32, int64, message, string } from '../schema.ts'
 import type { Infer } from '../schema.ts'
 

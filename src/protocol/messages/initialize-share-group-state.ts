@@ -1,3 +1,7 @@
+/**
+ * The group coordinator has the state of share partitions set up (KIP-932).
+ */
+
 import { array, int16, int32, int64, message, string, uuid } from '../schema.ts'
 import type { Infer } from '../schema.ts'
 

@@ -1,3 +1,11 @@
+/**
+ * Enters a classic consumer group and takes part in a rebalance; the answer comes when all members have joined.
+ *
+ * Version 1 has a rebalance timeout of its own, 4 makes new members come twice, the second time with the id handed out
+ * (KIP-394), 5 knows static members, 7 names the protocol type, 8 carries a reason (KIP-800), 9 lets the broker skip the
+ * assignment.
+ */
+
 import { array, boolean, bytes, int16, int32, message, string } from '../schema.ts'
 import type { Infer } from '../schema.ts'
 

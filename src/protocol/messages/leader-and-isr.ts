@@ -1,3 +1,9 @@
+/**
+ * Told brokers, under ZooKeeper, which partitions they lead and follow. Kafka 4 no longer has it.
+ *
+ * Versions 0 and 1 list partitions one by one, from 2 on they are grouped by topic. 5 names topics by id.
+ */
+
 import { array, boolean, int16, int32, int64, int8, message, string, uuid } from '../schema.ts'
 import type { Infer } from '../schema.ts'
 

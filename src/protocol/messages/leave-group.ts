@@ -1,3 +1,7 @@
+/**
+ * Leaves a classic consumer group. Version 3 removes several members at once, 5 carries a reason (KIP-800).
+ */
+
 import { array, int16, int32, message, string } from '../schema.ts'
 import type { Infer } from '../schema.ts'
 

@@ -1,3 +1,8 @@
+/**
+ * Lists the resources that have settings of their own (KIP-1142). Version 0, under the name ListClientMetricsResources, knew
+ * only client metrics (KIP-714).
+ */
+
 import { array, int16, int32, int8, message, string } from '../schema.ts'
 import type { Infer } from '../schema.ts'
 

@@ -1,3 +1,8 @@
+/**
+ * Lists the groups of a coordinator. Version 3 tells their states and 4 filters by them (KIP-518), 5 does both for types
+ * (KIP-848).
+ */
+
 import { array, int16, int32, message, string } from '../schema.ts'
 import type { Infer } from '../schema.ts'
 

@@ -1,3 +1,12 @@
+/**
+ * Looks up offsets by timestamp, or by one of the special timestamps below 0: -1 latest, -2 earliest, -3 the record with the
+ * largest timestamp (from version 7), -4 earliest on local disk (8), -5 latest in tiered storage (9), -6 earliest not yet there
+ * (11).
+ *
+ * Version 0 answers with several offsets, those after it with one and its timestamp. 2 knows isolation levels, 4 leader epochs,
+ * 10 has a timeout.
+ */
+
 import { array, int16, int32, int64, int8, message, string } from '../schema.ts'
 import type { Infer } from '../schema.ts'
 

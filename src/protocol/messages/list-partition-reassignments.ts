@@ -1,3 +1,7 @@
+/**
+ * Lists the partitions that are on the move (KIP-455).
+ */
+
 import { array, int16, int32, message, string } from '../schema.ts'
 import type { Infer } from '../schema.ts'
 

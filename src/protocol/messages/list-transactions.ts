@@ -1,3 +1,8 @@
+/**
+ * Lists the transactions of a coordinator (KIP-664). Version 1 filters by duration (KIP-994), 2 by a pattern of transactional
+ * ids.
+ */
+
 import { array, int16, int32, int64, message, string } from '../schema.ts'
 import type { Infer } from '../schema.ts'
 

@@ -1,3 +1,11 @@
+/**
+ * Tells brokers, topics and the leaders of partitions; the first thing that every client asks.
+ *
+ * In version 0 an empty list of topics means all of them; from 1 on null does. 4 says whether a missing topic may be created, 5
+ * lists offline replicas, 7 leader epochs, 8 to 10 the operations that the client is authorized to perform, 10 topic ids, 12
+ * lets topics be asked for by id. 13 adds an error code for the whole answer (KIP-1102).
+ */
+
 import { array, boolean, int16, int32, INT32_MIN, message, string, uuid } from '../schema.ts'
 import type { Infer } from '../schema.ts'
 

@@ -1,3 +1,11 @@
+/**
+ * Commits offsets of a consumer group.
+ *
+ * Version 1 has a timestamp for each partition, 2 to 4 a retention time instead; since 5 the broker's own setting rules. 6 adds
+ * leader epochs, 7 static members. 9 is the first that members of new-protocol groups use (KIP-848): the generation is then
+ * their epoch. 10 names topics by id.
+ */
+
 import { array, int16, int32, int64, message, string, uuid } from '../schema.ts'
 import type { Infer } from '../schema.ts'
 

@@ -1,3 +1,7 @@
+/**
+ * Deletes committed offsets of a group that is not subscribed to their topics (KIP-496).
+ */
+
 import { array, int16, int32, message, string } from '../schema.ts'
 import type { Infer } from '../schema.ts'
 

@@ -1,3 +1,11 @@
+/**
+ * Reads committed offsets.
+ *
+ * Version 2 can ask for all of a group's topics, with null, and has an error code for the group. 7 can demand stable offsets, 8
+ * asks for several groups at once (fields outside of `groups` are then unused), 9 serves new-protocol groups, 10 names topics
+ * by id.
+ */
+
 import { array, boolean, int16, int32, int64, message, string, uuid } from '../schema.ts'
 import type { Infer } from '../schema.ts'
 

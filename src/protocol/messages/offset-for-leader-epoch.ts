@@ -1,3 +1,8 @@
+/**
+ * Where the log of an epoch ends, so that a follower or consumer knows from where on it differs (KIP-101, KIP-320). Version 2
+ * tells the sender's own idea of the epoch, 3 who asks.
+ */
+
 import { array, int16, int32, int64, message, string } from '../schema.ts'
 import type { Infer } from '../schema.ts'
 

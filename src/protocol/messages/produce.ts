@@ -1,3 +1,11 @@
+/**
+ * Appends record batches to partitions. With acks=0 there is no response at all.
+ *
+ * Versions 0 and 1 carry message sets of magic 0 and 1, 3 the first record batches of magic 2 and a transactional id. 7 is the
+ * first in which zstd may be used (KIP-110), 8 names the records that were refused (KIP-467), 10 tells who leads now (KIP-951),
+ * 12 lets a transaction's partitions be added implicitly (KIP-890), 13 names topics by id (KIP-516).
+ */
+
 import { array, int16, int32, int64, message, records, string, struct, uuid } from '../schema.ts'
 import type { Infer } from '../schema.ts'
 

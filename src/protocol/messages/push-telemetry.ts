@@ -1,3 +1,7 @@
+/**
+ * A client hands in its metrics (KIP-714).
+ */
+
 import { boolean, bytes, int16, int32, int8, message, uuid } from '../schema.ts'
 import type { Infer } from '../schema.ts'
 

@@ -1,3 +1,7 @@
+/**
+ * Removes a controller from the voters (KIP-853).
+ */
+
 import { int16, int32, message, string, uuid } from '../schema.ts'
 import type { Infer } from '../schema.ts'
 

@@ -1,3 +1,7 @@
+/**
+ * Prolongs a delegation token (KIP-48).
+ */
+
 import { bytes, int16, int32, int64, message } from '../schema.ts'
 import type { Infer } from '../schema.ts'
 

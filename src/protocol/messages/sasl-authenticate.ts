@@ -1,3 +1,7 @@
+/**
+ * Carries the tokens of a SASL exchange (KIP-152). Version 1 tells for how long the session is good (KIP-368).
+ */
+
 import { bytes, int16, int64, message, string } from '../schema.ts'
 import type { Infer } from '../schema.ts'
 

@@ -1,3 +1,8 @@
+/**
+ * Chooses a SASL mechanism. After version 0 raw tokens follow outside of the protocol, after 1 they travel in SaslAuthenticate
+ * (KIP-152).
+ */
+
 import { array, int16, message, string } from '../schema.ts'
 import type { Infer } from '../schema.ts'
 

@@ -1,3 +1,7 @@
+/**
+ * Acknowledges records that a member of a share group has acquired (KIP-932). Version 0 was an early access; 2 can renew locks.
+ */
+
 import { array, boolean, int16, int32, int64, int8, message, string, struct, uuid } from '../schema.ts'
 import type { Infer } from '../schema.ts'
 

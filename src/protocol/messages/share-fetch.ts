@@ -1,3 +1,8 @@
+/**
+ * Acquires records for a member of a share group, and acknowledges earlier ones (KIP-932). Version 0 was an early access; 2 can
+ * renew locks and choose how records are acquired.
+ */
+
 import {
   array,
   boolean,

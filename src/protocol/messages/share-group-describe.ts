@@ -1,3 +1,7 @@
+/**
+ * Describes share groups (KIP-932). Version 0 was an early access.
+ */
+
 import { array, boolean, int16, int32, INT32_MIN, message, string, struct, uuid } from '../schema.ts'
 import type { Infer } from '../schema.ts'
 

@@ -1,3 +1,7 @@
+/**
+ * The heartbeat of a member of a share group (KIP-932). Version 0 was an early access.
+ */
+
 import { array, int16, int32, message, string, struct, uuid } from '../schema.ts'
 import type { Infer } from '../schema.ts'
 

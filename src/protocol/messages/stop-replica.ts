@@ -1,3 +1,7 @@
+/**
+ * Told brokers, under ZooKeeper, to stop replicating partitions and perhaps to delete them. Kafka 4 no longer has it.
+ */
+
 import { array, boolean, int16, int32, int64, message, string } from '../schema.ts'
 import type { Infer } from '../schema.ts'
 

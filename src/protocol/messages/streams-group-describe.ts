@@ -1,3 +1,7 @@
+/**
+ * Describes streams groups (KIP-1071).
+ */
+
 import { array, boolean, int16, int32, INT32_MIN, int64, message, string, struct, uint16 } from '../schema.ts'
 import type { Infer } from '../schema.ts'
 

@@ -1,3 +1,7 @@
+/**
+ * The heartbeat of a member of a streams group, with its topology and tasks (KIP-1071).
+ */
+
 import { array, boolean, int16, int32, int64, int8, message, string, struct, uint16 } from '../schema.ts'
 import type { Infer } from '../schema.ts'
 

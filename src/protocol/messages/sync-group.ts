@@ -1,3 +1,8 @@
+/**
+ * Second step of a classic rebalance: the leader hands in the assignment, everybody gets his part of it. Version 3 knows static
+ * members, 5 names protocol type and protocol.
+ */
+
 import { array, bytes, int16, int32, message, string } from '../schema.ts'
 import type { Infer } from '../schema.ts'
 

@@ -1,3 +1,8 @@
+/**
+ * Commits offsets of a consumer group as part of a transaction. Version 3 names the member, so that the group's fencing holds
+ * here too (KIP-447).
+ */
+
 import { array, int16, int32, int64, message, string } from '../schema.ts'
 import type { Infer } from '../schema.ts'
 

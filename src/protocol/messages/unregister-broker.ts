@@ -1,3 +1,7 @@
+/**
+ * Takes a stopped broker out of the cluster (KIP-500).
+ */
+
 import { int16, int32, message, string } from '../schema.ts'
 import type { Infer } from '../schema.ts'
 

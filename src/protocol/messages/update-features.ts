@@ -1,3 +1,7 @@
+/**
+ * Raises and lowers finalized features (KIP-584). Version 1 can only validate, 2 no longer reports features one by one.
+ */
+
 import { array, boolean, int16, int32, int8, message, string } from '../schema.ts'
 import type { Infer } from '../schema.ts'
 

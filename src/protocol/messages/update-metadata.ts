@@ -1,3 +1,7 @@
+/**
+ * Told brokers, under ZooKeeper, about the rest of the cluster. Kafka 4 no longer has it.
+ */
+
 import { array, boolean, int16, int32, int64, int8, message, string, uuid } from '../schema.ts'
 import type { Infer } from '../schema.ts'
 

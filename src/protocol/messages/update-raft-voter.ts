@@ -1,3 +1,7 @@
+/**
+ * A voter tells its endpoints and versions to the leader of the controllers (KIP-853).
+ */
+
 import { array, int16, int32, message, string, struct, uint16, uuid } from '../schema.ts'
 import type { Infer } from '../schema.ts'
 

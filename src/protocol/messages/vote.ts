@@ -1,3 +1,8 @@
+/**
+ * A candidate asks for votes in the quorum of controllers (KIP-595). Version 1 has directory ids (KIP-853), 2 pre-votes
+ * (KIP-996).
+ */
+
 import { array, boolean, int16, int32, int64, message, string, uint16, uuid } from '../schema.ts'
 import type { Infer } from '../schema.ts'
 

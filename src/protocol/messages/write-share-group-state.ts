@@ -1,3 +1,7 @@
+/**
+ * The leader of a share partition stores its state with the share coordinator (KIP-932).
+ */
+
 import { array, int16, int32, int64, int8, message, string, uuid } from '../schema.ts'
 import type { Infer } from '../schema.ts'
 

@@ -1,3 +1,7 @@
+/**
+ * The transaction coordinator has commit and abort markers written by the leaders. Version 2 tells the version of transactions.
+ */
+
 import { array, boolean, int16, int32, int64, int8, message, string } from '../schema.ts'
 import type { Infer } from '../schema.ts'
 
