@@ -6,7 +6,11 @@ import { FrameReader } from './frame-reader.ts'
 function collect(frameBytesMax = 100_000_000) {
   const frames: Buffer[] = []
   const invalid: number[] = []
-  const reader = new FrameReader({ frameBytesMax, onFrame: frame => frames.push(frame), onInvalid: length => invalid.push(length) })
+  const reader = new FrameReader({
+    frameBytesMax,
+    onFrame: frame => frames.push(frame),
+    onInvalid: length => invalid.push(length),
+  })
   return { frames, invalid, reader }
 }
 
@@ -30,19 +34,26 @@ function framed(body: Buffer): Buffer {
 
 describe('FrameReader', () => {
   it('gives back the same frames however the stream is cut', () => {
-    const sizes = fc.array(fc.oneof(fc.integer({ min: 0, max: 300 }), fc.constantFrom(0, 1, 2047, 2049, 70_000, 300_000, 3_000_000)), { maxLength: 6 })
+    const sizes = fc.array(
+      fc.oneof(fc.integer({ min: 0, max: 300 }), fc.constantFrom(0, 1, 2047, 2049, 70_000, 300_000, 3_000_000)),
+      { maxLength: 6 },
+    )
     fc.assert(
-      fc.property(sizes, fc.array(fc.constantFrom(1, 2, 3, 5, 1000, 65_536, 1_000_000), { minLength: 1 }), (frameSizes, cuts) => {
-        // A million one-byte reads would only be slow.
-        const cutsUsed = frameSizes.some(size => size > 1000) ? cuts.map(cut => Math.max(cut, 1000)) : cuts
-        const bodies = frameSizes.map((size, index) => Buffer.alloc(size, index + 1))
-        const { frames, invalid, reader } = collect()
-        let turn = 0
-        feed(reader, Buffer.concat(bodies.map(framed)), () => cutsUsed[turn++ % cutsUsed.length]!)
-        assert.deepEqual(frames, bodies)
-        assert.deepEqual(invalid, [])
-        assert.equal(reader.midFrame, false)
-      }),
+      fc.property(
+        sizes,
+        fc.array(fc.constantFrom(1, 2, 3, 5, 1000, 65_536, 1_000_000), { minLength: 1 }),
+        (frameSizes, cuts) => {
+          // A million one-byte reads would only be slow.
+          const cutsUsed = frameSizes.some(size => size > 1000) ? cuts.map(cut => Math.max(cut, 1000)) : cuts
+          const bodies = frameSizes.map((size, index) => Buffer.alloc(size, index + 1))
+          const { frames, invalid, reader } = collect()
+          let turn = 0
+          feed(reader, Buffer.concat(bodies.map(framed)), () => cutsUsed[turn++ % cutsUsed.length]!)
+          assert.deepEqual(frames, bodies)
+          assert.deepEqual(invalid, [])
+          assert.equal(reader.midFrame, false)
+        },
+      ),
       { numRuns: 60 },
     )
   })

@@ -79,7 +79,10 @@ export class FrameReader {
 
   #receivedInPlace(length: number): void {
     this.#filledBytes += length
-    assert(this.#filledBytes <= this.#body!.length, () => `frame overrun: ${this.#filledBytes} of ${this.#body!.length}`)
+    assert(
+      this.#filledBytes <= this.#body!.length,
+      () => `frame overrun: ${this.#filledBytes} of ${this.#body!.length}`,
+    )
     if (this.#filledBytes === this.#bodyBytes) this.#finish()
     else if (this.#filledBytes === this.#body!.length) this.#grow()
   }
