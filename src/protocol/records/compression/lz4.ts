@@ -1,0 +1,208 @@
+/**
+ * lz4 in its frame format, as Kafka writes and reads it: independent blocks of 64 KB, no content checksum. Any frame with independent
+ * blocks is read; block checksums are verified. In messages of magic 0 the header checksum runs over the wrong bytes, a mistake of
+ * the first implementation that became the format (KIP-57): it is written that way and not checked there.
+ *
+ * The native module does the default level; Kafka's other levels (1 to 17) are its number of match attempts, which only the code here offers.
+ * Source: lz4/lz4, `doc/lz4_Frame_format.md`.
+ */
+
+import type { Codec, CompressOptions, DecompressionFailure, FormatOptions } from './codec.ts'
+import { corrupt, tooLarge } from './codec.ts'
+import { LZ4_MAX_EXPANSION, lz4Decode, lz4DecodedBytes, lz4Encode, lz4MaxCompressedBytes } from './lz4-block.ts'
+import { lazyNative } from './native.ts'
+import { xxhash32 } from './xxhash32.ts'
+
+/** The part of the npm package `lz4-napi` that is used. */
+export interface NativeLz4 {
+  /** A block behind four bytes of its uncompressed length. */
+  compressSync(block: Buffer): Uint8Array
+  decompressFrameSync(frame: Buffer): Uint8Array
+}
+
+const FRAME_MAGIC = 0x184d_2204
+const VERSION_1_INDEPENDENT = 0x60
+const BLOCK_64_KB = 0x40
+const BLOCK_BYTES = 64 * 1024
+const UNCOMPRESSED_FLAG = 0x8000_0000
+
+const BLOCK_CHECKSUM_FLAG = 0x10
+const CONTENT_SIZE_FLAG = 0x08
+const CONTENT_CHECKSUM_FLAG = 0x04
+const RESERVED_FLAGS = 0x03
+
+/** Kafka gives the fast method, and not the number nine, to its default level. */
+const DEFAULT_LEVEL = 9
+
+/** Below this size of input, a call into native code costs more than decoding here. */
+const NATIVE_FROM_BYTES = 512
+
+/** A block of a frame: its bytes, and what it may decode to at most. */
+interface Block {
+  readonly start: number
+  readonly end: number
+  readonly compressed: boolean
+  readonly bytesAtMost: number
+}
+
+interface Frame {
+  readonly blocks: readonly Block[]
+  readonly blockBytesMost: number
+  readonly hasBlockChecksums: boolean
+  /** Behind the end mark, and behind the content checksum where there is one. */
+  readonly end: number
+}
+
+/** The codec over `native()`, or in plain TypeScript where that gives nothing. */
+export function createLz4(native: () => NativeLz4 | undefined): Codec {
+  return {
+    type: 'lz4',
+    id: 3,
+    levels: { least: 1, most: 17, default: DEFAULT_LEVEL },
+    compress: (bytes, options) => compress(bytes, options ?? {}, native),
+    decompress: (bytes, maxOutputBytes, options) => decompress(bytes, maxOutputBytes, options ?? {}, native),
+  }
+}
+
+export const lz4: Codec = createLz4(lazyNative('lz4-napi') as () => NativeLz4 | undefined)
+
+function compress(bytes: Uint8Array, options: CompressOptions, native: () => NativeLz4 | undefined): Uint8Array {
+  const level = options.level ?? DEFAULT_LEVEL
+  const attempts = level === DEFAULT_LEVEL ? 1 : 1 << (level - 1)
+  const module = level === DEFAULT_LEVEL ? native() : undefined
+  const blockCount = Math.ceil(bytes.length / BLOCK_BYTES)
+  const output = Buffer.allocUnsafe(15 + blockCount * (4 + lz4MaxCompressedBytes(Math.min(bytes.length, BLOCK_BYTES))))
+  let at = writeFrameHeader(output, options.magic0 === true)
+  for (let start = 0; start < bytes.length; start += BLOCK_BYTES) {
+    const end = Math.min(bytes.length, start + BLOCK_BYTES)
+    const lengthAt = at
+    at += 4
+    let compressedEnd = at
+    if (module === undefined) {
+      compressedEnd = Math.max(lz4Encode(bytes, start, end, output, at, attempts), at)
+    } else {
+      const compressed = module.compressSync(asBuffer(bytes, start, end)).subarray(4)
+      output.set(compressed, at)
+      compressedEnd += compressed.length
+    }
+    const incompressible = compressedEnd - at >= end - start
+    if (incompressible) {
+      output.set(bytes.subarray(start, end), at)
+      compressedEnd = at + end - start
+    }
+    output.writeUInt32LE((compressedEnd - at + (incompressible ? UNCOMPRESSED_FLAG : 0)) >>> 0, lengthAt)
+    at = compressedEnd
+  }
+  output.writeUInt32LE(0, at)
+  return output.subarray(0, at + 4)
+}
+
+function writeFrameHeader(output: Buffer, magic0: boolean): number {
+  output.writeUInt32LE(FRAME_MAGIC, 0)
+  output[4] = VERSION_1_INDEPENDENT
+  output[5] = BLOCK_64_KB
+  output[6] = xxhash32(output, magic0 ? 0 : 4, 6) >> 8
+  return 7
+}
+
+function decompress(
+  bytes: Uint8Array,
+  maxOutputBytes: number,
+  options: FormatOptions,
+  native: () => NativeLz4 | undefined,
+): Uint8Array | DecompressionFailure {
+  const frame = parseFrame(bytes, options.magic0 === true)
+  if (typeof frame === 'string') return corrupt(frame)
+  const atMost = frame.blocks.reduce((sum, block) => sum + block.bytesAtMost, 0)
+  if (bytes.length >= NATIVE_FROM_BYTES && atMost <= maxOutputBytes && options.magic0 !== true) {
+    const module = native()
+    if (module !== undefined) return decompressNatively(module, asBuffer(bytes, 0, frame.end))
+  }
+  return decompressHere(bytes, frame, maxOutputBytes)
+}
+
+function decompressNatively(native: NativeLz4, frame: Buffer): Uint8Array | DecompressionFailure {
+  try {
+    return native.decompressFrameSync(frame)
+  } catch (error) {
+    return corrupt((error as Error).message)
+  }
+}
+
+/** Measures all blocks before taking memory, so that the output is allocated once, exactly, and never beyond the cap. */
+function decompressHere(bytes: Uint8Array, frame: Frame, maxOutputBytes: number): Uint8Array | DecompressionFailure {
+  const lengths: number[] = []
+  let total = 0
+  for (const block of frame.blocks) {
+    const length = block.compressed ? lz4DecodedBytes(bytes, block.start, block.end) : block.end - block.start
+    if (length < 0 || length > frame.blockBytesMost) return corrupt(`lz4 block at byte ${block.start} is malformed`)
+    total += length
+    if (total > maxOutputBytes) return tooLarge(maxOutputBytes)
+    lengths.push(length)
+  }
+  const output = Buffer.allocUnsafe(total)
+  let at = 0
+  for (const [index, block] of frame.blocks.entries()) {
+    if (frame.hasBlockChecksums && xxhash32(bytes, block.start, block.end) !== uint32(bytes, block.end)) {
+      return corrupt(`lz4 block at byte ${block.start} does not match its checksum`)
+    }
+    const end = at + lengths[index]!
+    if (!block.compressed) output.set(bytes.subarray(block.start, block.end), at)
+    else if (lz4Decode(bytes, block.start, block.end, output, at, end) !== end) {
+      return corrupt(`lz4 block at byte ${block.start} is malformed`)
+    }
+    at = end
+  }
+  return output
+}
+
+/** The frame's blocks, or what is wrong with it. Like Kafka, ignores what follows the frame. */
+function parseFrame(bytes: Uint8Array, magic0: boolean): Frame | string {
+  if (bytes.length < 7 || uint32(bytes, 0) !== FRAME_MAGIC) return 'not an lz4 frame'
+  const flags = bytes[4]!
+  const sizes = bytes[5]!
+  if ((flags & 0xe0) !== VERSION_1_INDEPENDENT || (flags & RESERVED_FLAGS) !== 0) {
+    return `unsupported lz4 frame flags 0x${flags.toString(16)}`
+  }
+  const sizeCode = sizes >> 4
+  if ((sizes & 0x8f) !== 0 || sizeCode < 4) return `invalid lz4 block size code 0x${sizes.toString(16)}`
+  const checksumAt = (flags & CONTENT_SIZE_FLAG) === 0 ? 6 : 14
+  if (bytes.length <= checksumAt) return 'lz4 frame header cut off'
+  if (!magic0 && bytes[checksumAt] !== ((xxhash32(bytes, 4, checksumAt) >> 8) & 0xff)) {
+    return 'lz4 frame header does not match its checksum'
+  }
+  const blockBytesMost = 1 << (2 * sizeCode + 8)
+  return parseBlocks(bytes, checksumAt + 1, blockBytesMost, flags)
+}
+
+function parseBlocks(bytes: Uint8Array, start: number, blockBytesMost: number, flags: number): Frame | string {
+  const hasBlockChecksums = (flags & BLOCK_CHECKSUM_FLAG) !== 0
+  const blocks: Block[] = []
+  for (let at = start; ;) {
+    if (at + 4 > bytes.length) return 'lz4 frame cut off before its end mark'
+    const header = uint32(bytes, at)
+    at += 4
+    if (header === 0) {
+      const end = at + ((flags & CONTENT_CHECKSUM_FLAG) === 0 ? 0 : 4)
+      if (end > bytes.length) return 'lz4 frame cut off before its content checksum'
+      return { blocks, blockBytesMost, hasBlockChecksums, end }
+    }
+    const size = header & 0x7fff_ffff
+    const compressed = header < UNCOMPRESSED_FLAG
+    if (size > blockBytesMost) return `lz4 block of ${size} bytes in a frame of at most ${blockBytesMost}`
+    const end = at + size
+    const next = end + (hasBlockChecksums ? 4 : 0)
+    if (next > bytes.length) return `lz4 block at byte ${at} cut off`
+    const bytesAtMost = compressed ? Math.min(blockBytesMost, size * LZ4_MAX_EXPANSION) : size
+    blocks.push({ start: at, end, compressed, bytesAtMost })
+    at = next
+  }
+}
+
+function asBuffer(bytes: Uint8Array, start: number, end: number): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start)
+}
+
+function uint32(bytes: Uint8Array, at: number): number {
+  return (bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)) >>> 0
+}
