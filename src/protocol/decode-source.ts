@@ -95,7 +95,9 @@ function assignment(name: string, field: LayoutField, functions: string[]): stri
     }
     case 'struct': {
       const call = `${addStruct(type.layout, functions)}(r)`
-      return [`${name} = ${isNullable ? `r.int8() < 0 ? null : ${call}` : call}`]
+      if (!isNullable) return [`${name} = ${call}`]
+      // A byte, below 0 for null, says whether there is a struct; in the tagged section a varint instead, 0 for null.
+      return [`${name} = ${field.tag === null ? 'r.int8() < 0' : 'r.unsignedVarint() === 0'} ? null : ${call}`]
     }
     default:
       return [`${name} = r.${type.kind}()`]

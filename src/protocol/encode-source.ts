@@ -148,7 +148,9 @@ function methodName(form: string, what: string): string {
 function structStatements(value: string, field: LayoutField, output: Output): string[] {
   if (field.type.kind !== 'struct') return []
   const call = `${addStruct(field.type.layout, output)}(${value}, w)`
-  return field.isNullable ? [`w.int8(${value} === null ? -1 : 1)`, `if (${value} !== null) ${call}`] : [call]
+  if (!field.isNullable) return [call]
+  const whenNull = field.tag === null ? -1 : 0
+  return [`w.int8(${value} === null ? ${whenNull} : 1)`, `if (${value} !== null) ${call}`]
 }
 
 function arrayStatements(value: string, field: LayoutField, element: LayoutType, output: Output): string[] {

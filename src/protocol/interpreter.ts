@@ -24,6 +24,7 @@ export function interpret(layout: Layout): Codec<unknown> {
 interface Form {
   readonly isNullable: boolean
   readonly isCompact: boolean
+  readonly tag: number | null
   readonly path: string
 }
 
@@ -69,10 +70,15 @@ function decodeValue(type: LayoutType, form: Form, reader: ByteReader): unknown 
     case 'array':
       return decodeArray(type.element, form, reader)
     case 'struct':
-      return isNullable && reader.int8() < 0 ? null : decodeStruct(type.layout, reader)
+      return isNullable && isNullStruct(form, reader) ? null : decodeStruct(type.layout, reader)
     default:
       return reader[type.kind]()
   }
+}
+
+/** In front of a nullable struct stands a byte, below 0 for null; in the tagged section a varint instead, 0 for null. */
+function isNullStruct(form: Form, reader: ByteReader): boolean {
+  return form.tag === null ? reader.int8() < 0 : reader.unsignedVarint() === 0
 }
 
 function decodeArray(element: LayoutType, form: Form, reader: ByteReader): unknown[] | null {
@@ -143,7 +149,7 @@ function encodeValue(type: LayoutType, form: Form, value: unknown, writer: ByteW
       encodeArray(type.element, form, value as readonly unknown[] | null, writer)
       return
     case 'struct':
-      if (isNullable) writer.int8(value === null ? -1 : 1)
+      if (isNullable) writer.int8(value !== null ? 1 : form.tag === null ? -1 : 0)
       if (value !== null) encodeStruct(type.layout, value as Struct, writer)
       return
     default:

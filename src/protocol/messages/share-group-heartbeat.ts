@@ -33,7 +33,7 @@ export const ShareGroupHeartbeatResponse = message({
     memberEpoch: int32,
     heartbeatIntervalMs: int32,
     assignment: struct({ topicPartitions: array({ topicId: uuid, partitions: array(int32) }) })
-      .nullable(1)
+      .nullable()
       .default(null),
   },
 })
