@@ -111,7 +111,7 @@ async function startKafka(settings: BrokerSettings): Promise<Broker> {
   return { address: `127.0.0.1:${port}`, port, dataDir, stop: life.stop, kill: life.kill };
 }
 
-function kafkaProperties(port: number, controllerPort: number, dataDir: string): Record<string, string> {
+export function kafkaProperties(port: number, controllerPort: number, dataDir: string): Record<string, string> {
   return {
     'process.roles': 'broker,controller',
     'node.id': '1',
@@ -128,7 +128,7 @@ function kafkaProperties(port: number, controllerPort: number, dataDir: string):
   };
 }
 
-async function formatKafka(propertiesPath: string): Promise<void> {
+export async function formatKafka(propertiesPath: string): Promise<void> {
   // A leading dash would read as an option.
   const clusterId = `A${randomBytes(16).toString('base64url').slice(1)}`;
   const args = ['format', '-t', clusterId, '-c', propertiesPath];

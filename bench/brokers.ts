@@ -1,0 +1,167 @@
+/**
+ * The brokers that are measured: Ottla as it is packaged (dist/, not the sources) and a real Kafka 4.3.1, each a process of its own on a free
+ * port, and what the kernel says of a process's memory and CPU time.
+ */
+import { spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
+import { mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs'
+import { connect } from 'node:net'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { formatKafka, freePort, java, kafkaProperties } from '../interop/runner/broker.ts'
+import { apis } from '../src/protocol/apis.ts'
+import { createNodeIo } from '../src/io/node.ts'
+import { KafkaConnection } from '../src/net/kafka-connection.ts'
+import type { Contender } from './harness.ts'
+
+const root = join(import.meta.dirname, '..')
+
+export interface BenchBroker {
+  readonly contender: Contender
+  readonly pid: number
+  readonly port: number
+  /** From spawning the process until it had answered a request. */
+  readonly readyMs: number
+  stop(): Promise<void>
+}
+
+/** Settings that both get: what a benchmark leaves behind is removed at once. */
+const common: Readonly<Record<string, string>> = {
+  'log.segment.delete.delay.ms': '1000',
+  'auto.create.topics.enable': 'false',
+}
+
+/** Starts one and resolves when it has answered ApiVersions. */
+export async function startBenchBroker(contender: Contender, folder: string): Promise<BenchBroker> {
+  mkdirSync(folder, { recursive: true })
+  const port = await freePort()
+  const { file, args } = contender === 'ottla' ? ottlaCommand(port, folder) : await kafkaCommand(port, folder)
+  const log = openSync(join(folder, 'broker.log'), 'a')
+  const startedMs = performance.now()
+  const child = spawn(file, args, { stdio: ['ignore', log, log] })
+  const ended = new Promise<void>(resolve => child.once('exit', () => resolve()))
+  await untilAnswering(child, port, join(folder, 'broker.log'))
+  const readyMs = performance.now() - startedMs
+  const stop = async (): Promise<void> => {
+    child.kill('SIGTERM')
+    await ended
+  }
+  return { contender, pid: child.pid!, port, readyMs, stop }
+}
+
+interface Launch {
+  readonly file: string
+  readonly args: readonly string[]
+}
+
+function ottlaCommand(port: number, folder: string): Launch {
+  const overrides = Object.entries(common).flatMap(([key, value]) => ['--override', `${key}=${value}`])
+  const args = [
+    join(root, 'dist/cli.js'),
+    'start',
+    '--port',
+    String(port),
+    '--data',
+    join(folder, 'data'),
+    ...overrides,
+  ]
+  return { file: process.execPath, args }
+}
+
+async function kafkaCommand(port: number, folder: string): Promise<Launch> {
+  const propertiesPath = join(folder, 'server.properties')
+  const properties = { ...kafkaProperties(port, await freePort(), join(folder, 'data')), ...common }
+  writeFileSync(
+    propertiesPath,
+    Object.entries(properties)
+      .map(([key, value]) => `${key}=${value}\n`)
+      .join(''),
+  )
+  await formatKafka(propertiesPath)
+  const { file, args } = java(['-Xmx1g', '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn'], 'kafka.Kafka', [
+    propertiesPath,
+  ])
+  return { file, args: args ?? [] }
+}
+
+const startLimitMs = 60_000
+
+async function untilAnswering(child: ChildProcess, port: number, logPath: string): Promise<void> {
+  const deadlineMs = performance.now() + startLimitMs
+  while (!(await answers(port))) {
+    if (child.exitCode !== null || performance.now() > deadlineMs) {
+      child.kill('SIGKILL')
+      throw new Error(`the broker did not come up:\n${readFileSync(logPath, 'utf8').split('\n').slice(-20).join('\n')}`)
+    }
+    await sleep(2)
+  }
+}
+
+/** ApiVersions v0 with correlation id 1 and no client id: the smallest request there is. */
+const probe = Buffer.from('0000000a0012000000000001ffff', 'hex')
+
+function answers(port: number): Promise<boolean> {
+  return new Promise(resolve => {
+    const socket = connect({ host: '127.0.0.1', port }, () => socket.write(probe))
+    const done = (answered: boolean): void => {
+      socket.destroy()
+      resolve(answered)
+    }
+    socket.once('data', () => done(true))
+    socket.once('error', () => done(false))
+    socket.once('close', () => done(false))
+  })
+}
+
+export interface ProcessUse {
+  readonly residentBytes: number
+  readonly cpuSeconds: number
+}
+
+/** What Linux says of a process. */
+export function processUse(pid: number): ProcessUse {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8')
+  const residentKb = Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)![1])
+  // Fields after the name in parentheses, which may hold spaces: user and system time are the 12th and 13th, in ticks of 10 ms.
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    .replace(/^.*\) /s, '')
+    .split(' ')
+  return { residentBytes: residentKb * 1024, cpuSeconds: (Number(fields[11]) + Number(fields[12])) / 100 }
+}
+
+/** Creates a topic, runs `work`, and deletes the topic. */
+export async function withTopic<T>(port: number, name: string, partitions: number, work: () => Promise<T>): Promise<T> {
+  const connection = await KafkaConnection.connect(createNodeIo(), {
+    host: '127.0.0.1',
+    port,
+    clientId: 'bench',
+    timeoutMs: 30_000,
+  })
+  try {
+    const created = await connection.request(apis.CreateTopics, {
+      topics: [{ name, numPartitions: partitions, replicationFactor: 1, assignments: [], configs: [] }],
+      timeoutMs: 30_000,
+      validateOnly: false,
+    })
+    const errorCode = created.topics[0]!.errorCode
+    if (errorCode !== 0) throw new Error(`creating ${name} failed with error code ${errorCode}`)
+    await untilLed(connection, name, partitions)
+    try {
+      return await work()
+    } finally {
+      await connection.request(apis.DeleteTopics, { topics: [{ name }], topicNames: [name], timeoutMs: 30_000 })
+    }
+  } finally {
+    connection.close()
+  }
+}
+
+/** A topic's creation is answered before its partitions have leaders that accept records. */
+async function untilLed(connection: KafkaConnection, name: string, partitions: number): Promise<void> {
+  for (;;) {
+    const { topics } = await connection.request(apis.Metadata, { topics: [{ name }], allowAutoTopicCreation: false })
+    const led = topics[0]?.partitions.filter(partition => partition.errorCode === 0 && partition.leaderId >= 0).length
+    if (led === partitions) return
+    await sleep(20)
+  }
+}

@@ -1,0 +1,78 @@
+/** The load generators: our own in C (`load.c`, compiled on first use) and Kafka's ProducerPerformance, as a user of Kafka's tools would run it. */
+import { execFile } from 'node:child_process'
+import { existsSync, mkdirSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { java } from '../interop/runner/broker.ts'
+
+const run = promisify(execFile)
+const source = join(import.meta.dirname, 'load.c')
+const program = join(import.meta.dirname, '..', '.cache', 'bench', 'load')
+
+export interface LoadResult {
+  readonly requests: number
+  /** Bytes of records. */
+  readonly bytes: number
+  readonly seconds: number
+  readonly p50Us: number
+  readonly p99Us: number
+  readonly maxUs: number
+}
+
+export async function compileLoad(): Promise<void> {
+  if (existsSync(program) && statSync(program).mtimeMs > statSync(source).mtimeMs) return
+  mkdirSync(join(program, '..'), { recursive: true })
+  await run('cc', ['-std=c11', '-D_GNU_SOURCE', '-O2', '-Wall', '-Wextra', '-Werror', '-o', program, source])
+}
+
+export type LoadSettings = Readonly<
+  Partial<
+    Record<
+      'partitions' | 'connections' | 'inflight' | 'request' | 'record' | 'seconds' | 'warmup' | 'touch' | 'rate',
+      number
+    >
+  >
+>
+
+export async function load(
+  mode: 'produce' | 'fetch',
+  port: number,
+  topic: string,
+  settings: LoadSettings,
+): Promise<LoadResult> {
+  const words = Object.entries(settings).map(([key, value]) => `${key}=${value}`)
+  const { stdout } = await run(program, [mode, `127.0.0.1:${port}`, topic, ...words])
+  return JSON.parse(stdout) as LoadResult
+}
+
+export interface PerformanceResult {
+  readonly recordsPerSecond: number
+  readonly averageLatencyMs: number
+}
+
+/** Kafka's own producer benchmark with its defaults and acks=all. */
+export async function producerPerformance(
+  port: number,
+  topic: string,
+  records: number,
+  recordBytes: number,
+): Promise<PerformanceResult> {
+  const load = [
+    '--topic',
+    topic,
+    '--num-records',
+    String(records),
+    '--record-size',
+    String(recordBytes),
+    '--throughput',
+    '-1',
+  ]
+  const producer = ['--producer-props', `bootstrap.servers=127.0.0.1:${port}`, 'acks=all']
+  const quiet = '-Dorg.slf4j.simpleLogger.defaultLogLevel=error'
+  const { file, args } = java([quiet], 'org.apache.kafka.tools.ProducerPerformance', [...load, ...producer])
+  const { stdout } = await run(file, args ?? [], { maxBuffer: 64 * 1024 * 1024 })
+  const last = stdout.trim().split('\n').at(-1)!
+  const match = /^\d+ records sent, ([\d.]+) records\/sec .*?, ([\d.]+) ms avg latency/.exec(last)
+  if (match === null) throw new Error(`ProducerPerformance said: ${last}`)
+  return { recordsPerSecond: Number(match[1]), averageLatencyMs: Number(match[2]) }
+}

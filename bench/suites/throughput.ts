@@ -1,0 +1,154 @@
+/**
+ * Producing to and fetching from brokers that run side by side, one loaded at a time, both by the same program with the same requests.
+ */
+import { join } from 'node:path'
+import { processUse, startBenchBroker, withTopic } from '../brokers.ts'
+import type { BenchBroker } from '../brokers.ts'
+import { compileLoad, load, producerPerformance } from '../load.ts'
+import type { LoadResult, LoadSettings } from '../load.ts'
+import type { Contender, Measured, Row, Suite, SuiteOptions } from '../harness.ts'
+
+const throughputMetrics = {
+  throughput: { unit: 'MB/s', better: 'higher' },
+  'broker CPU': { unit: 's/GB', better: 'lower', digits: 2 },
+} as const
+
+type Brokers = Readonly<Record<Contender, BenchBroker>>
+
+/** A suite whose rows share two brokers. */
+function sideBySide(name: string, what: string, rows: (brokers: Brokers, options: SuiteOptions) => Row[]): Suite {
+  return {
+    name,
+    what,
+    contenders: ['ottla', 'kafka'],
+    async open(options) {
+      await compileLoad()
+      const ottla = await startBenchBroker('ottla', join(options.folder, 'ottla'))
+      const kafka = await startBenchBroker('kafka', join(options.folder, 'kafka'))
+      const close = async (): Promise<void> => {
+        await Promise.all([ottla.stop(), kafka.stop()])
+      }
+      return { rows: rows({ ottla, kafka }, options), close }
+    },
+  }
+}
+
+let topics = 0
+
+/** Runs a load against a topic of its own and adds what it cost the broker. */
+async function loaded(
+  broker: BenchBroker,
+  partitions: number,
+  work: (topic: string) => Promise<LoadResult>,
+): Promise<Measured> {
+  topics += 1
+  const topic = `bench-${topics}`
+  return withTopic(broker.port, topic, partitions, async () => {
+    const before = processUse(broker.pid)
+    const result = await work(topic)
+    const after = processUse(broker.pid)
+    if (result.requests === 0) throw new Error(`${broker.contender} answered nothing in ${result.seconds} s`)
+    return {
+      throughput: result.bytes / 1e6 / result.seconds,
+      'broker CPU': ((after.cpuSeconds - before.cpuSeconds) / result.bytes) * 1e9,
+      p50: result.p50Us,
+      p99: result.p99Us,
+    }
+  })
+}
+
+export const produce = sideBySide(
+  'produce',
+  'record batches of one size, acks=all, 5 requests in flight on each connection',
+  (brokers, { smoke }) => {
+    const row = (request: number, connections: number): Row => ({
+      name: `produce ${request / 1024} KB × ${connections}`,
+      metrics: throughputMetrics,
+      run: contender => {
+        const broker = brokers[contender]
+        const settings: LoadSettings = {
+          request,
+          connections,
+          partitions: connections,
+          record: Math.min(1024, request - 100),
+        }
+        return loaded(broker, connections, async topic => {
+          // At the same size and in a run of its own, so that its CPU time is not counted; it touches the memory that the log will take, too.
+          if (!smoke) await load('produce', broker.port, topic, { ...settings, touch: 2048, seconds: 1 })
+          return load('produce', broker.port, topic, { ...settings, seconds: smoke ? 0.2 : 2 })
+        })
+      },
+    })
+    const latency: Row = {
+      name: 'produce 16 KB, 1,000 a second',
+      metrics: { p50: { unit: 'µs', better: 'lower' }, p99: { unit: 'µs', better: 'lower' } },
+      run: contender =>
+        loaded(brokers[contender], 1, topic =>
+          load('produce', brokers[contender].port, topic, {
+            request: 16_384,
+            rate: 1000,
+            warmup: smoke ? 0.1 : 2,
+            seconds: smoke ? 0.2 : 5,
+          }),
+        ),
+    }
+    const sizes = smoke ? [16_384] : [1024, 16_384, 65_536, 1_048_576]
+    return [...sizes.flatMap(size => [row(size, 1), row(size, 8)]), latency]
+  },
+)
+
+export const fetch = sideBySide(
+  'fetch',
+  'a topic read over and over in slices of up to 1 MB, from memory where the broker has it there',
+  (brokers, { smoke }) => {
+    const row = (connections: number): Row => ({
+      name: `fetch 1 MB × ${connections}`,
+      metrics: throughputMetrics,
+      run: contender => {
+        const { port } = brokers[contender]
+        return loaded(brokers[contender], connections, async topic => {
+          await load('produce', port, topic, {
+            request: 65_536,
+            connections,
+            partitions: connections,
+            seconds: smoke ? 0.1 : 0.5,
+          })
+          const settings: LoadSettings = { request: 1_048_576, connections, partitions: connections }
+          return load('fetch', port, topic, { ...settings, seconds: smoke ? 0.2 : 2 })
+        })
+      },
+    })
+    return [row(1), row(8)]
+  },
+)
+
+export const javaProducer = sideBySide(
+  'java-producer',
+  "Kafka's ProducerPerformance with its defaults and acks=all, 6 partitions",
+  (brokers, { smoke }) => {
+    const row = (recordBytes: number, records: number): Row => ({
+      name: `ProducerPerformance, ${recordBytes} B`,
+      metrics: {
+        throughput: { unit: 'records/s', better: 'higher' },
+        'average latency': { unit: 'ms', better: 'lower', digits: 1 },
+        'broker CPU': { unit: 's/GB', better: 'lower', digits: 2 },
+      },
+      run: contender => {
+        const broker = brokers[contender]
+        topics += 1
+        const topic = `bench-java-${topics}`
+        return withTopic(broker.port, topic, 6, async () => {
+          const before = processUse(broker.pid)
+          const result = await producerPerformance(broker.port, topic, records, recordBytes)
+          const after = processUse(broker.pid)
+          return {
+            throughput: result.recordsPerSecond,
+            'average latency': result.averageLatencyMs,
+            'broker CPU': ((after.cpuSeconds - before.cpuSeconds) / (records * recordBytes)) * 1e9,
+          }
+        })
+      },
+    })
+    return [row(100, smoke ? 10_000 : 3_000_000), row(1024, smoke ? 10_000 : 500_000)]
+  },
+)
