@@ -6,6 +6,8 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
+import { BUNDLED_PACKAGES, ENTRIES } from '../scripts/package-shape.ts'
+import { VERSION } from '../src/std/version.ts'
 import * as rules from './tidy/rules.ts'
 import { parseSource, repositoryFiles } from './tidy/source.ts'
 import type { Source } from './tidy/source.ts'
@@ -18,6 +20,9 @@ const isCode = (path: string): boolean =>
 const sources = files.filter(isCode).map(path => parseSource(path, read(path)))
 
 interface PackageFile {
+  readonly version: string
+  readonly bin: Record<string, string>
+  readonly exports: Record<string, string | { types: string; default: string }>
   readonly dependencies: Record<string, string>
   readonly devDependencies: Record<string, string>
 }
@@ -26,9 +31,7 @@ const lockFile = read('package-lock.json')
 
 /** Where execution starts: what the package exports and runs, and every development script. */
 const entryPoints = [
-  'src/index.ts',
-  'src/testing/index.ts',
-  'src/cli/main.ts',
+  ...ENTRIES.map(entry => entry.source),
   ...sources.map(source => source.path).filter(path => /^(scripts|bench|interop)\/[^/]+\.ts$/.test(path)),
 ]
 
@@ -102,7 +105,8 @@ describe('imports', () => {
 
   test('every imported package is declared, and product code needs no development package', () => {
     const names = (record: Record<string, string>): Set<string> => new Set(Object.keys(record))
-    none(rules.packageViolations(sources, names(packageFile.dependencies), names(packageFile.devDependencies)))
+    const shipped = new Set([...names(packageFile.dependencies), ...BUNDLED_PACKAGES])
+    none(rules.packageViolations(sources, shipped, names(packageFile.devDependencies)))
   })
 
   test('the package rule finds an undeclared package and a development one in product code', () => {
@@ -241,5 +245,23 @@ describe('text', () => {
       resolved.filter(address => address.includes('://')),
       [],
     )
+  })
+})
+
+describe('the package', () => {
+  test('says the same version everywhere', () => {
+    assert.equal(VERSION, packageFile.version)
+    assert.match(read('CHANGELOG.md'), new RegExp(`^## ${VERSION.replaceAll('.', '\\.')}\\b`, 'm'))
+  })
+
+  test('exports and runs exactly what the build makes', () => {
+    const declared = Object.values(packageFile.exports).flatMap(target =>
+      typeof target === 'string' ? [] : [target.default, target.types],
+    )
+    const built = ENTRIES.flatMap(({ output, types }) =>
+      types === undefined ? [] : [`./dist/${output}.js`, `./dist/types/${types}`],
+    )
+    assert.deepEqual(declared, built)
+    assert.deepEqual(packageFile.bin, { ottla: './dist/cli.js' })
   })
 })
