@@ -42,9 +42,9 @@ const RECORDS_PER_BATCH = 1000
 
 function encode(valueBytes: number): () => void {
   const value = new Uint8Array(valueBytes).fill(120)
-  const expectedBytes = RECORDS_PER_BATCH * (valueBytes + 12)
+  const buffer = Buffer.alloc(RECORDS_PER_BATCH * (valueBytes + 12) + 100)
   return () => {
-    const builder = new BatchBuilder({ expectedBytes })
+    const builder = new BatchBuilder({ buffer })
     for (let index = 0; index < RECORDS_PER_BATCH; index++) {
       builder.append(1_700_000_000_000 + (index >> 3), null, value)
     }

@@ -31,6 +31,11 @@ export interface BatchOptions {
   readonly emptiedMaxTimestampMs?: number
   /** A guess of the records' size, which saves growing. */
   readonly expectedBytes?: number
+  /**
+   * Memory to build in for as long as the batch fits: taking fresh memory costs more than filling it, so who builds many batches
+   * lends the same memory again. An uncompressed batch is then a view of it.
+   */
+  readonly buffer?: Buffer
 }
 
 /** A record to be written. */
@@ -62,7 +67,8 @@ export class BatchBuilder {
       () => `compression level ${compressionLevel} for ${compression}`,
     )
     this.#options = options
-    this.#buffer = Buffer.allocUnsafeSlow(Batch.BATCH_HEADER_BYTES + (options.expectedBytes ?? 1024))
+    this.#buffer = options.buffer ?? Buffer.allocUnsafeSlow(Batch.BATCH_HEADER_BYTES + (options.expectedBytes ?? 1024))
+    assert(this.#buffer.length >= Batch.BATCH_HEADER_BYTES, 'the lent buffer has no room for a batch header')
     this.#baseTimestampMs = options.deleteHorizonMs ?? Batch.NO_TIMESTAMP
   }
 
@@ -114,7 +120,7 @@ export class BatchBuilder {
   }
 
   /**
-   * The finished batch, compressed where asked for, in a buffer of its own. Call once. A batch without records needs `lastOffsetDelta`:
+   * The finished batch, compressed where asked for. Call once. A batch without records needs `lastOffsetDelta`:
    * the cleaner keeps such ones for the producer state in their header.
    */
   build(): Buffer {
