@@ -1,0 +1,74 @@
+/**
+ * Replaces a small file as a whole: whoever reads it, also after a power cut at any moment, finds the old content or the new one.
+ */
+import type { Disk } from '../io/io.ts'
+
+const temporarySuffix = '.tmp'
+
+/** Writes beside the file, makes that durable, puts it in place and makes its name durable. Rejects with a `DiskError`. Not for two writers at once. */
+export async function replaceFile(
+  disk: Disk,
+  directory: string,
+  name: string,
+  content: string | Uint8Array,
+): Promise<void> {
+  const bytes = typeof content === 'string' ? Buffer.from(content, 'utf8') : content
+  const path = `${directory}/${name}`
+  const temporary = path + temporarySuffix
+  const file = await disk.open(temporary, { write: true, create: true })
+  try {
+    await file.truncate(0)
+    if (bytes.length > 0) await file.writev([bytes], 0)
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+  await disk.rename(temporary, path)
+  await disk.syncDirectory(directory)
+}
+
+/** The text of a small file; `undefined` when there is none. Other failures are thrown as `DiskError`. */
+export function readTextSync(disk: Disk, path: string): string | undefined {
+  if (disk.statSync(path) === undefined) return undefined
+  const bytes = disk.readFileSync(path)
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8')
+}
+
+/**
+ * Gathers the replacements of one file: while one is under way, any number of requests for another become a single one, which writes what is
+ * true by then.
+ */
+export class FileReplacer {
+  readonly #write: () => Promise<void>
+  #running: Promise<void> | undefined
+  #next: Promise<void> | undefined
+
+  constructor(write: () => Promise<void>) {
+    this.#write = write
+  }
+
+  /** Settles once a state at least as new as the present one is durable. */
+  replace(): Promise<void> {
+    if (this.#running === undefined) return this.#start()
+    this.#next ??= this.#running
+      .then(undefined, () => {})
+      .then(() => {
+        this.#next = undefined
+        return this.#start()
+      })
+    return this.#next
+  }
+
+  /** Whether no replacement is under way or asked for. */
+  get idle(): boolean {
+    return this.#running === undefined
+  }
+
+  #start(): Promise<void> {
+    const running = this.#write().finally(() => {
+      if (this.#running === running) this.#running = undefined
+    })
+    this.#running = running
+    return running
+  }
+}

@@ -1,0 +1,115 @@
+/**
+ * Where each leader epoch begins in a log (KIP-101), kept in memory and in `leader-epoch-checkpoint`.
+ *
+ * Both epochs and start offsets grow strictly from entry to entry (L3). An entry for a new epoch may be made before its first batch; when that epoch brings none, the next one takes its place.
+ * What the file lacks after a crash is rebuilt from the batches above the recovery point, which carry their epoch; so the file is written behind the appends, and waited
+ * for before the recovery point moves.
+ */
+import { assert } from '../std/assert.ts'
+import type { Disk } from '../io/io.ts'
+import { FileReplacer, replaceFile } from './atomic-file.ts'
+import { formatEpochCheckpoint } from './checkpoint-file.ts'
+import type { EpochEntry } from './checkpoint-file.ts'
+import { LEADER_EPOCH_CHECKPOINT } from './file-names.ts'
+
+export class LeaderEpochCache {
+  readonly #disk: Disk
+  #directory: string
+  /** Ascending. */
+  #entries: EpochEntry[]
+  #dirty = false
+  #replacer: FileReplacer | undefined
+
+  constructor(disk: Disk, directory: string, entries: readonly EpochEntry[]) {
+    this.#disk = disk
+    this.#directory = directory
+    this.#entries = []
+    for (const entry of entries) this.#insert(entry)
+  }
+
+  get entries(): readonly EpochEntry[] {
+    return this.#entries
+  }
+
+  get latestEpoch(): number | undefined {
+    return this.#entries.at(-1)?.leaderEpoch
+  }
+
+  /** Batches of `leaderEpoch` begin at `startOffset`. True when that is news. */
+  assign(leaderEpoch: number, startOffset: number): boolean {
+    assert(leaderEpoch >= 0 && startOffset >= 0, () => `leader epoch ${leaderEpoch} at ${startOffset}`)
+    const latest = this.#entries.at(-1)
+    if (latest !== undefined && latest.leaderEpoch === leaderEpoch && startOffset >= latest.startOffset) return false
+    this.#insert({ leaderEpoch, startOffset })
+    this.#dirty = true
+    return true
+  }
+
+  /**
+   * The largest epoch that is at most the one asked, and the offset at which the next one begins: where a log that knows nothing newer than the asked epoch may
+   * differ from this one. For an epoch before all that are known, itself and the start of the first. `undefined` for one beyond all.
+   */
+  endOffsetFor(leaderEpoch: number, logEndOffset: number): { leaderEpoch: number; endOffset: number } | undefined {
+    const latest = this.#entries.at(-1)
+    if (latest === undefined || leaderEpoch < 0) return undefined
+    if (leaderEpoch === latest.leaderEpoch) return { leaderEpoch, endOffset: logEndOffset }
+    const higher = this.#entries.findIndex(entry => entry.leaderEpoch > leaderEpoch)
+    if (higher < 0) return undefined
+    const floor = this.#entries[higher - 1]
+    return { leaderEpoch: floor?.leaderEpoch ?? leaderEpoch, endOffset: this.#entries[higher]!.startOffset }
+  }
+
+  /** Epoch of the batch at `offset`. */
+  epochFor(offset: number): number | undefined {
+    return this.#entries.findLast(entry => entry.startOffset <= offset)?.leaderEpoch
+  }
+
+  /** Forgets the epochs that begin at or above `endOffset`. */
+  truncateFromEnd(endOffset: number): void {
+    const kept = this.#entries.filter(entry => entry.startOffset < endOffset)
+    if (kept.length === this.#entries.length) return
+    this.#entries = kept
+    this.#dirty = true
+  }
+
+  /** Forgets the epochs that end at or below `startOffset`; the one in force there now begins there. */
+  truncateFromStart(startOffset: number): void {
+    const last = this.#entries.findLastIndex(entry => entry.startOffset <= startOffset)
+    if (last < 0 || (last === 0 && this.#entries[0]!.startOffset === startOffset)) return
+    this.#entries = [{ leaderEpoch: this.#entries[last]!.leaderEpoch, startOffset }, ...this.#entries.slice(last + 1)]
+    this.#dirty = true
+  }
+
+  clear(): void {
+    if (this.#entries.length === 0) return
+    this.#entries = []
+    this.#dirty = true
+  }
+
+  /** Settles once what is known now is in the file. Rejects with a `DiskError`. */
+  flush(): Promise<void> {
+    if (!this.#dirty && (this.#replacer === undefined || this.#replacer.idle)) return Promise.resolve()
+    this.#replacer ??= new FileReplacer(() => {
+      this.#dirty = false
+      return replaceFile(this.#disk, this.#directory, LEADER_EPOCH_CHECKPOINT, formatEpochCheckpoint(this.#entries))
+    })
+    return this.#replacer.replace()
+  }
+
+  /** The partition's directory was renamed. */
+  moveTo(directory: string): void {
+    this.#directory = directory
+  }
+
+  #insert(entry: EpochEntry): void {
+    // Entries that contradict the new one described batches that are not there: an epoch that brought none, or what was cut off.
+    let kept = this.#entries.length
+    while (kept > 0 && this.#contradicts(this.#entries[kept - 1]!, entry)) kept--
+    this.#entries.length = kept
+    this.#entries.push(entry)
+  }
+
+  #contradicts(old: EpochEntry, entry: EpochEntry): boolean {
+    return old.leaderEpoch >= entry.leaderEpoch || old.startOffset >= entry.startOffset
+  }
+}

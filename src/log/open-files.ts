@@ -1,0 +1,151 @@
+/**
+ * Files that open themselves when they are needed and close when too many others are open: what lets a broker have hundreds of thousands of
+ * segment files and a few thousand descriptors.
+ *
+ * A `LazyFile` stands for a path. Whoever works with it either takes the `DiskFile` that happens to be open, for a synchronous call, or hands its
+ * work to `use`, which opens the file first and keeps it open for that long. The least recently used of those that nobody works with is closed when
+ * the limit is exceeded. Closing is asynchronous; opening the same file anew waits for it.
+ */
+import { assert } from '../std/assert.ts'
+import type { Disk, DiskFile } from '../io/io.ts'
+
+export class OpenFiles {
+  readonly disk: Disk
+  readonly #limit: number
+  /** Every file that is open or opening, least recently used first. */
+  readonly #files = new Set<LazyFile>()
+  #latest: LazyFile | undefined
+
+  constructor(disk: Disk, limit: number) {
+    assert(limit > 0, `a limit of ${limit} open files`)
+    this.disk = disk
+    this.#limit = limit
+  }
+
+  get openCount(): number {
+    return this.#files.size
+  }
+
+  /** Only for `LazyFile`. */
+  touch(file: LazyFile): void {
+    if (this.#latest === file) return
+    this.#files.delete(file)
+    this.#files.add(file)
+    this.#latest = file
+    if (this.#files.size > this.#limit) this.#evict()
+  }
+
+  /** Only for `LazyFile`. */
+  forget(file: LazyFile): void {
+    this.#files.delete(file)
+    if (this.#latest === file) this.#latest = undefined
+  }
+
+  #evict(): void {
+    for (const file of this.#files) {
+      if (this.#files.size <= this.#limit) return
+      if (!file.inUse) file.closeIdle()
+    }
+  }
+}
+
+export class LazyFile {
+  readonly #openFiles: OpenFiles
+  #path: string
+  #file: DiskFile | undefined
+  #opening: Promise<DiskFile> | undefined
+  #closing: Promise<void> | undefined
+  #users = 0
+  #onQuiet: (() => void)[] | undefined
+
+  /** Nothing is opened, and nothing created, before the first use. */
+  constructor(openFiles: OpenFiles, path: string) {
+    this.#openFiles = openFiles
+    this.#path = path
+  }
+
+  get path(): string {
+    return this.#path
+  }
+
+  get inUse(): boolean {
+    return this.#users > 0 || this.#opening !== undefined
+  }
+
+  /** The file, if it is open now: for one synchronous call. */
+  get opened(): DiskFile | undefined {
+    if (this.#file !== undefined) this.#openFiles.touch(this)
+    return this.#file
+  }
+
+  /** Opens the file for reading and writing, creating it where `create` says so, and keeps it open until `work` settles. */
+  async use<T>(work: (file: DiskFile) => Promise<T>, create = false): Promise<T> {
+    this.#users += 1
+    try {
+      return await work(this.#file ?? (await this.#open(create)))
+    } finally {
+      this.#users -= 1
+      if (this.#users === 0) this.#quiet()
+    }
+  }
+
+  /** Waits for the uses under way, then closes. The file may be used again afterwards. */
+  async close(): Promise<void> {
+    while (this.#users > 0) {
+      await new Promise<void>(resolve => {
+        ;(this.#onQuiet ??= []).push(resolve)
+      })
+    }
+    if (this.#file !== undefined) this.closeIdle()
+    await this.#closing
+  }
+
+  /** Closes first, because an open file cannot be renamed everywhere. Uses that begin meanwhile wait and find it under its new name. */
+  async rename(to: string): Promise<void> {
+    await this.close()
+    const renaming = this.#openFiles.disk.rename(this.#path, to).then(() => {
+      this.#path = to
+    })
+    this.#closing = renaming.then(undefined, () => {})
+    await renaming
+  }
+
+  /** For a file whose directory was renamed. It must be closed. */
+  moveTo(path: string): void {
+    assert(this.#file === undefined && !this.inUse, () => `${this.#path} is open while its directory moves`)
+    this.#path = path
+  }
+
+  /** Only for `OpenFiles`: nobody works with the file. */
+  closeIdle(): void {
+    const file = this.#file
+    assert(file !== undefined && this.#users === 0, () => `${this.#path} is closed while it is used`)
+    this.#file = undefined
+    this.#openFiles.forget(this)
+    // A descriptor that does not close cleanly had its data synced or reported before; there is nothing to be done about it.
+    this.#closing = file.close().then(undefined, () => {})
+  }
+
+  async #open(create: boolean): Promise<DiskFile> {
+    this.#opening ??= this.#openNow(create)
+    return this.#opening
+  }
+
+  async #openNow(create: boolean): Promise<DiskFile> {
+    try {
+      await this.#closing
+      const file = await this.#openFiles.disk.open(this.#path, { write: true, create })
+      this.#file = file
+      return file
+    } finally {
+      this.#opening = undefined
+      if (this.#file !== undefined) this.#openFiles.touch(this)
+    }
+  }
+
+  #quiet(): void {
+    const waiting = this.#onQuiet
+    this.#onQuiet = undefined
+    for (const resolve of waiting ?? []) resolve()
+  }
+}

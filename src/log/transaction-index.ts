@@ -1,0 +1,98 @@
+/**
+ * The `.txnindex` file of a segment: the transactions whose abort markers lie in it, in the order of the markers. It is made when the first transaction is aborted;
+ * most segments have none.
+ *
+ * An entry is a version (int16, 0), the producer id, the offsets of the transaction's first record and of its marker, and the last stable offset
+ * when the marker was written (int64 each). The latter tells a reader when to stop looking: no transaction that was open below it is missing from what was read.
+ */
+import { assert } from '../std/assert.ts'
+import { readInt16, readInt64, writeInt16, writeInt64 } from '../protocol/records/int64.ts'
+import { IndexFile } from './index-file.ts'
+import type { AbortedTransaction } from './log-types.ts'
+import type { OpenFiles } from './open-files.ts'
+
+const entryBytes = 34
+const currentVersion = 0
+/** Entries that one read fetches while collecting. */
+const entriesPerRead = 128
+
+export interface AbortedTransactionEntry extends AbortedTransaction {
+  readonly lastStableOffset: number
+}
+
+export class TransactionIndex {
+  readonly entries: IndexFile
+  #lastOffset = -1
+
+  constructor(openFiles: OpenFiles, path: string) {
+    this.entries = new IndexFile(openFiles, path, entryBytes)
+  }
+
+  append(entry: AbortedTransactionEntry): void {
+    assert(entry.firstOffset <= entry.lastOffset, () => `transaction from ${entry.firstOffset} to ${entry.lastOffset}`)
+    assert(
+      entry.lastOffset > this.#lastOffset,
+      () => `L3: transaction index offset ${entry.lastOffset} after ${this.#lastOffset}`,
+    )
+    this.entries.append((target, at) => {
+      writeInt16(target, at, currentVersion)
+      writeInt64(target, at + 2, entry.producerId)
+      writeInt64(target, at + 10, entry.firstOffset)
+      writeInt64(target, at + 18, entry.lastOffset)
+      writeInt64(target, at + 26, entry.lastStableOffset)
+    })
+    this.#lastOffset = entry.lastOffset
+  }
+
+  /**
+   * Adds to `found` what was aborted among [from, to). True when nothing behind this segment can matter any more; `undefined` for a file that is not
+   * what it should be.
+   */
+  async collect(from: number, to: number, found: AbortedTransaction[]): Promise<boolean | undefined> {
+    const count = this.entries.entryCount
+    if (count === 0) return false
+    const floor = await this.entries.floor((source, at) => readEntry(source, at).lastOffset < from, readEntry)
+    if (floor === undefined) return undefined
+    for (let start = floor.count; start < count; start += entriesPerRead) {
+      const end = Math.min(count, start + entriesPerRead)
+      const bytes = await this.entries.readEntries(start, end)
+      if (bytes === undefined) return undefined
+      for (let at = 0; at < bytes.length; at += entryBytes) {
+        if (readInt16(bytes, at) !== currentVersion) return undefined
+        const { producerId, firstOffset, lastOffset, lastStableOffset } = readEntry(bytes, at)
+        if (lastOffset >= from && firstOffset < to) found.push({ producerId, firstOffset, lastOffset })
+        if (lastStableOffset >= to) return true
+      }
+    }
+    return false
+  }
+
+  /** How many of the entries in memory are of markers below `offset`: those that may be written. */
+  countInMemoryBelow(offset: number): number {
+    let index = this.entries.entryCount
+    while (index > this.entries.tailStart && this.entries.tailEntry(index - 1, readEntry).lastOffset >= offset) index--
+    return index - this.entries.tailStart
+  }
+
+  async loadLast(): Promise<void> {
+    const count = this.entries.entryCount
+    const bytes = count === 0 ? undefined : await this.entries.readEntries(count - 1, count)
+    if (bytes !== undefined) this.#lastOffset = readEntry(bytes, 0).lastOffset
+  }
+
+  /** Drops the entries whose markers are at and above `offset`. */
+  async truncate(offset: number): Promise<void> {
+    const floor = await this.entries.floor((source, at) => readEntry(source, at).lastOffset < offset, readEntry)
+    await this.entries.truncate(floor?.count ?? 0)
+    this.#lastOffset = floor?.value?.lastOffset ?? -1
+  }
+}
+
+function readEntry(source: Uint8Array, at: number): AbortedTransactionEntry {
+  return {
+    producerId: readInt64(source, at + 2),
+    firstOffset: readInt64(source, at + 10),
+    lastOffset: readInt64(source, at + 18),
+    lastStableOffset: readInt64(source, at + 26),
+  }
+}
