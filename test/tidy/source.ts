@@ -42,6 +42,7 @@ export function parseSource(path: string, text: string): Source {
   const imports: Import[] = []
   const references: Reference[] = []
   const lineOf = lineFinder(text)
+  const own = moduleBindings(program as unknown as Node)
   const add = (node: Node, source: unknown): void => {
     if (!isNode(source) || typeof source['value'] !== 'string') return
     const specifier = source['value']
@@ -51,7 +52,8 @@ export function parseSource(path: string, text: string): Source {
   walk(program as unknown as Node, (node, parent, key) => {
     if (importingTypes.has(node.type)) add(node, node['source'])
     const name = referenceName(node, parent, key)
-    if (name !== undefined) references.push({ name, line: lineOf(node.start) })
+    // A function of the file's own that is called `fetch` is not the global one.
+    if (name !== undefined && !own.has(name.split('.')[0]!)) references.push({ name, line: lineOf(node.start) })
   })
   return { path, text, imports, references }
 }
@@ -71,6 +73,22 @@ function importedNames(node: Node): string[] {
     const imported = specifier['imported'] ?? specifier['local']
     return specifier.type === 'ImportNamespaceSpecifier' || !isNode(imported) ? '*' : String(imported['name'])
   })
+}
+
+/** Names that a module declares or imports at its top level. */
+function moduleBindings(program: Node): Set<string> {
+  const names = new Set<string>()
+  const add = (id: unknown): void => {
+    if (isNode(id) && id.type === 'Identifier') names.add(String(id['name']))
+  }
+  for (const statement of program['body'] as Node[]) {
+    const declared = (statement['declaration'] ?? statement) as Node
+    add(declared['id'])
+    for (const declarator of (declared['declarations'] ?? []) as Node[]) add(declarator['id'])
+    if (statement.type !== 'ImportDeclaration') continue
+    for (const specifier of statement['specifiers'] as Node[]) add(specifier['local'])
+  }
+  return names
 }
 
 /** The dotted name that a node refers to at run time, if it is the start of one: `process` and `process.env` are two references. */
