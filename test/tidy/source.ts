@@ -12,6 +12,8 @@ export interface Import {
   readonly target: string | undefined
   /** Names taken, `*` for all of them; empty for a bare or dynamic import. */
   readonly names: readonly string[]
+  /** Gone at run time. */
+  readonly typeOnly: boolean
   readonly line: number
 }
 
@@ -47,7 +49,13 @@ export function parseSource(path: string, text: string): Source {
     if (!isNode(source) || typeof source['value'] !== 'string') return
     const specifier = source['value']
     const target = specifier.startsWith('.') ? posix.join(posix.dirname(path), specifier) : undefined
-    imports.push({ specifier, target, names: importedNames(node), line: lineOf(node.start) })
+    imports.push({
+      specifier,
+      target,
+      names: importedNames(node),
+      typeOnly: isTypeOnly(node),
+      line: lineOf(node.start),
+    })
   }
   walk(program as unknown as Node, (node, parent, key) => {
     if (importingTypes.has(node.type)) add(node, node['source'])
@@ -65,6 +73,10 @@ const importingTypes = new Set([
   'ImportExpression',
   'TSImportType',
 ])
+
+function isTypeOnly(node: Node): boolean {
+  return node.type === 'TSImportType' || node['importKind'] === 'type' || node['exportKind'] === 'type'
+}
 
 function importedNames(node: Node): string[] {
   if (node.type === 'ExportAllDeclaration') return ['*']
