@@ -5,9 +5,9 @@
  * code returns; it must await nothing else.
  */
 
+import { createHook } from 'node:async_hooks'
 import { MemoryWorld, type Machine, type MachineOptions, type WorldOptions } from '../io/memory.ts'
 import { assert } from '../std/assert.ts'
-import { AsyncGuard } from './async-guard.ts'
 import { Trace } from './trace.ts'
 
 export interface SimulatorOptions extends Omit<WorldOptions, 'trace'> {
@@ -128,4 +128,39 @@ export async function simulate<T>(
 ): Promise<T> {
   const simulator = new Simulator(typeof options === 'number' ? { seed: options } : options)
   return simulator.settle(body(simulator))
+}
+
+/** What settles within one real `setImmediate`, whatever the machine, and the simulator's own one. */
+const harmlessTypes = new Set(['PROMISE', 'TickObject', 'Microtask', 'Immediate'])
+
+/**
+ * Watches that simulated code is asynchronous through its `Io` only. A socket, a timer, a file or a thread of the real world would make
+ * a run depend on the machine; Node tells of each when it is made.
+ */
+class AsyncGuard {
+  #found: { readonly type: string; readonly stack: string } | undefined
+  readonly #hook = createHook({
+    init: (_id, type) => {
+      if (harmlessTypes.has(type) || this.#found !== undefined) return
+      // Thrown from here it would end the process without a word to the test.
+      this.#found = { type, stack: new Error(type).stack ?? '' }
+    },
+  })
+
+  enable(): void {
+    this.#hook.enable()
+  }
+
+  disable(): void {
+    this.#hook.disable()
+  }
+
+  /** Throws when simulated code made something that it must not. */
+  check(): void {
+    const found = this.#found
+    if (found === undefined) return
+    this.#found = undefined
+    const stack = found.stack.split('\n').slice(1).join('\n')
+    throw new Error(`simulated code made a ${found.type}, which only the real world can finish:\n${stack}`)
+  }
 }
