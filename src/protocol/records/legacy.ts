@@ -89,7 +89,9 @@ function decodeInner(inner: Uint8Array, wrapper: Wrapper): Record[] | BatchFailu
     if (fields === undefined) return invalid(`key and value do not fill the wrapped message at byte ${at}`)
     if ((inner[at + MESSAGE_ATTRIBUTES_AT]! & Batch.COMPRESSION_MASK) !== 0)
       return invalid('a wrapper within a wrapper')
-    records.push(recordOf(inner, at, fields, base + Batch.baseOffset(inner, at), wrapper.logAppendTimeMs))
+    const offset = base + Batch.baseOffset(inner, at)
+    if (!Number.isSafeInteger(offset)) return invalid(`the wrapped message at byte ${at} has offset ${offset}`)
+    records.push(recordOf(inner, at, fields, offset, wrapper.logAppendTimeMs))
   }
   return records
 }
