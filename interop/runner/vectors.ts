@@ -16,6 +16,7 @@ import { writeFileSync } from 'node:fs';
 /** What some clients cannot express. */
 export type Need =
   | 'null-value'
+  | 'null-key-and-value'
   | 'empty-key'
   | 'null-header'
   | 'repeated-header';
@@ -67,7 +68,7 @@ function shapes(): Shape[] {
     { name: 'empty-value', value: '' },
     { name: 'empty-key', needs: ['empty-key'], key: '', value: 'the key is empty' },
     { name: 'null-value', needs: ['null-value'], value: null },
-    { name: 'null-key-and-value', needs: ['null-value'], key: null, value: null },
+    { name: 'null-key-and-value', needs: ['null-value', 'null-key-and-value'], key: null, value: null },
     { name: 'every-byte', key: everyByte, value: Buffer.concat([everyByte, everyByte]) },
     { name: 'utf-8', key: 'schlüssel-鍵', value: 'Grüße, 世界 🪳 \u0000 end' },
     {
