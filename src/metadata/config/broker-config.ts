@@ -1,0 +1,180 @@
+/**
+ * A broker's settings as a typed object: what the layers above read instead of names and texts.
+ *
+ * A snapshot: where settings change at run time there is a new one (`DynamicBrokerConfig`). Sizes in bytes, times in milliseconds.
+ */
+import { type BrokerLayers, BrokerSettings } from './broker-settings.ts'
+import { type ListenerLimits, listenerLimitsOf } from './connection-limits.ts'
+import type { TopicDefaults } from './topic-config.ts'
+import { parseConnectionOverrides } from './validators.ts'
+
+export interface LogCleanerConfig {
+  readonly enable: boolean
+  /** Logs compacted at the same time; 0 means that none is. */
+  readonly threads: number
+  readonly backoffMs: number
+  /** For the maps from key to offset, over all cleaners. */
+  readonly dedupeBufferBytes: number
+  /** How full a map may become, between 0 and 1. */
+  readonly ioBufferLoadFactor: number
+  /** For reading and writing, over all cleaners. */
+  readonly ioBufferBytes: number
+  readonly ioMaxBytesPerSecond: number
+}
+
+/** How a topic is made that the broker needs for itself. */
+export interface InternalTopicConfig {
+  readonly partitions: number
+  readonly segmentBytes: number
+  /** As it is set; where it is not, three, or fewer where there are fewer brokers. */
+  replicationFactor(brokers: number): number
+  /** As it is set; where it is not, what Kafka takes, or fewer where there are fewer replicas. Undefined: as for any topic. */
+  minInSyncReplicas(brokers: number): number | undefined
+}
+
+export interface BrokerConfig {
+  /** Every key by its name, with where it was set. */
+  readonly settings: BrokerSettings
+
+  readonly nodeId: number
+  readonly rack: string | null
+  /** `log.dirs`, or `log.dir`. */
+  readonly logDirs: readonly string[]
+
+  readonly socketRequestMaxBytes: number
+  readonly socketListenBacklogSize: number
+  readonly connectionsMaxIdleMs: number
+  readonly maxConnections: number
+  readonly maxConnectionsPerIp: number
+  /** By address or host name. */
+  readonly maxConnectionsPerIpOverrides: ReadonlyMap<string, number>
+  /** Per second. */
+  readonly maxConnectionCreationRate: number
+  /** By listener name in lower case; a listener that is absent has no limits of its own. */
+  readonly listenerLimits: ReadonlyMap<string, ListenerLimits>
+
+  readonly fetchMaxBytes: number
+  readonly maxIncrementalFetchSessionCacheSlots: number
+  /** Of DescribeTopicPartitions. */
+  readonly maxRequestPartitionSizeLimit: number
+
+  readonly autoCreateTopicsEnable: boolean
+  readonly deleteTopicEnable: boolean
+  readonly numPartitions: number
+  readonly defaultReplicationFactor: number
+  /** What topics that say nothing get; `resolveTopicConfig` takes it. */
+  readonly topicDefaults: TopicDefaults
+
+  readonly logFlushSchedulerIntervalMs: number
+  readonly logFlushOffsetCheckpointIntervalMs: number
+  readonly logFlushStartOffsetCheckpointIntervalMs: number
+  readonly logRetentionCheckIntervalMs: number
+  readonly replicaHighWatermarkCheckpointIntervalMs: number
+  readonly numRecoveryThreadsPerDataDir: number
+  readonly logCleaner: LogCleanerConfig
+
+  readonly producerIdExpirationMs: number
+  readonly offsetsTopic: InternalTopicConfig
+  readonly transactionStateTopic: InternalTopicConfig
+  readonly shareStateTopic: InternalTopicConfig
+
+  /** Null: a share of the memory that the process may use. */
+  readonly logCacheBytes: number | null
+  /** `host:port`; null: metrics are not served. */
+  readonly metricsListener: string | null
+}
+
+export function resolveBrokerConfig(layers: BrokerLayers): BrokerConfig {
+  const settings = new BrokerSettings(layers)
+  return {
+    settings,
+    nodeId: nodeIdOf(settings),
+    rack: settings.get('broker.rack'),
+    logDirs: settings.get('log.dirs') ?? settings.get('log.dir'),
+    ...networkOf(settings),
+    ...topicsOf(settings),
+    ...logsOf(settings),
+    offsetsTopic: internalTopic(settings, 'offsets.topic', undefined),
+    transactionStateTopic: internalTopic(settings, 'transaction.state.log', 'transaction.state.log.min.isr'),
+    shareStateTopic: internalTopic(settings, 'share.coordinator.state.topic', 'share.coordinator.state.topic.min.isr'),
+    logCacheBytes: settings.get('ottla.log.cache.bytes'),
+    metricsListener: settings.get('ottla.metrics.listener'),
+  }
+}
+
+/** `node.id`, or its older name, or 1: a single broker needs no number. */
+function nodeIdOf(settings: BrokerSettings): number {
+  if (settings.isSet('node.id')) return settings.get('node.id') ?? 1
+  return settings.isSet('broker.id') && settings.get('broker.id') >= 0 ? settings.get('broker.id') : 1
+}
+
+function networkOf(settings: BrokerSettings) {
+  return {
+    socketRequestMaxBytes: settings.get('socket.request.max.bytes'),
+    socketListenBacklogSize: settings.get('socket.listen.backlog.size'),
+    connectionsMaxIdleMs: settings.get('connections.max.idle.ms'),
+    maxConnections: settings.get('max.connections'),
+    maxConnectionsPerIp: settings.get('max.connections.per.ip'),
+    maxConnectionsPerIpOverrides:
+      parseConnectionOverrides(settings.get('max.connections.per.ip.overrides')) ?? new Map(),
+    maxConnectionCreationRate: settings.get('max.connection.creation.rate'),
+    listenerLimits: listenerLimitsOf(settings.layers),
+    fetchMaxBytes: settings.get('fetch.max.bytes'),
+    maxIncrementalFetchSessionCacheSlots: settings.get('max.incremental.fetch.session.cache.slots'),
+    maxRequestPartitionSizeLimit: settings.get('max.request.partition.size.limit'),
+  }
+}
+
+function topicsOf(settings: BrokerSettings) {
+  return {
+    autoCreateTopicsEnable: settings.get('auto.create.topics.enable'),
+    deleteTopicEnable: settings.get('delete.topic.enable'),
+    numPartitions: settings.get('num.partitions'),
+    defaultReplicationFactor: settings.get('default.replication.factor'),
+    topicDefaults: settings.topicDefaults,
+  }
+}
+
+function logsOf(settings: BrokerSettings) {
+  return {
+    logFlushSchedulerIntervalMs: settings.get('log.flush.scheduler.interval.ms'),
+    logFlushOffsetCheckpointIntervalMs: settings.get('log.flush.offset.checkpoint.interval.ms'),
+    logFlushStartOffsetCheckpointIntervalMs: settings.get('log.flush.start.offset.checkpoint.interval.ms'),
+    logRetentionCheckIntervalMs: settings.get('log.retention.check.interval.ms'),
+    replicaHighWatermarkCheckpointIntervalMs: settings.get('replica.high.watermark.checkpoint.interval.ms'),
+    numRecoveryThreadsPerDataDir: settings.get('num.recovery.threads.per.data.dir'),
+    logCleaner: {
+      enable: settings.get('log.cleaner.enable'),
+      threads: settings.get('log.cleaner.threads'),
+      backoffMs: settings.get('log.cleaner.backoff.ms'),
+      dedupeBufferBytes: settings.get('log.cleaner.dedupe.buffer.size'),
+      ioBufferLoadFactor: settings.get('log.cleaner.io.buffer.load.factor'),
+      ioBufferBytes: settings.get('log.cleaner.io.buffer.size'),
+      ioMaxBytesPerSecond: settings.get('log.cleaner.io.max.bytes.per.second'),
+    },
+    producerIdExpirationMs: settings.get('producer.id.expiration.ms'),
+  }
+}
+
+function internalTopic(
+  settings: BrokerSettings,
+  prefix: 'offsets.topic' | 'transaction.state.log' | 'share.coordinator.state.topic',
+  minIsrKey: 'transaction.state.log.min.isr' | 'share.coordinator.state.topic.min.isr' | undefined,
+): InternalTopicConfig {
+  const replicationFactorKey = `${prefix}.replication.factor` as const
+  const replicationFactor = (brokers: number): number => {
+    const configured = settings.get(replicationFactorKey)
+    return settings.isSet(replicationFactorKey) ? configured : Math.min(configured, brokers)
+  }
+  const minInSyncReplicas = (brokers: number): number | undefined => {
+    if (minIsrKey === undefined) return undefined
+    const configured = settings.get(minIsrKey)
+    return settings.isSet(minIsrKey) ? configured : Math.min(configured, replicationFactor(brokers))
+  }
+  return {
+    partitions: settings.get(`${prefix}.num.partitions`),
+    segmentBytes: settings.get(`${prefix}.segment.bytes`),
+    replicationFactor,
+    minInSyncReplicas,
+  }
+}

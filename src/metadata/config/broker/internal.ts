@@ -1,0 +1,155 @@
+/**
+ * Keys that Kafka keeps to itself: accepted in a file, absent from DescribeConfigs and from Kafka's documentation.
+ */
+import {
+  LONG_MAX,
+  awaits,
+  boolean,
+  double,
+  int,
+  long,
+  meansNothingHere,
+  notYet,
+  string,
+  type KeyTable,
+} from '../definition.ts'
+
+export const internalKeys = {
+  'controller.performance.always.log.threshold.ms': long({
+    default: 2000,
+    min: 0,
+    importance: 'medium',
+    status: meansNothingHere,
+    documentation: "Duration above which Kafka's controller logs every event.",
+  }),
+  'controller.performance.sample.period.ms': long({
+    default: 60_000,
+    min: 100,
+    importance: 'medium',
+    status: meansNothingHere,
+    documentation: "How often Kafka's controller logs how long its events take.",
+  }),
+  'group.consumer.regex.refresh.interval.ms': int({
+    default: 600_000,
+    min: 10_000,
+    importance: 'medium',
+    status: awaits('groups'),
+    documentation: 'How often the regular expressions that groups subscribe to are resolved anew.',
+  }),
+  'group.share.initialize.retry.interval.ms': int({
+    default: 30_000,
+    min: 1,
+    importance: 'low',
+    status: awaits('share groups'),
+    documentation: "Pause before a share partition's state is initialised again.",
+  }),
+  'group.share.persister.class.name': string({
+    default: 'org.apache.kafka.server.share.persister.DefaultStatePersister',
+    importance: 'medium',
+    status: meansNothingHere,
+    documentation: 'Java class that keeps the state of share groups.',
+  }),
+  'internal.metadata.delete.delay.millis': long({
+    default: 60_000,
+    importance: 'low',
+    status: meansNothingHere,
+    documentation: 'Time between the removal and the deletion of files of the KRaft metadata log.',
+  }),
+  'internal.metadata.log.segment.bytes': int({
+    default: null,
+    importance: 'low',
+    status: meansNothingHere,
+    documentation: "Size of a segment of the KRaft metadata log, for Kafka's own tests.",
+  }),
+  'internal.metadata.max.batch.size.in.bytes': int({
+    default: 8_388_608,
+    importance: 'low',
+    status: meansNothingHere,
+    documentation: 'Largest batch of the KRaft metadata log.',
+  }),
+  'log.initial.task.delay.ms': long({
+    default: 30_000,
+    min: 0,
+    importance: 'low',
+    status: meansNothingHere,
+    documentation:
+      'How long Kafka waits after its start before it looks at logs for the first time. Ottla waits one interval.',
+  }),
+  'producer.id.expiration.check.interval.ms': int({
+    default: 600_000,
+    min: 1,
+    importance: 'low',
+    status: meansNothingHere,
+    documentation:
+      'How often Kafka looks for producer ids that have expired. Ottla looks whenever it reads or writes them.',
+  }),
+  'remote.log.index.file.cache.ttl.ms': long({
+    default: 900_000,
+    min: -1,
+    importance: 'low',
+    status: awaits('tiered storage'),
+    documentation: 'How long indexes fetched from remote storage stay in the cache.',
+  }),
+  'remote.log.manager.task.retry.backoff.max.ms': long({
+    default: 30_000,
+    min: 1,
+    importance: 'low',
+    status: awaits('tiered storage'),
+    documentation: 'Longest pause before work on remote storage is repeated.',
+  }),
+  'remote.log.manager.task.retry.backoff.ms': long({
+    default: 500,
+    min: 1,
+    importance: 'low',
+    status: awaits('tiered storage'),
+    documentation: 'First pause before work on remote storage is repeated.',
+  }),
+  'remote.log.manager.task.retry.jitter': double({
+    default: 0.2,
+    min: 0,
+    max: 0.5,
+    importance: 'low',
+    status: awaits('tiered storage'),
+    documentation: 'Random share that is added to that pause.',
+  }),
+  'server.max.startup.time.ms': long({
+    default: LONG_MAX,
+    min: 0,
+    importance: 'medium',
+    status: meansNothingHere,
+    documentation: 'How long Kafka may take to start.',
+  }),
+  'share.coordinator.cold.partition.snapshot.interval.ms': int({
+    default: 300_000,
+    min: 1,
+    importance: 'low',
+    status: awaits('share groups'),
+    documentation: 'How often idle share partitions are written anew.',
+  }),
+  'share.coordinator.state.topic.prune.interval.ms': int({
+    default: 300_000,
+    min: 1,
+    importance: 'low',
+    status: awaits('share groups'),
+    documentation: "How often the share coordinator's topic is cut.",
+  }),
+  'unclean.leader.election.interval.ms': long({
+    default: 300_000,
+    min: 1,
+    importance: 'medium',
+    status: awaits('cluster'),
+    documentation: 'How often partitions are looked at for an unclean election.',
+  }),
+  'unstable.api.versions.enable': boolean({
+    default: false,
+    importance: 'high',
+    status: notYet,
+    documentation: 'Whether API versions are offered that are still being made.',
+  }),
+  'unstable.feature.versions.enable': boolean({
+    default: false,
+    importance: 'high',
+    status: notYet,
+    documentation: 'Whether feature versions are offered that are still being made.',
+  }),
+} satisfies KeyTable
