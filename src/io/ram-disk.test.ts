@@ -1,9 +1,23 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { describe, test } from 'node:test'
 import * as fc from 'fast-check'
+import { diskContract } from './disk.contract.ts'
+import { createNodeIo } from './node.ts'
 import { RamDisk } from './ram-disk.ts'
 
-const makeDisk = (capacityBytes = 64 * 1024 * 1024): RamDisk => new RamDisk({ capacityBytes, nowMs: () => 1 })
+const makeDisk = (capacityBytes = 64 * 1024 * 1024): RamDisk => new RamDisk({ capacityBytes, nowMs: Date.now })
+
+describe('the contract of every disk', () => {
+  diskContract({
+    name: 'in memory',
+    run: async body => {
+      const disk = makeDisk()
+      await disk.makeDirectory('/data')
+      await body({ io: { ...createNodeIo(), disk }, folder: '/data' })
+    },
+  })
+})
+
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
 
 async function text(disk: RamDisk, path: string): Promise<string> {

@@ -140,7 +140,7 @@ export class RamDisk implements Disk {
     const found = this.#find(path)
     if (found !== undefined && create && exclusive) throw new RamError('EEXIST', 'open', path)
     if (found?.kind === 'directory') throw new RamError('EISDIR', 'open', path)
-    if (found === undefined && !create) throw new RamError('ENOENT', 'open', path)
+    if (found === undefined && !create) throw this.#missing('open', path)
     const file = found ?? this.#createFile(path)
     file.retain()
     return new RamHandle(file, path, write, this.#nowMs)
@@ -182,14 +182,16 @@ export class RamDisk implements Disk {
 
   async makeDirectory(path: string): Promise<void> {
     let at = this.#root
-    for (const name of namesOf(path)) {
+    const names = namesOf(path)
+    for (const [depth, name] of names.entries()) {
       let next = at.entries.get(name)
       if (next === undefined) {
         next = { kind: 'directory', entries: new Map(), modifiedMs: this.#nowMs() }
         at.entries.set(name, next)
         at.modifiedMs = next.modifiedMs
       }
-      if (next.kind === 'file') throw new RamError('ENOTDIR', 'makeDirectory', path)
+      if (next.kind === 'file')
+        throw new RamError(depth === names.length - 1 ? 'EEXIST' : 'ENOTDIR', 'makeDirectory', path)
       at = next
     }
   }
@@ -236,7 +238,9 @@ export class RamDisk implements Disk {
   async lock(path: string): Promise<DiskLock | undefined> {
     const key = namesOf(path).join('/')
     if (this.#locks.has(key)) return undefined
-    if (this.#find(path) === undefined) this.#createFile(path)
+    const found = this.#find(path)
+    if (found?.kind === 'directory') throw new RamError('EISDIR', 'lock', path)
+    if (found === undefined) this.#createFile(path)
     this.#locks.add(key)
     return {
       release: async () => {
@@ -261,9 +265,18 @@ export class RamDisk implements Disk {
     return node
   }
 
+  /** What a path that leads nowhere fails with: that something on the way is a file, or that it is not there. */
+  #missing(operation: string, path: string): RamError {
+    const names = namesOf(path)
+    const throughFile = names.some(
+      (_, depth) => depth > 0 && this.#find(names.slice(0, depth).join('/'))?.kind === 'file',
+    )
+    return new RamError(throughFile ? 'ENOTDIR' : 'ENOENT', operation, path)
+  }
+
   #directory(path: string, operation: string): RamDirectory {
     const node = this.#find(path)
-    if (node === undefined) throw new RamError('ENOENT', operation, path)
+    if (node === undefined) throw this.#missing(operation, path)
     if (node.kind === 'file') throw new RamError('ENOTDIR', operation, path)
     return node
   }
