@@ -2,15 +2,15 @@
  * Writes Kafka's primitive types into frames that go to a socket as a gather list.
  *
  * Small values are laid down in a block that grows by doubling; large byte strings are not copied but become entries of the list
- * themselves. `finish` takes out what was written and the writer goes on in the rest of the block, so one writer serves a
- * connection for its whole life. Who hands over bytes must leave them alone until they have been sent.
+ * themselves. `finish` takes out what was written and the writer goes on in the rest of the block, so one writer can serve many
+ * connections for as long as they last. Who hands over bytes must leave them alone until they have been sent.
  */
 
 import { assert } from '../std/assert.ts'
 import { STRING_BYTES_MAX } from './byte-reader.ts'
-import { SchemaError } from './schema.ts'
+import { INT64_MAX, SchemaError } from './schema.ts'
 import type { UnknownTaggedField } from './schema.ts'
-import { isUuid, UUID_BYTES, ZERO_UUID } from './uuid.ts'
+import { UUID_BYTES, UUID_CHARS, ZERO_UUID } from './uuid.ts'
 import type { Uuid } from './uuid.ts'
 
 declare global {
@@ -26,14 +26,21 @@ const REFERENCE_BYTES_MIN = 1024
 /** Up to here a loop over the characters beats the call into native code; it must stay below 127 for one-byte compact lengths. */
 const SHORT_STRING_CHARS_MAX = 32
 
-const BLOCK_BYTES = 4096
+const VARINT_BYTES_MAX = 5
+
+const BLOCK_BYTES = 16_384
+
+const NO_BLOCK = Buffer.alloc(0)
+const NO_VIEW = viewOf(NO_BLOCK)
 
 export class ByteWriter {
   /** For generated code, which writes runs of fixed-size fields through `view` after one `reserve`. It changes when the block does. */
-  view: DataView
-  #buffer: Buffer
-  /** Where the next byte goes in the block. */
+  view = NO_VIEW
+  #buffer = NO_BLOCK
+  readonly #blockBytes: number
+  /** Where the next byte goes in the block, and where the block ends. */
   #position = 0
+  #end = 0
   /** The first byte of the block that is not yet part of an entry. */
   #start = 0
   #entries: Uint8Array[] = []
@@ -42,9 +49,9 @@ export class ByteWriter {
   /** Above 0 inside of tagged fields, whose bytes may still move. */
   #taggedDepth = 0
 
+  /** Blocks have at least `blockBytes`; the first is made when something is written. */
   constructor(blockBytes = BLOCK_BYTES) {
-    this.#buffer = Buffer.allocUnsafe(blockBytes)
-    this.view = viewOf(this.#buffer)
+    this.#blockBytes = blockBytes
   }
 
   /** Bytes written since the last `finish`. */
@@ -55,7 +62,7 @@ export class ByteWriter {
   /** Makes room for `byteCount` bytes, every one of which the caller now sets through `view`; returns where they start. */
   reserve(byteCount: number): number {
     const position = this.#position
-    if (position + byteCount > this.#buffer.length) return this.#reserveInNewBlock(byteCount)
+    if (position + byteCount > this.#end) return this.#reserveInNewBlock(byteCount)
     this.#position = position + byteCount
     return position
   }
@@ -67,16 +74,17 @@ export class ByteWriter {
     return position
   }
 
-  /** A new block at least twice as large as what it must hold. What is in entries stays where it is. */
+  /** A new block, at least twice as large as what it must hold. What is in entries stays where it is. */
   #grow(byteCount: number): void {
     const pending = this.#position - this.#start
-    const size = Math.max(BLOCK_BYTES, 2 * (pending + byteCount))
+    const size = Math.max(this.#blockBytes, 2 * (pending + byteCount))
     const block = Buffer.allocUnsafe(size)
     this.#buffer.copy(block, 0, this.#start, this.#position)
     this.#buffer = block
     this.view = viewOf(block)
     this.#start = 0
     this.#position = pending
+    this.#end = size
   }
 
   boolean(value: boolean): void {
@@ -131,15 +139,27 @@ export class ByteWriter {
   }
 
   unsignedVarint(value: number): void {
-    if (value >>> 0 !== value) failRange('unsigned varint', value)
-    let left = value
-    while (left >= 0x80) {
-      const position = this.reserve(1)
-      this.view.setUint8(position, (left & 0x7f) | 0x80)
-      left >>>= 7
+    if ((value & 0x7f) !== value) {
+      this.#longVarint(value)
+      return
     }
     const position = this.reserve(1)
-    this.view.setUint8(position, left)
+    this.view.setUint8(position, value)
+  }
+
+  /** One byte: the null or empty of most compact forms, and the empty tagged section. */
+  zero(): void {
+    const position = this.reserve(1)
+    this.view.setUint8(position, 0)
+  }
+
+  #longVarint(value: number): void {
+    if (value >>> 0 !== value) failRange('unsigned varint', value)
+    let position = this.reserve(VARINT_BYTES_MAX)
+    let left = value
+    for (; left >= 0x80; left >>>= 7) this.view.setUint8(position++, (left & 0x7f) | 0x80)
+    this.view.setUint8(position++, left)
+    this.#position = position
   }
 
   varint(value: number): void {
@@ -157,8 +177,10 @@ export class ByteWriter {
       this.#buffer.fill(0, position, position + UUID_BYTES)
       return
     }
-    if (!isUuid(value)) throw new SchemaError(`not a uuid: ${value}`)
-    this.#buffer.base64urlWrite(value, position, UUID_BYTES)
+    // The decoder skips what is not base64, so that bytes are missing then.
+    const isWhole =
+      value.length === UUID_CHARS && this.#buffer.base64urlWrite(value, position, UUID_BYTES) === UUID_BYTES
+    if (!isWhole) throw new SchemaError(`not a uuid: ${value}`)
   }
 
   string(value: string): void {
@@ -197,7 +219,7 @@ export class ByteWriter {
   }
 
   nullableCompactString(value: string | null): void {
-    if (value === null) this.unsignedVarint(0)
+    if (value === null) this.zero()
     else this.compactString(value)
   }
 
@@ -233,7 +255,7 @@ export class ByteWriter {
   }
 
   nullableCompactBytes(value: Uint8Array | null): void {
-    if (value === null) this.unsignedVarint(0)
+    if (value === null) this.zero()
     else this.compactBytes(value)
   }
 
@@ -261,7 +283,7 @@ export class ByteWriter {
   }
 
   nullableCompactRecords(value: Uint8Array | readonly Uint8Array[] | null): void {
-    if (value === null) this.unsignedVarint(0)
+    if (value === null) this.zero()
     else this.compactRecords(value)
   }
 
@@ -386,19 +408,21 @@ export class ByteWriter {
 
 /** Sets eight reserved bytes; `what` names the field should `value` be no int64. */
 export function putInt64(view: DataView, position: number, value: number, what: string): void {
-  const high = Math.floor(value / 0x1_0000_0000)
-  const low = value - high * 0x1_0000_0000
-  if ((high | 0) !== high || low >>> 0 !== low) {
+  if ((value | 0) === value) {
+    view.setInt32(position, value >> 31)
+    view.setInt32(position + 4, value)
+  } else if (Number.isSafeInteger(value)) {
+    const high = Math.floor(value / 0x1_0000_0000)
+    view.setInt32(position, high)
+    view.setInt32(position + 4, value - high * 0x1_0000_0000)
+  } else {
     putInt64Edge(view, position, value, what)
-    return
   }
-  view.setInt32(position, high)
-  view.setInt32(position + 4, low)
 }
 
 function putInt64Edge(view: DataView, position: number, value: number, what: string): void {
-  if (value !== 2 ** 63) failRange(what, value)
-  view.setBigInt64(position, 2n ** 63n - 1n)
+  if (!Number.isInteger(value) || value < -(2 ** 63) || value > 2 ** 63) failRange(what, value)
+  view.setBigInt64(position, value === 2 ** 63 ? INT64_MAX : BigInt(value))
 }
 
 export function putInt64Exact(view: DataView, position: number, value: bigint, what: string): void {

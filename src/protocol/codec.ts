@@ -26,6 +26,9 @@ export interface CodecOptions {
 
 type AnyCodec = Codec<unknown, never>
 
+/** For writers of a single message, most of which are records of internal topics. */
+const SMALL_BLOCK_BYTES = 256
+
 const codecs = new Map<Message, AnyCodec[]>()
 const exactCodecs = new Map<Message, AnyCodec[]>()
 
@@ -54,14 +57,14 @@ export function decodeMessage<M extends Message>(message: M, version: number, by
 
 /** Encodes a message into memory of its own. */
 export function encodeMessage<M extends Message>(message: M, version: number, value: Input<M>): Uint8Array {
-  const writer = new ByteWriter()
+  const writer = new ByteWriter(SMALL_BLOCK_BYTES)
   codecOf(message, version).encode(value, writer)
   return writer.toBytes()
 }
 
 /** As in records of internal topics and in the consumer protocol: the version as an int16, then the message. */
 export function encodeVersioned<M extends Message>(message: M, version: number, value: Input<M>): Uint8Array {
-  const writer = new ByteWriter()
+  const writer = new ByteWriter(SMALL_BLOCK_BYTES)
   writer.int16(version)
   codecOf(message, version).encode(value, writer)
   return writer.toBytes()

@@ -9,8 +9,8 @@ import { putInt64, putInt64Exact } from './byte-writer.ts'
 import type { Codec } from './codec.ts'
 import { decodeSource } from './decode-source.ts'
 import { encodeSource } from './encode-source.ts'
-import { isDefault, NO_BYTES } from './layout.ts'
-import type { Layout, LayoutField } from './layout.ts'
+import { NO_BYTES } from './layout.ts'
+import type { Layout } from './layout.ts'
 import { SchemaError } from './schema.ts'
 
 /** What generated code refers to by these names, beside the reader and the writer. */
@@ -18,7 +18,6 @@ const helpers = {
   NO_BYTES,
   putInt64,
   putInt64Exact,
-  isDefault,
   failRange(path: string, kind: string, value: unknown): never {
     throw new SchemaError(`${path}: ${kind} cannot hold ${String(value)}`)
   },
@@ -32,15 +31,14 @@ const helpers = {
 
 /** Null where the process may not evaluate strings. */
 export function compile(layout: Layout): Codec<unknown> | null {
-  const fields: LayoutField[] = []
   const source = `'use strict'
 const { ${Object.keys(helpers).join(', ')} } = helpers
 ${decodeSource(layout)}
-${encodeSource(layout, fields)}
+${encodeSource(layout)}
 return { decode: decode0, encode: encode0 }`
   try {
     // oxlint-disable-next-line typescript/no-implied-eval -- the point of this module; the text holds nothing from outside
-    return new Function('helpers', 'fields', source)(helpers, fields) as Codec<unknown>
+    return new Function('helpers', source)(helpers) as Codec<unknown>
   } catch (error) {
     if (error instanceof EvalError) return null
     throw error

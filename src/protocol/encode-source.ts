@@ -4,29 +4,23 @@ import { defaultSource } from './decode-source.ts'
 import { fixedBytes } from './layout.ts'
 import type { Layout, LayoutField, LayoutType } from './layout.ts'
 
-/** `fields` receives the fields that generated code looks up in an array of that name. */
-export function encodeSource(layout: Layout, fields: LayoutField[]): string {
+export function encodeSource(layout: Layout): string {
   const functions: string[] = []
-  addStruct(layout, { functions, fields })
+  addStruct(layout, functions)
   return functions.join('\n')
 }
 
-interface Output {
-  readonly functions: string[]
-  readonly fields: LayoutField[]
-}
-
 /** Adds the function for a struct, and those for structs in it, and returns its name. */
-function addStruct(layout: Layout, output: Output): string {
-  const index = output.functions.push('') - 1
+function addStruct(layout: Layout, functions: string[]): string {
+  const index = functions.push('') - 1
   const name = `encode${index}`
   const absent = layout.fields.filter(field => !field.isPresent && !field.isIgnorable)
   const body = [
-    ...absent.map(field => `if (${differs(field, `s.${field.name}`, output)}) failAbsent(${quoted(field.path)})`),
-    ...fixedPart(layout, output),
-    ...taggedSection(layout, output),
+    ...absent.map(field => `if (${differs(field, `s.${field.name}`)}) failAbsent(${quoted(field.path)})`),
+    ...fixedPart(layout, functions),
+    ...taggedSection(layout, functions),
   ]
-  output.functions[index] = `function ${name}(s, w) {\n${body.join('\n')}\n}`
+  functions[index] = `function ${name}(s, w) {\n${body.join('\n')}\n}`
   return name
 }
 
@@ -35,33 +29,48 @@ function quoted(text: string): string {
 }
 
 /** An expression: the value is neither undefined nor the default. */
-function differs(field: LayoutField, value: string, output: Output): string {
-  const { type } = field
-  if (type.kind === 'struct' && field.defaultValue !== null) {
-    return `!isDefault(fields[${output.fields.push(field) - 1}], ${value})`
-  }
-  const isLong = type.kind === 'array' || type.kind === 'bytes' || type.kind === 'records'
-  if (isLong && field.defaultValue !== null) {
-    return `${value} !== undefined && (${value} === null || ${value}.length !== 0)`
-  }
-  return `${value} !== undefined && ${value} !== ${defaultSource(field)}`
+function differs(field: LayoutField, value: string): string {
+  return `!(${isDefaultSource(field, value)})`
 }
 
-function fixedPart(layout: Layout, output: Output): string[] {
+/** The expression for what `isDefault` says of a field. */
+function isDefaultSource(field: LayoutField, value: string): string {
+  const { type } = field
+  const whenUndefined = `${value} === undefined || `
+  if (field.defaultValue !== null) {
+    if (type.kind === 'struct') {
+      const inner = type.layout.fields.map(member => `(${isDefaultSource(member, `${value}.${member.name}`)})`)
+      const unknown = `${value}.unknownTaggedFields`
+      return `${whenUndefined}${value} !== null && ${[...inner, `(${unknown} === undefined || ${unknown}.length === 0)`].join(' && ')}`
+    }
+    if (type.kind === 'array' || type.kind === 'bytes' || type.kind === 'records') {
+      return `${whenUndefined}${value} !== null && ${value}.length === 0`
+    }
+  }
+  return `${whenUndefined}${value} === ${defaultSource(field)}`
+}
+
+function fixedPart(layout: Layout, functions: string[]): string[] {
   const fields = layout.fields.filter(field => field.isPresent && field.tag === null)
   const lines: string[] = []
   for (let start = 0; start < fields.length;) {
     let end = start
     while (end < fields.length && fixedBytes(fields[end]!.type.kind) > 0) end++
-    if (end > start) lines.push('{', ...run(fields.slice(start, end)), '}')
-    if (end < fields.length) lines.push('{', ...variable(fields[end]!, output), '}')
+    if (end > start) lines.push('{', ...run(fields.slice(start, end), endsInRun(layout) && end === fields.length), '}')
+    if (end < fields.length) lines.push('{', ...variable(fields[end]!, functions), '}')
     start = end + 1
   }
   return lines
 }
 
-/** Fixed-size fields that follow each other: checked first, then written into one reservation. */
-function run(fields: readonly LayoutField[]): string[] {
+/** Whether nothing comes behind the last run of fixed-size fields but a tagged section of which no tag is known. */
+function endsInRun(layout: Layout): boolean {
+  const last = layout.fields.findLast(field => field.isPresent && field.tag === null)
+  return layout.isFlexible && layout.tagged.length === 0 && last !== undefined && fixedBytes(last.type.kind) > 0
+}
+
+/** Fixed-size fields that follow each other: checked first, then written into one reservation, at the struct's end with its tags. */
+function run(fields: readonly LayoutField[], endsStruct: boolean): string[] {
   const checks: string[] = []
   const writes: string[] = []
   let offset = 0
@@ -73,7 +82,15 @@ function run(fields: readonly LayoutField[]): string[] {
     writes.push(writeAt(field.type, 'v', `p + ${offset}`, name, field.path))
     offset += fixedBytes(field.type.kind)
   }
-  return [...checks, `const p = w.reserve(${offset}), v = w.view`, ...writes]
+  if (!endsStruct) return [...checks, `const p = w.reserve(${offset}), v = w.view`, ...writes]
+  return [
+    ...checks,
+    'const unknown = s.unknownTaggedFields',
+    `const p = w.reserve(unknown === undefined ? ${offset + 1} : ${offset}), v = w.view`,
+    ...writes,
+    `if (unknown === undefined) v.setUint8(p + ${offset}, 0)`,
+    'else w.unknownTaggedFields(unknown)',
+  ]
 }
 
 /** A statement that refuses what does not fit; empty where the write itself checks, or everything fits. */
@@ -104,7 +121,7 @@ function writeAt(type: LayoutType, view: string, position: string, value: string
     case 'uint32':
       return `${view}.setUint32(${position}, ${value})`
     case 'int64':
-      return `putInt64(${view}, ${position}, ${value}, ${quoted(path)})`
+      return int64At(view, position, value, path)
     case 'int64Exact':
       return `putInt64Exact(${view}, ${position}, ${value}, ${quoted(path)})`
     case 'float64':
@@ -114,14 +131,24 @@ function writeAt(type: LayoutType, view: string, position: string, value: string
   }
 }
 
-function variable(field: LayoutField, output: Output): string[] {
+/** Most int64 are small or -1: those need no call. */
+function int64At(view: string, position: string, value: string, path: string): string {
+  return [
+    `if ((${value} | 0) === ${value}) {`,
+    `${view}.setInt32(${position}, ${value} >> 31)`,
+    `${view}.setInt32(${position} + 4, ${value})`,
+    `} else putInt64(${view}, ${position}, ${value}, ${quoted(path)})`,
+  ].join('\n')
+}
+
+function variable(field: LayoutField, functions: string[]): string[] {
   const { type } = field
   const empty = type.kind === 'struct' && field.defaultValue !== null ? '{}' : defaultSource(field)
-  return [`let a = s.${field.name}`, `if (a === undefined) a = ${empty}`, ...statements('a', field, output)]
+  return [`let a = s.${field.name}`, `if (a === undefined) a = ${empty}`, ...statements('a', field, functions)]
 }
 
 /** Statements that write `value`, which is not undefined, as `field`. */
-function statements(value: string, field: LayoutField, output: Output): string[] {
+function statements(value: string, field: LayoutField, functions: string[]): string[] {
   const { type, isNullable, isCompact } = field
   if (fixedBytes(type.kind) > 0) return [`w.${type.kind}(${value})`]
   const whenNull = isNullable ? [] : [`if (${value} === null) failNull(${quoted(field.path)})`]
@@ -132,11 +159,15 @@ function statements(value: string, field: LayoutField, output: Output): string[]
     case 'bytes':
       return [...whenNull, `w.${methodName(form, 'Bytes')}(${value})`]
     case 'records':
-      return [...whenNull, `w.${methodName(form, 'Records')}(${value})`]
+      return [
+        ...whenNull,
+        `if (${value} instanceof Uint8Array) w.${methodName(isCompact ? 'Compact' : '', 'Bytes')}(${value})`,
+        `else w.${methodName(form, 'Records')}(${value})`,
+      ]
     case 'array':
-      return [...whenNull, ...arrayStatements(value, field, type.element, output)]
+      return [...whenNull, ...arrayStatements(value, field, type.element, functions)]
     default:
-      return [...whenNull, ...structStatements(value, field, output)]
+      return [...whenNull, ...structStatements(value, field, functions)]
   }
 }
 
@@ -145,15 +176,15 @@ function methodName(form: string, what: string): string {
   return name.charAt(0).toLowerCase() + name.slice(1)
 }
 
-function structStatements(value: string, field: LayoutField, output: Output): string[] {
+function structStatements(value: string, field: LayoutField, functions: string[]): string[] {
   if (field.type.kind !== 'struct') return []
-  const call = `${addStruct(field.type.layout, output)}(${value}, w)`
+  const call = `${addStruct(field.type.layout, functions)}(${value}, w)`
   if (!field.isNullable) return [call]
   const whenNull = field.tag === null ? -1 : 0
   return [`w.int8(${value} === null ? ${whenNull} : 1)`, `if (${value} !== null) ${call}`]
 }
 
-function arrayStatements(value: string, field: LayoutField, element: LayoutType, output: Output): string[] {
+function arrayStatements(value: string, field: LayoutField, element: LayoutType, functions: string[]): string[] {
   const method = field.isCompact ? 'compactArrayLength' : 'arrayLength'
   const size = fixedBytes(element.kind)
   const elementField = { ...field, type: element, isNullable: false }
@@ -167,22 +198,23 @@ function arrayStatements(value: string, field: LayoutField, element: LayoutType,
           writeAt(element, 'v', `p + i * ${size}`, 'e', field.path),
           '}',
         ]
-      : ['for (let i = 0; i < n; i++) {', `const e = ${value}[i]`, ...statements('e', elementField, output), '}']
+      : ['for (let i = 0; i < n; i++) {', `const e = ${value}[i]`, ...statements('e', elementField, functions), '}']
   const lines = [`const n = ${value}.length`, `w.${method}(n)`, ...writeAll]
   return field.isNullable ? [`if (${value} === null) w.${method}(-1)`, 'else {', ...lines, '}'] : lines
 }
 
-function taggedSection(layout: Layout, output: Output): string[] {
+function taggedSection(layout: Layout, functions: string[]): string[] {
   const unknown = 'const unknown = s.unknownTaggedFields'
   if (!layout.isFlexible) {
     return [unknown, 'if (unknown !== undefined && unknown.length > 0) failAbsent("unknownTaggedFields")']
   }
+  if (endsInRun(layout)) return []
   if (layout.tagged.length === 0) {
-    return [unknown, 'if (unknown === undefined) w.int8(0)', 'else w.unknownTaggedFields(unknown)']
+    return [unknown, 'if (unknown === undefined) w.zero()', 'else w.unknownTaggedFields(unknown)']
   }
   const lines = [unknown, 'let count = unknown === undefined ? 0 : unknown.length']
   for (const [index, field] of layout.tagged.entries()) {
-    lines.push(`const t${index} = s.${field.name}, has${index} = ${differs(field, `t${index}`, output)}`)
+    lines.push(`const t${index} = s.${field.name}, has${index} = ${differs(field, `t${index}`)}`)
     lines.push(`if (has${index}) count++`)
   }
   lines.push('w.unsignedVarint(count)', 'if (count > 0) {', 'let next = 0')
@@ -191,7 +223,7 @@ function taggedSection(layout: Layout, output: Output): string[] {
       `if (has${index}) {`,
       `if (unknown !== undefined) next = w.unknownTaggedFieldsBelow(unknown, next, ${field.tag})`,
       `const mark = w.beginTaggedField(${field.tag})`,
-      ...statements(`t${index}`, field, output),
+      ...statements(`t${index}`, field, functions),
       'w.endTaggedField(mark)',
       '}',
     )

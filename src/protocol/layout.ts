@@ -167,14 +167,13 @@ export function isDefault(field: LayoutField, value: unknown): boolean {
       return (value as { length: number }).length === 0
     case 'struct': {
       const struct = value as Record<string, unknown>
-      return field.type.layout.fields.every(inner => isDefault(inner, struct[inner.name])) && !hasUnknownTags(struct)
+      return field.type.layout.fields.every(inner => isDefault(inner, struct[inner.name])) && hasNoUnknownTags(struct)
     }
     default:
       return value === defaultOf(field)
   }
 }
 
-function hasUnknownTags(struct: Record<string, unknown>): boolean {
-  const unknown = struct['unknownTaggedFields'] as readonly unknown[] | undefined
-  return unknown !== undefined && unknown.length > 0
+function hasNoUnknownTags(struct: { readonly unknownTaggedFields?: readonly unknown[] | undefined }): boolean {
+  return struct.unknownTaggedFields === undefined || struct.unknownTaggedFields.length === 0
 }

@@ -9,6 +9,7 @@ import { assert } from '../std/assert.ts'
 export type Uuid = string
 
 export const UUID_BYTES = 16
+export const UUID_CHARS = 22
 
 /** "No id": what a message carries where a topic or directory has none. */
 export const ZERO_UUID: Uuid = 'AAAAAAAAAAAAAAAAAAAAAA'
