@@ -9,10 +9,10 @@ const MATCH_START_MARGIN = 12
 /** The last bytes of a block are always literals. */
 const LAST_LITERALS = 5
 const MAX_OFFSET = 65_535
-const HASH_BITS = 14
-
-/** No sequence of n bytes gives more than 255 × n. */
-export const LZ4_MAX_EXPANSION = 255
+/** Longer ranges are copied by a call, which costs as much as copying this many bytes here. */
+const COPY_HERE_BYTES = 32
+const HASH_BITS_LEAST = 8
+const HASH_BITS_MOST = 14
 
 /** The largest output that the encoders can give for this many bytes. */
 export function lz4MaxCompressedBytes(inputBytes: number): number {
@@ -64,7 +64,7 @@ export function lz4Decode(
       while (byte === 255 && at < end) literals += byte = input[at++]!
     }
     if (literals > end - at || literals > outputEnd - outputAt) return -1
-    if (literals > 32) {
+    if (literals > COPY_HERE_BYTES) {
       output.set(input.subarray(at, at + literals), outputAt)
       at += literals
       outputAt += literals
@@ -81,8 +81,14 @@ export function lz4Decode(
       while (byte === 255 && at < end) match += byte = input[at++]!
     }
     if (offset === 0 || offset > outputAt - outputStart || match > outputEnd - outputAt) return -1
-    // Byte by byte, because a match may overlap what it writes.
-    for (const until = outputAt + match; outputAt < until; outputAt++) output[outputAt] = output[outputAt - offset]!
+    const until = outputAt + match
+    if (match > COPY_HERE_BYTES && offset >= match) {
+      output.copyWithin(outputAt, outputAt - offset, until - offset)
+      outputAt = until
+    } else {
+      // Byte by byte, because a match may overlap what it writes.
+      for (; outputAt < until; outputAt++) output[outputAt] = output[outputAt - offset]!
+    }
   }
   return -1
 }
@@ -137,7 +143,9 @@ class MatchFinder {
   readonly #start: number
   readonly #matchLimit: number
   readonly #attempts: number
-  readonly #heads = new Int32Array(1 << HASH_BITS).fill(-1)
+  /** Smaller for small blocks, where clearing it would be most of the work. */
+  readonly #hashShift: number
+  readonly #heads: Int32Array
   readonly #chain: Int32Array
   #inserted: number
 
@@ -146,6 +154,9 @@ class MatchFinder {
     this.#start = start
     this.#matchLimit = end - LAST_LITERALS
     this.#attempts = attempts
+    const hashBits = Math.max(HASH_BITS_LEAST, Math.min(HASH_BITS_MOST, 32 - Math.clz32(end - start)))
+    this.#hashShift = 32 - hashBits
+    this.#heads = new Int32Array(1 << hashBits).fill(-1)
     this.#chain = new Int32Array(attempts > 1 ? end - start : 0)
     this.#inserted = start
   }
@@ -154,7 +165,7 @@ class MatchFinder {
   find(position: number): number {
     const input = this.#input
     const word = uint32(input, position)
-    const slot = hash(word)
+    const slot = hash(word) >>> this.#hashShift
     if (this.#attempts > 1) this.insertUpTo(position)
     let candidate = this.#heads[slot]!
     if (this.#attempts === 1) this.#heads[slot] = position
@@ -177,7 +188,7 @@ class MatchFinder {
   /** Makes all positions before `position` findable. */
   insertUpTo(position: number): void {
     for (; this.#inserted < position; this.#inserted++) {
-      const slot = hash(uint32(this.#input, this.#inserted))
+      const slot = hash(uint32(this.#input, this.#inserted)) >>> this.#hashShift
       this.#chain[this.#inserted - this.#start] = this.#heads[slot]!
       this.#heads[slot] = this.#inserted
     }
@@ -220,7 +231,7 @@ function emitLength(rest: number, output: Uint8Array, at: number): number {
 }
 
 function hash(word: number): number {
-  return Math.imul(word, 0x9e37_79b1) >>> (32 - HASH_BITS)
+  return Math.imul(word, 0x9e37_79b1)
 }
 
 function uint32(bytes: Uint8Array, at: number): number {

@@ -1,6 +1,6 @@
 /**
  * lz4 in its frame format, as Kafka writes and reads it: independent blocks of 64 KB, no content checksum. Any frame with independent
- * blocks is read; block checksums are verified. In messages of magic 0 the header checksum runs over the wrong bytes, a mistake of
+ * blocks is read; block checksums are verified, a content checksum is not, as in Kafka. In messages of magic 0 the header checksum runs over the wrong bytes, a mistake of
  * the first implementation that became the format (KIP-57): it is written that way and not checked there.
  *
  * The native module does the default level; Kafka's other levels (1 to 17) are its number of match attempts, which only the code here offers.
@@ -9,7 +9,7 @@
 
 import type { Codec, CompressOptions, DecompressionFailure, FormatOptions } from './codec.ts'
 import { corrupt, tooLarge } from './codec.ts'
-import { LZ4_MAX_EXPANSION, lz4Decode, lz4DecodedBytes, lz4Encode, lz4MaxCompressedBytes } from './lz4-block.ts'
+import { lz4Decode, lz4DecodedBytes, lz4Encode, lz4MaxCompressedBytes } from './lz4-block.ts'
 import { lazyNative } from './native.ts'
 import { xxhash32 } from './xxhash32.ts'
 
@@ -17,7 +17,8 @@ import { xxhash32 } from './xxhash32.ts'
 export interface NativeLz4 {
   /** A block behind four bytes of its uncompressed length. */
   compressSync(block: Buffer): Uint8Array
-  decompressFrameSync(frame: Buffer): Uint8Array
+  /** Takes what `compressSync` gives. */
+  uncompressSync(block: Uint8Array): Uint8Array
 }
 
 const FRAME_MAGIC = 0x184d_2204
@@ -28,29 +29,26 @@ const UNCOMPRESSED_FLAG = 0x8000_0000
 
 const BLOCK_CHECKSUM_FLAG = 0x10
 const CONTENT_SIZE_FLAG = 0x08
-const CONTENT_CHECKSUM_FLAG = 0x04
 const RESERVED_FLAGS = 0x03
 
 /** Kafka gives the fast method, and not the number nine, to its default level. */
 const DEFAULT_LEVEL = 9
 
-/** Below this size of input, a call into native code costs more than decoding here. */
-const NATIVE_FROM_BYTES = 512
+/** Below this size of a compressed block, a call into native code costs more than decoding here. */
+const NATIVE_FROM_BYTES = 1500
 
-/** A block of a frame: its bytes, and what it may decode to at most. */
+/** A block of a frame: where its bytes are, and how many they decode to. */
 interface Block {
   readonly start: number
   readonly end: number
   readonly compressed: boolean
-  readonly bytesAtMost: number
+  readonly outputBytes: number
 }
 
-interface Frame {
-  readonly blocks: readonly Block[]
+interface FrameHeader {
+  readonly end: number
   readonly blockBytesMost: number
   readonly hasBlockChecksums: boolean
-  /** Behind the end mark, and behind the content checksum where there is one. */
-  readonly end: number
 }
 
 /** The codec over `native()`, or in plain TypeScript where that gives nothing. */
@@ -105,50 +103,26 @@ function writeFrameHeader(output: Buffer, magic0: boolean): number {
   return 7
 }
 
+/** Measures all blocks before taking memory, so that the output is allocated once, exactly, and never beyond the cap. */
 function decompress(
   bytes: Uint8Array,
   maxOutputBytes: number,
   options: FormatOptions,
   native: () => NativeLz4 | undefined,
 ): Uint8Array | DecompressionFailure {
-  const frame = parseFrame(bytes, options.magic0 === true)
-  if (typeof frame === 'string') return corrupt(frame)
-  const atMost = frame.blocks.reduce((sum, block) => sum + block.bytesAtMost, 0)
-  if (bytes.length >= NATIVE_FROM_BYTES && atMost <= maxOutputBytes && options.magic0 !== true) {
-    const module = native()
-    if (module !== undefined) return decompressNatively(module, asBuffer(bytes, 0, frame.end))
-  }
-  return decompressHere(bytes, frame, maxOutputBytes)
-}
-
-function decompressNatively(native: NativeLz4, frame: Buffer): Uint8Array | DecompressionFailure {
-  try {
-    return native.decompressFrameSync(frame)
-  } catch (error) {
-    return corrupt((error as Error).message)
-  }
-}
-
-/** Measures all blocks before taking memory, so that the output is allocated once, exactly, and never beyond the cap. */
-function decompressHere(bytes: Uint8Array, frame: Frame, maxOutputBytes: number): Uint8Array | DecompressionFailure {
-  const lengths: number[] = []
+  const header = parseHeader(bytes, options.magic0 === true)
+  if (typeof header === 'string') return corrupt(header)
+  const blocks = parseBlocks(bytes, header)
+  if (typeof blocks === 'string') return corrupt(blocks)
   let total = 0
-  for (const block of frame.blocks) {
-    const length = block.compressed ? lz4DecodedBytes(bytes, block.start, block.end) : block.end - block.start
-    if (length < 0 || length > frame.blockBytesMost) return corrupt(`lz4 block at byte ${block.start} is malformed`)
-    total += length
-    if (total > maxOutputBytes) return tooLarge(maxOutputBytes)
-    lengths.push(length)
-  }
+  for (const block of blocks) total += block.outputBytes
+  if (total > maxOutputBytes) return tooLarge(maxOutputBytes)
+
   const output = Buffer.allocUnsafe(total)
   let at = 0
-  for (const [index, block] of frame.blocks.entries()) {
-    if (frame.hasBlockChecksums && xxhash32(bytes, block.start, block.end) !== uint32(bytes, block.end)) {
-      return corrupt(`lz4 block at byte ${block.start} does not match its checksum`)
-    }
-    const end = at + lengths[index]!
-    if (!block.compressed) output.set(bytes.subarray(block.start, block.end), at)
-    else if (lz4Decode(bytes, block.start, block.end, output, at, end) !== end) {
+  for (const block of blocks) {
+    const end = at + block.outputBytes
+    if (!decodeBlock(bytes, block, output, at, end, native)) {
       return corrupt(`lz4 block at byte ${block.start} is malformed`)
     }
     at = end
@@ -156,8 +130,34 @@ function decompressHere(bytes: Uint8Array, frame: Frame, maxOutputBytes: number)
   return output
 }
 
-/** The frame's blocks, or what is wrong with it. Like Kafka, ignores what follows the frame. */
-function parseFrame(bytes: Uint8Array, magic0: boolean): Frame | string {
+function decodeBlock(
+  bytes: Uint8Array,
+  block: Block,
+  output: Uint8Array,
+  at: number,
+  end: number,
+  native: () => NativeLz4 | undefined,
+): boolean {
+  if (!block.compressed) {
+    output.set(bytes.subarray(block.start, block.end), at)
+    return true
+  }
+  const module = block.end - block.start < NATIVE_FROM_BYTES ? undefined : native()
+  if (module === undefined) return lz4Decode(bytes, block.start, block.end, output, at, end) === end
+  const prefixed = Buffer.allocUnsafe(4 + block.end - block.start)
+  prefixed.writeUInt32LE(block.outputBytes)
+  prefixed.set(bytes.subarray(block.start, block.end), 4)
+  try {
+    const decoded = module.uncompressSync(prefixed)
+    if (decoded.length !== block.outputBytes) return false
+    output.set(decoded, at)
+    return true
+  } catch {
+    return false
+  }
+}
+
+function parseHeader(bytes: Uint8Array, magic0: boolean): FrameHeader | string {
   if (bytes.length < 7 || uint32(bytes, 0) !== FRAME_MAGIC) return 'not an lz4 frame'
   const flags = bytes[4]!
   const sizes = bytes[5]!
@@ -171,31 +171,34 @@ function parseFrame(bytes: Uint8Array, magic0: boolean): Frame | string {
   if (!magic0 && bytes[checksumAt] !== ((xxhash32(bytes, 4, checksumAt) >> 8) & 0xff)) {
     return 'lz4 frame header does not match its checksum'
   }
-  const blockBytesMost = 1 << (2 * sizeCode + 8)
-  return parseBlocks(bytes, checksumAt + 1, blockBytesMost, flags)
+  return {
+    end: checksumAt + 1,
+    blockBytesMost: 1 << (2 * sizeCode + 8),
+    hasBlockChecksums: (flags & BLOCK_CHECKSUM_FLAG) !== 0,
+  }
 }
 
-function parseBlocks(bytes: Uint8Array, start: number, blockBytesMost: number, flags: number): Frame | string {
-  const hasBlockChecksums = (flags & BLOCK_CHECKSUM_FLAG) !== 0
+/** The blocks up to the end mark. Like Kafka, ignores what follows it, a content checksum too. */
+function parseBlocks(bytes: Uint8Array, header: FrameHeader): Block[] | string {
   const blocks: Block[] = []
-  for (let at = start; ;) {
+  for (let at = header.end; ;) {
     if (at + 4 > bytes.length) return 'lz4 frame cut off before its end mark'
-    const header = uint32(bytes, at)
-    at += 4
-    if (header === 0) {
-      const end = at + ((flags & CONTENT_CHECKSUM_FLAG) === 0 ? 0 : 4)
-      if (end > bytes.length) return 'lz4 frame cut off before its content checksum'
-      return { blocks, blockBytesMost, hasBlockChecksums, end }
+    const lengthAndFlag = uint32(bytes, at)
+    if (lengthAndFlag === 0) return blocks
+    const compressed = lengthAndFlag < UNCOMPRESSED_FLAG
+    const length = lengthAndFlag & 0x7fff_ffff
+    const start = at + 4
+    const end = start + length
+    at = end + (header.hasBlockChecksums ? 4 : 0)
+    if (length > header.blockBytesMost)
+      return `lz4 block of ${length} bytes in a frame of at most ${header.blockBytesMost}`
+    if (at > bytes.length) return `lz4 block at byte ${start} cut off`
+    const outputBytes = compressed ? lz4DecodedBytes(bytes, start, end) : length
+    if (outputBytes < 0 || outputBytes > header.blockBytesMost) return `lz4 block at byte ${start} is malformed`
+    if (header.hasBlockChecksums && xxhash32(bytes, start, end) !== uint32(bytes, end)) {
+      return `lz4 block at byte ${start} does not match its checksum`
     }
-    const size = header & 0x7fff_ffff
-    const compressed = header < UNCOMPRESSED_FLAG
-    if (size > blockBytesMost) return `lz4 block of ${size} bytes in a frame of at most ${blockBytesMost}`
-    const end = at + size
-    const next = end + (hasBlockChecksums ? 4 : 0)
-    if (next > bytes.length) return `lz4 block at byte ${at} cut off`
-    const bytesAtMost = compressed ? Math.min(blockBytesMost, size * LZ4_MAX_EXPANSION) : size
-    blocks.push({ start: at, end, compressed, bytesAtMost })
-    at = next
+    blocks.push({ start, end, compressed, outputBytes })
   }
 }
 

@@ -8,7 +8,10 @@ export const SNAPPY_MAX_EXPANSION = 22
 
 const MAX_UNCOMPRESSED_BYTES = 0xffff_ffff
 const FRAGMENT_BYTES = 65_536
-const HASH_BITS = 14
+const HASH_BITS_LEAST = 8
+const HASH_BITS_MOST = 14
+/** Longer ranges are copied by a call, which costs as much as copying this many bytes here. */
+const COPY_HERE_BYTES = 32
 
 /** The uncompressed length that a raw block announces and the position behind it; `undefined` where it is malformed or cannot be true. */
 export function snappyPreamble(
@@ -55,7 +58,7 @@ export function snappyDecode(
         at += extra
       }
       if (length > end - at || length > outputEnd - outputAt) return false
-      if (length > 32) {
+      if (length > COPY_HERE_BYTES) {
         output.set(input.subarray(at, at + length), outputAt)
         outputAt += length
         at += length
@@ -69,8 +72,14 @@ export function snappyDecode(
       const offset = kind === 1 ? ((tag >> 5) << 8) | input[at]! : littleEndian(input, at, extra)
       at += extra
       if (offset === 0 || offset > outputAt - outputStart || length > outputEnd - outputAt) return false
-      // Byte by byte, because a copy may overlap what it writes.
-      for (const until = outputAt + length; outputAt < until; outputAt++) output[outputAt] = output[outputAt - offset]!
+      const until = outputAt + length
+      if (length > COPY_HERE_BYTES && offset >= length) {
+        output.copyWithin(outputAt, outputAt - offset, until - offset)
+        outputAt = until
+      } else {
+        // Byte by byte, because a copy may overlap what it writes.
+        for (; outputAt < until; outputAt++) output[outputAt] = output[outputAt - offset]!
+      }
     }
   }
   return outputAt === outputEnd
@@ -96,7 +105,9 @@ export function snappyEncode(input: Uint8Array, output: Uint8Array, outputAt: nu
     rest = Math.floor(rest / 0x80)
   }
   output[at++] = rest
-  const table = new Uint16Array(1 << HASH_BITS)
+  // Smaller for small inputs, where clearing it would be most of the work.
+  const hashBits = Math.max(HASH_BITS_LEAST, Math.min(HASH_BITS_MOST, 32 - Math.clz32(input.length)))
+  const table = new Uint16Array(1 << hashBits)
   for (let start = 0; start < input.length; start += FRAGMENT_BYTES) {
     if (start > 0) table.fill(0)
     at = encodeFragment(input, start, Math.min(input.length, start + FRAGMENT_BYTES), table, output, at)
@@ -113,12 +124,13 @@ function encodeFragment(
   output: Uint8Array,
   at: number,
 ): number {
+  const hashShift = 1 + Math.clz32(table.length)
   let literalStart = start
   let position = start + 1
   let misses = 0
   while (position + 4 <= end) {
     const word = uint32(input, position)
-    const slot = Math.imul(word, 0x1e35_a7bd) >>> (32 - HASH_BITS)
+    const slot = Math.imul(word, 0x1e35_a7bd) >>> hashShift
     const candidate = start + table[slot]!
     table[slot] = position - start
     if (candidate < position && uint32(input, candidate) === word) {

@@ -8,6 +8,9 @@ import { zstdFrameAt } from './zstd-frame.ts'
 
 const DEFAULT_LEVEL = 3
 
+/** Setting up to decode a frame takes much longer than an empty frame takes bytes: without a bound, a batch of nothing else would stall us. */
+const FRAMES_MOST = 100
+
 export const zstd: Codec = {
   type: 'zstd',
   id: 4,
@@ -21,6 +24,7 @@ export const zstd: Codec = {
       const frame = zstdFrameAt(bytes, at)
       if (frame === undefined) return corrupt(`no whole zstd frame at byte ${at} of ${bytes.length}`)
       if (!frame.skippable) {
+        if (outputs.length === FRAMES_MOST) return corrupt(`more than ${FRAMES_MOST} zstd frames`)
         const output = decompressCapped(bytes.subarray(at, frame.end), left, zstdDecompressSync)
         if (!(output instanceof Uint8Array)) return output.reason === 'too-large' ? tooLarge(maxOutputBytes) : output
         outputs.push(output)
