@@ -244,6 +244,16 @@ describe('text', () => {
     none(rules.textViolations('a.ts', 'https://example.org/work/x and network/root/file'))
   })
 
+  test('the lock file holds the packages of every platform, not only of the one it was written on', () => {
+    const { packages } = JSON.parse(lockFile) as {
+      packages: Record<string, { optionalDependencies?: Record<string, string> }>
+    }
+    const wanted = Object.values(packages).flatMap(({ optionalDependencies = {} }) => Object.keys(optionalDependencies))
+    const locked = new Set(Object.keys(packages).map(path => path.replace(/^.*node_modules\//, '')))
+    // Otherwise `npm ci` refuses to start.
+    none(wanted.filter(name => !locked.has(name)))
+  })
+
   test('the lock file names packages by version and hash only', () => {
     const resolved = [...lockFile.matchAll(/"resolved": "([^"]+)"/g)].map(match => match[1]!)
     assert.deepEqual(
