@@ -26,7 +26,7 @@ export function buildProgram(): Command {
     .addOption(new Option('-d, --data <folder>', 'keep data in this folder, made when missing').conflicts('memory'))
     .option('-m, --memory', 'keep data in memory only: it is gone when the broker stops')
     .option('-c, --config <file>', "read Kafka's own server.properties")
-    .option('-o, --override <key=value>', 'set one broker setting; may be given several times', collect, [])
+    .option('-o, --override <key=value>', 'set one broker setting; may be given several times', collect)
     .addOption(new Option('--log-level <level>', 'how much to log').choices(LOG_LEVELS).default('warn'))
     .option('--json', 'write the ready line and the logs as JSON, one object a line')
     .addHelpText('after', startHelp)
@@ -89,7 +89,7 @@ function parsePort(text: string): number {
   return port
 }
 
-function collect(value: string, earlier: string[]): string[] {
+function collect(value: string, earlier: string[] = []): string[] {
   if (!/^[^=\s]+=/.test(value)) throw new InvalidArgumentError('an override has the form key=value')
   return [...earlier, value]
 }
