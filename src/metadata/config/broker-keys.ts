@@ -8,6 +8,7 @@ import { logKeys } from './broker/log.ts'
 import { networkKeys } from './broker/network.ts'
 import { operationsKeys } from './broker/operations.ts'
 import { ottlaKeys } from './broker/ottla.ts'
+import { quotaKeys } from './broker/quotas.ts'
 import { remoteKeys } from './broker/remote.ts'
 import { replicationKeys } from './broker/replication.ts'
 import { saslKeys } from './broker/sasl.ts'
@@ -39,6 +40,9 @@ export type BrokerKeys = typeof brokerKeys
 export type BrokerKeyName = keyof BrokerKeys
 
 export const brokerConfigDef = new ConfigDef(brokerKeys)
+
+/** Keys that Kafka keeps apart from the others, since no file may hold them. */
+export const quotaConfigDef = new ConfigDef(quotaKeys)
 
 /** Whether DescribeConfigs leaves the key out. */
 export function isInternalKey(name: string): boolean {

@@ -10,7 +10,7 @@ import { saturated } from './java-text.ts'
 import type { ParsedValue } from './parse.ts'
 import { noOverrides, type Overrides, parseOverrides } from './settings.ts'
 import { topicConfigDef, type TopicDefaults } from './topic-config.ts'
-import { type Synonym, topicSynonyms } from './topic-synonyms.ts'
+import { type Synonym, synonymsOfBrokerKey, topicSynonyms } from './topic-synonyms.ts'
 
 /** Where a broker's settings come from, in order of precedence. */
 export interface BrokerLayers {
@@ -24,7 +24,7 @@ export interface BrokerLayers {
 
 export const noLayers: BrokerLayers = { perBroker: noOverrides, clusterWide: noOverrides, fixed: noOverrides }
 
-const levels = ['perBroker', 'clusterWide', 'fixed'] as const
+const levels = ['fixed', 'clusterWide', 'perBroker'] as const
 
 export class BrokerSettings {
   readonly layers: BrokerLayers
@@ -39,7 +39,10 @@ export class BrokerSettings {
     for (const level of levels) {
       const parsed = parseOverrides(brokerConfigDef, layers[level])
       problems.push(...parsed.problems)
-      for (const [name, value] of parsed.values) if (!explicit.has(name)) explicit.set(name, value)
+      for (const [name, value] of parsed.values) {
+        if (level !== 'fixed') for (const synonym of replacedBy(name)) explicit.delete(synonym)
+        explicit.set(name, value)
+      }
     }
     this.layers = layers
     this.problems = problems
@@ -63,6 +66,14 @@ export class BrokerSettings {
   isSet(name: BrokerKeyName): boolean {
     return this.#explicit.has(name)
   }
+}
+
+/**
+ * A dynamic setting puts its synonyms of the levels below out of force, as Kafka shows them from then on. The flush scheduler's interval is
+ * also the interval of a task, and so stays.
+ */
+function replacedBy(name: string): readonly string[] {
+  return synonymsOfBrokerKey(name).filter(synonym => synonym !== 'log.flush.scheduler.interval.ms')
 }
 
 /** Keys whose negative values all mean "no limit". */
