@@ -30,9 +30,14 @@ export interface ConnectionHost {
   /** Whether this request may start while earlier ones that also may are not answered. Cheap: looks at the API key only. */
   startsEarly(frame: Buffer): boolean
   /** Serves a request. A throw or a rejection closes the connection: what the client sent was not the protocol, or we have a bug. */
-  serve(frame: Buffer, connection: Connection): Answer | Promise<Answer>
+  serveRequest(frame: Buffer, connection: Connection): Answer | Promise<Answer>
   onFailure(connection: Connection, reason: unknown): void
   onClosed(connection: Connection): void
+}
+
+/** What arrives is not a frame of the protocol. */
+export class InvalidFrameError extends Error {
+  override readonly name = 'InvalidFrameError'
 }
 
 /** A request that was started and whose answer was not yet written. */
@@ -70,7 +75,7 @@ export class Connection implements SocketHandler {
   #paused = false
   #draining = false
   #closed = false
-  #closeListeners: (() => void)[] = []
+  readonly #closeListeners = new Map<object, () => void>()
   #lastActiveMs: number
   #idleTimer: Timer
 
@@ -98,10 +103,14 @@ export class Connection implements SocketHandler {
     return this.#closed
   }
 
-  /** Calls `listener` once when the connection has closed; at once when it already has. For state that must not outlive it, such as a waiting fetch. */
-  onClose(listener: () => void): void {
+  /** Calls `listener` when the connection has closed, at once when it already has: for what must not outlive it, such as a waiting fetch. */
+  onceClosed(key: object, listener: () => void): void {
     if (this.#closed) listener()
-    else this.#closeListeners.push(listener)
+    else this.#closeListeners.set(key, listener)
+  }
+
+  forgetOnceClosed(key: object): void {
+    this.#closeListeners.delete(key)
   }
 
   /** Starts no further request, answers those in flight, then closes. */
@@ -138,9 +147,8 @@ export class Connection implements SocketHandler {
     this.#idleTimer.cancel()
     this.#reader.stop()
     this.#dropWaiting()
-    const listeners = this.#closeListeners
-    this.#closeListeners = []
-    for (const listener of listeners) listener()
+    for (const listener of this.#closeListeners.values()) listener()
+    this.#closeListeners.clear()
     this.#host.onClosed(this)
   }
 
@@ -179,7 +187,7 @@ export class Connection implements SocketHandler {
     if (!early) this.#barriers += 1
     let answer: Answer | Promise<Answer>
     try {
-      answer = this.#host.serve(frame, this)
+      answer = this.#host.serveRequest(frame, this)
     } catch (error) {
       this.#fail(error)
       return

@@ -1,0 +1,25 @@
+/** Every request of the differential run, in order: later ones build on the topics and records of earlier ones. */
+
+import { clusterSteps } from './corpus/cluster.ts'
+import { configSteps } from './corpus/configs.ts'
+import { fetchSteps } from './corpus/fetch.ts'
+import { offsetSteps } from './corpus/offsets.ts'
+import { produceSteps } from './corpus/produce.ts'
+import { topicSteps, deleteTopicSteps } from './corpus/topics.ts'
+import type { Step } from './step.ts'
+
+export function corpus(): Step[] {
+  const steps = [
+    ...clusterSteps(),
+    ...topicSteps(),
+    ...produceSteps(),
+    ...fetchSteps(),
+    ...offsetSteps(),
+    ...configSteps(),
+    ...deleteTopicSteps(),
+  ]
+  const names = steps.map(step => `${step.api} v${step.version} ${step.name}`)
+  const twice = names.find((name, index) => names.indexOf(name) !== index)
+  if (twice !== undefined) throw new Error(`two steps are called "${twice}"`)
+  return steps
+}

@@ -1,0 +1,89 @@
+/**
+ * Makes two brokers' answers comparable: what a broker chooses freely (ids, times, addresses, wording) is replaced by a name that is
+ * the same for both, and lists whose order means nothing are sorted.
+ */
+
+/** Values that a broker makes up: the n-th distinct one that it shows becomes `<kind n>`. One for each broker, for a whole run. */
+export class Names {
+  readonly #known = new Map<string, Map<unknown, string>>()
+
+  of(kind: string, value: unknown): string {
+    const values = this.#known.get(kind) ?? new Map<unknown, string>()
+    this.#known.set(kind, values)
+    const name = values.get(value) ?? `<${kind} ${values.size}>`
+    values.set(value, name)
+    return name
+  }
+}
+
+const zeroUuid = 'AAAAAAAAAAAAAAAAAAAAAA'
+const messageFields = new Set(['errorMessage', 'batchIndexErrorMessage'])
+const idFields = new Set(['topicId', 'clusterId', 'sessionId'])
+/** Producer ids from here on are the corpus's own; a fresh broker hands out small ones. */
+const ownProducerIds = 4000
+const droppedFields = new Set(['throttleTimeMs', 'totalBytes', 'usableBytes', 'documentation', 'host', 'port'])
+const timeFields = new Set(['logAppendTimeMs', 'timestamp', 'lastTimestamp'])
+/** A time this close to now was read off the broker's clock. */
+const nowWithinMs = 600_000
+
+export function normalise(value: unknown, names: Names, nowMs: number): unknown {
+  return walk('', value, names, nowMs)
+}
+
+function walk(field: string, value: unknown, names: Names, nowMs: number): unknown {
+  if (value instanceof Uint8Array) return Buffer.from(value).toString('hex')
+  if (Array.isArray(value)) return sorted(value.map(each => walk(field, each, names, nowMs)))
+  if (typeof value === 'bigint') return String(value)
+  if (typeof value === 'object' && value !== null) {
+    const entries = Object.entries(value)
+      .filter(([name]) => !droppedFields.has(name))
+      .map(([name, each]) => [name, walk(name, each, names, nowMs)] as const)
+    return Object.fromEntries(entries)
+  }
+  return scalar(field, value, names, nowMs)
+}
+
+function scalar(field: string, value: unknown, names: Names, nowMs: number): unknown {
+  if (messageFields.has(field)) return value === null || value === '' ? null : '<message>'
+  if (idFields.has(field))
+    return value === zeroUuid || value === -1 || value === 0 || value === null ? value : names.of(field, value)
+  if (field === 'producerId') return value === -1 || Number(value) >= ownProducerIds ? value : names.of(field, value)
+  if (field === 'logDir') return names.of(field, value)
+  if (timeFields.has(field) && typeof value === 'number' && Math.abs(value - nowMs) < nowWithinMs) return '<now>'
+  return value
+}
+
+/** Objects that have a name or an index go by it; what has neither keeps its order, which then means something. */
+function sorted(values: unknown[]): unknown[] {
+  const keys = values.map(keyOf)
+  if (keys.some(key => key === undefined)) return values
+  return values
+    .map((value, index) => ({ value, key: keys[index]! }))
+    .toSorted((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0))
+    .map(({ value }) => value)
+}
+
+const keyFields = [
+  'name',
+  'topic',
+  'topicName',
+  'topicId',
+  'resourceName',
+  'partitionIndex',
+  'partition',
+  'index',
+  'brokerId',
+  'nodeId',
+  'feature',
+  'logDir',
+  'key',
+]
+
+function keyOf(value: unknown): string | undefined {
+  if (typeof value !== 'object' || value === null) return undefined
+  const parts = keyFields.flatMap(field => {
+    const part = (value as Record<string, unknown>)[field]
+    return part === undefined ? [] : [typeof part === 'number' ? String(part).padStart(12, '0') : String(part)]
+  })
+  return parts.length === 0 ? undefined : parts.join('\0')
+}

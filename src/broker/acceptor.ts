@@ -1,0 +1,208 @@
+/**
+ * The listeners of a broker and the connections that they have accepted.
+ *
+ * Lifecycle: `bind` takes the ports, so that a port in use is found out before a log is opened; connections that come before `serve` wait
+ * unread; `stop` closes the listeners, lets requests in flight be answered, and ends what is left at the deadline.
+ */
+
+import type { Io, Listener, Socket } from '../io/io.ts'
+import type { BrokerConfig } from '../metadata/config/broker-config.ts'
+import { ProtocolError } from '../protocol/byte-reader.ts'
+import type { Logger } from '../std/logger.ts'
+import { Connection, InvalidFrameError } from './connection.ts'
+import type { Answer, ConnectionHost, ConnectionLimits } from './connection.ts'
+import { ConnectionQuota } from './connection-quota.ts'
+import type { Dispatcher } from './dispatch.ts'
+
+/** A named listener and the addresses that it binds; more than one only for loopback, which has two. */
+export interface ListenerBinding {
+  readonly name: string
+  readonly hosts: readonly string[]
+  /** 0: a free one, the same for all hosts. */
+  readonly port: number
+}
+
+export interface BoundListener {
+  readonly name: string
+  readonly hosts: readonly string[]
+  readonly port: number
+}
+
+export class BindError extends Error {
+  override readonly name = 'BindError'
+  readonly code: string
+  readonly host: string
+  readonly port: number
+
+  constructor(code: string, host: string, port: number, cause: Error) {
+    super(cause.message, { cause })
+    this.code = code
+    this.host = host
+    this.port = port
+  }
+}
+
+export class Acceptor implements ConnectionHost {
+  readonly io: Io
+  readonly limits: ConnectionLimits
+  readonly #quota: ConnectionQuota
+  readonly #config: () => BrokerConfig
+  readonly #logger: Logger
+  readonly #listeners: Listener[] = []
+  readonly #bound: BoundListener[] = []
+  readonly #connections = new Set<Connection>()
+  /** Accepted before there was anybody to serve them. */
+  #early: { socket: Socket; listener: string }[] = []
+  #dispatcher: Dispatcher | undefined
+  #nextId = 1
+  #stopping = false
+  #whenEmpty: (() => void) | undefined
+  #refused = 0
+
+  private constructor(io: Io, config: () => BrokerConfig, logger: Logger) {
+    this.io = io
+    this.#config = config
+    this.#logger = logger
+    this.#quota = new ConnectionQuota(config)
+    this.limits = { requestBytesMax: config().socketRequestMaxBytes, idleMsMax: config().connectionsMaxIdleMs }
+  }
+
+  /** Rejects with a `BindError`, with nothing left bound. */
+  static async bind(
+    io: Io,
+    bindings: readonly ListenerBinding[],
+    config: () => BrokerConfig,
+    logger: Logger,
+  ): Promise<Acceptor> {
+    const acceptor = new Acceptor(io, config, logger)
+    try {
+      for (const binding of bindings) await acceptor.#bind(binding)
+    } catch (error) {
+      await acceptor.#closeListeners()
+      throw error
+    }
+    return acceptor
+  }
+
+  get bound(): readonly BoundListener[] {
+    return this.#bound
+  }
+
+  get connectionCount(): number {
+    return this.#quota.count
+  }
+
+  connectionCountOf(listener: string): number {
+    return this.#quota.countOf(listener)
+  }
+
+  get refusedCount(): number {
+    return this.#refused
+  }
+
+  /** From now on connections are served, those first that came early. */
+  serve(dispatcher: Dispatcher): void {
+    this.#dispatcher = dispatcher
+    const early = this.#early
+    this.#early = []
+    for (const { socket, listener } of early) this.#connected(socket, listener)
+  }
+
+  /** Stops accepting and gives what is in flight until the deadline to be answered. */
+  async stop(deadlineMs: number): Promise<void> {
+    this.#stopping = true
+    for (const { socket } of this.#early) socket.destroy()
+    this.#early = []
+    await this.#closeListeners()
+    for (const connection of this.#connections) connection.drain()
+    if (this.#connections.size === 0) return
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#whenEmpty = resolve
+    const timer = this.io.clock.setTimer(deadlineMs, () => {
+      this.#logger.warn('ending connections that did not take their answers in time', {
+        connections: this.#connections.size,
+      })
+      for (const connection of this.#connections) connection.destroy()
+    })
+    await promise
+    timer.cancel()
+  }
+
+  startsEarly(frame: Buffer): boolean {
+    return this.#dispatcher!.startsEarly(frame)
+  }
+
+  serveRequest(frame: Buffer, connection: Connection): Answer | Promise<Answer> {
+    return this.#dispatcher!.serve(frame, connection)
+  }
+
+  onFailure(connection: Connection, reason: unknown): void {
+    const { remote, listenerName } = connection
+    const isBug = !(reason instanceof ProtocolError || reason instanceof InvalidFrameError)
+    const fields = { remote: `${remote.host}:${remote.port}`, listener: listenerName }
+    if (isBug) this.#logger.error('closing a connection: serving its request failed', fields, reason)
+    else this.#logger.warn(`closing a connection: ${reason.message}`, fields)
+  }
+
+  onClosed(connection: Connection): void {
+    this.#connections.delete(connection)
+    this.#quota.release(connection.listenerName, connection.remote.host)
+    if (this.#connections.size === 0) this.#whenEmpty?.()
+  }
+
+  async #bind({ name, hosts, port }: ListenerBinding): Promise<void> {
+    let actualPort = port
+    const boundHosts: string[] = []
+    for (const [index, host] of hosts.entries()) {
+      const options = { host, port: actualPort, backlog: this.#config().socketListenBacklogSize }
+      try {
+        const listener = await this.io.network.listen(options, socket => this.#connected(socket, name))
+        this.#listeners.push(listener)
+        boundHosts.push(host)
+        actualPort = listener.port
+      } catch (error) {
+        const code = (error as { code?: string }).code ?? 'UNKNOWN'
+        // Many machines and containers have no IPv6: the second loopback address is a courtesy.
+        if (index > 0 && code !== 'EADDRINUSE') continue
+        throw new BindError(code, host, actualPort, error as Error)
+      }
+    }
+    this.#bound.push({ name, hosts: boundHosts, port: actualPort })
+  }
+
+  async #closeListeners(): Promise<void> {
+    await Promise.all(this.#listeners.splice(0).map(listener => listener.close()))
+  }
+
+  #connected(socket: Socket, listener: string): void {
+    if (this.#stopping) {
+      socket.destroy()
+      return
+    }
+    if (this.#dispatcher === undefined) {
+      this.#early.push({ socket, listener })
+      return
+    }
+    const admission = this.#quota.admit(listener, socket.remote.host, this.io.clock.monotonicMs())
+    if (admission.kind === 'refused') {
+      this.#refused += 1
+      this.#logger.info('refusing a connection', { remote: socket.remote.host, listener, limit: admission.limit })
+      socket.destroy()
+      return
+    }
+    if (admission.delayMs === 0) this.#begin(socket, listener)
+    else this.io.clock.setTimer(admission.delayMs, () => this.#begin(socket, listener))
+  }
+
+  #begin(socket: Socket, listener: string): void {
+    if (this.#stopping) {
+      this.#quota.release(listener, socket.remote.host)
+      socket.destroy()
+      return
+    }
+    const connection = new Connection(this, socket, this.#nextId, listener)
+    this.#nextId += 1
+    // A socket that broke while it waited is closed by the time it is started.
+    if (!connection.isClosed) this.#connections.add(connection)
+  }
+}

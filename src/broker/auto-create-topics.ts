@@ -1,0 +1,18 @@
+/**
+ * Creates topics that a client has asked for by name (`auto.create.topics.enable`), with the broker's defaults. What cannot be created stays
+ * unknown: the client learns that from its own request, and the reason is in the log.
+ */
+
+import type { BrokerContext } from './broker-context.ts'
+
+export async function autoCreateTopics(names: readonly string[], broker: BrokerContext): Promise<void> {
+  if (names.length === 0) return
+  const wanted = names.map(name => ({ name, numPartitions: -1, replicationFactor: -1, assignments: [], configs: [] }))
+  const results = await broker.controller.createTopics(wanted, { validateOnly: false })
+  for (const { name, error, message } of results) {
+    // Another client may have been faster.
+    if (error !== 'NONE' && error !== 'TOPIC_ALREADY_EXISTS')
+      broker.logger.warn('cannot create a topic that a client asked for', { topic: name, error, message })
+  }
+  await broker.partitions.settled()
+}

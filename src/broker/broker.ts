@@ -1,0 +1,361 @@
+/**
+ * A running broker: opens everything in order, serves, and closes it in the opposite order.
+ *
+ * The order of opening is that of trust: ports first, so that a second broker on the same ports fails before it touches a file; then the
+ * logs, whose locks and `meta.properties` say whose data it is; then the metadata and the controller, which say what should be there; then
+ * the partitions. Only then the first request is served.
+ */
+
+import { Controller } from '../controller/controller.ts'
+import type { BrokerRegistration } from '../controller/requests.ts'
+import type { Io, Listener } from '../io/io.ts'
+import { LogManager } from '../log/log-manager.ts'
+import type { BrokerEndpoint, ClusterImage } from '../metadata/cluster-image.ts'
+import { resolveBrokerConfig } from '../metadata/config/broker-config.ts'
+import type { BrokerConfig } from '../metadata/config/broker-config.ts'
+import { resolveTopicConfig } from '../metadata/config/topic-config.ts'
+import type { TopicConfig } from '../metadata/config/topic-config.ts'
+import { CLUSTER_DEFAULT, ConfigResourceType } from '../metadata/config-resource.ts'
+import { openEmbeddedStore } from '../metadata/embedded.ts'
+import type { Delta } from '../metadata/delta.ts'
+import { MetadataLog } from '../metadata/metadata-log.ts'
+import { uuidOf } from '../protocol/uuid.ts'
+import { PartitionTable } from '../replication/partition-table.ts'
+import { assert } from '../std/assert.ts'
+import type { Logger, Logging } from '../std/logger.ts'
+import type { Metrics } from '../std/metrics.ts'
+import { Acceptor, BindError } from './acceptor.ts'
+import type { BoundListener, ListenerBinding } from './acceptor.ts'
+import type { BrokerContext, BrokerFeatures, ClientEndpoint } from './broker-context.ts'
+import { registerBrokerGauges } from './broker-gauges.ts'
+import { BrokerStartError } from './broker-start-error.ts'
+import type { Connection } from './connection.ts'
+import { Dispatcher } from './dispatch.ts'
+import { FetchSessionCache } from './fetch-session.ts'
+import { serveMetrics } from './metrics-endpoint.ts'
+import { ProducerIds } from './producer-ids.ts'
+import { RequestMetrics } from './request-metrics.ts'
+import { served } from './served.ts'
+import { supportedFeatures } from './supported-features.ts'
+import { TopicMetrics } from './topic-metrics.ts'
+import type { WaitingFetch } from './waiting-fetch.ts'
+
+/** A listener as the configuration has it. */
+export interface BrokerListener extends ListenerBinding {
+  /** What clients are told; undefined: the address that each client dialled. Port 0 stands for the port that was bound. */
+  readonly advertised: { readonly host: string; readonly port: number } | undefined
+  /** PLAINTEXT 0, SSL 1, SASL_PLAINTEXT 2, SASL_SSL 3. */
+  readonly securityProtocol: number
+}
+
+export interface BrokerOptions {
+  readonly config: BrokerConfig
+  readonly listeners: readonly BrokerListener[]
+  readonly logging: Logging
+  readonly metrics: Metrics
+  /** Memory for the newest batches of all logs, where the configuration does not say: a share of what the process may use. */
+  readonly logCacheBytes: number
+  /** Names of topics that differ only in case would share a folder. */
+  readonly caseInsensitiveDisk: boolean
+  /** Called once when the broker cannot go on (its last log directory or the metadata store has failed); the owner stops it. */
+  readonly onFatal: (cause: Error) => void
+}
+
+const stopDeadlineMs = 4000
+
+export class Broker implements BrokerContext {
+  readonly io: Io
+  readonly nodeId: number
+  readonly image: ClusterImage
+  readonly controller: Controller
+  readonly logs: LogManager
+  readonly fetchSessions: FetchSessionCache
+  readonly waitingFetches = new Set<WaitingFetch>()
+  readonly producerIds: ProducerIds
+  readonly logging: Logging
+  readonly logger: Logger
+  readonly topicMetrics: TopicMetrics
+  readonly requestMetrics: RequestMetrics
+  readonly served = served
+  #config: BrokerConfig
+  #partitions: PartitionTable | undefined
+  readonly #options: BrokerOptions
+  readonly #acceptor: Acceptor
+  readonly #metadataLog: MetadataLog
+  readonly #topicConfigs = new Map<string, TopicConfig>()
+  #metricsListener: Listener | undefined
+  #stopped: Promise<void> | undefined
+
+  private constructor(
+    io: Io,
+    options: BrokerOptions,
+    parts: { acceptor: Acceptor; logs: LogManager; metadataLog: MetadataLog; controller: Controller },
+  ) {
+    const { logging, metrics } = options
+    this.io = io
+    this.#options = options
+    this.#config = options.config
+    this.nodeId = options.config.nodeId
+    this.#acceptor = parts.acceptor
+    this.logs = parts.logs
+    this.#metadataLog = parts.metadataLog
+    this.image = parts.metadataLog.image
+    this.controller = parts.controller
+    this.logging = logging
+    this.logger = logging.logger('kafka.server.KafkaBroker')
+    this.topicMetrics = new TopicMetrics(metrics)
+    this.requestMetrics = new RequestMetrics(metrics)
+    this.#refreshConfig()
+    this.fetchSessions = new FetchSessionCache(io.random, {
+      slots: this.#config.maxIncrementalFetchSessionCacheSlots,
+      evictionMsMin: fetchSessionEvictionMsMin,
+    })
+    this.producerIds = new ProducerIds(() =>
+      this.controller.allocateProducerIdBlock({ brokerId: this.nodeId, brokerEpoch: this.#brokerEpoch() }),
+    )
+  }
+
+  /** Rejects with a `BrokerStartError` for what a user can put right, with everything closed again. */
+  static async start(io: Io, options: BrokerOptions): Promise<Broker> {
+    const undo: (() => Promise<void>)[] = []
+    try {
+      return await Broker.#start(io, options, undo)
+    } catch (error) {
+      for (const close of undo.toReversed()) await close()
+      throw error instanceof BindError ? BrokerStartError.ofBind(error) : error
+    }
+  }
+
+  static async #start(io: Io, options: BrokerOptions, undo: (() => Promise<void>)[]): Promise<Broker> {
+    const { config, logging } = options
+    // Set once, below: until then the configuration is the fixed one.
+    let broker: Broker | undefined
+    const currentConfig = (): BrokerConfig => broker?.config ?? config
+    const acceptor = await Acceptor.bind(
+      io,
+      options.listeners,
+      currentConfig,
+      logging.logger('kafka.network.SocketServer'),
+    )
+    undo.push(() => acceptor.stop(0))
+    const logs = await openLogs(io, options)
+    undo.push(() => logs.close())
+    const metadataLog = await openMetadata(io, options, logs)
+    undo.push(() => metadataLog.close())
+    const controller = await Controller.start(io, {
+      log: metadataLog,
+      registration: registrationOf(io, options, logs, acceptor.bound),
+      clusterId: logs.clusterId,
+      settings: controllerSettings(options, currentConfig),
+      logging,
+      onFatal: options.onFatal,
+    })
+    undo.push(() => controller.close())
+    broker = new Broker(io, options, { acceptor, logs, metadataLog, controller })
+    await broker.#serve(undo)
+    return broker
+  }
+
+  get config(): BrokerConfig {
+    return this.#config
+  }
+
+  get clusterId(): string {
+    return this.logs.clusterId
+  }
+
+  get partitions(): PartitionTable {
+    assert(this.#partitions !== undefined, 'partitions are asked for before they are open')
+    return this.#partitions
+  }
+
+  /** The listeners with the ports that they got. */
+  get addresses(): readonly BoundListener[] {
+    return this.#acceptor.bound
+  }
+
+  /** Where metrics are served, if they are. */
+  get metricsAddress(): { readonly host: string; readonly port: number } | undefined {
+    return this.#metricsListener
+  }
+
+  topicConfig(topic: string): TopicConfig {
+    let config = this.#topicConfigs.get(topic)
+    if (config === undefined) {
+      config = resolveTopicConfig(this.#config.topicDefaults, this.image.config(ConfigResourceType.TOPIC, topic))
+      this.#topicConfigs.set(topic, config)
+    }
+    return config
+  }
+
+  features(): BrokerFeatures {
+    const finalized = [...this.image.features].map(([name, level]) => ({ name, level }))
+    return { supported: supportedFeatures, finalized, finalizedEpoch: this.image.featuresEpoch }
+  }
+
+  endpointsFor(connection: Connection): readonly ClientEndpoint[] {
+    const endpoints: ClientEndpoint[] = []
+    for (const broker of this.image.brokers.values()) {
+      const endpoint = broker.endpoints.find(each => each.name === connection.listenerName)
+      if (endpoint === undefined) continue
+      // An empty host says that nothing is advertised. The address a client has dialled is one by which it can reach us.
+      const address = endpoint.host === '' ? connection.local : endpoint
+      endpoints.push({
+        nodeId: broker.id,
+        host: address.host,
+        port: address.port,
+        rack: broker.rack,
+        isFenced: broker.isFenced,
+      })
+    }
+    return endpoints
+  }
+
+  /** Stops accepting, answers what waits, flushes and marks the shutdown clean. Calling it again waits for the same. */
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop()
+    return this.#stopped
+  }
+
+  async #serve(undo: (() => Promise<void>)[]): Promise<void> {
+    this.image.onApplied(deltas => this.#imageChanged(deltas))
+    this.#partitions = await PartitionTable.open({
+      nodeId: this.nodeId,
+      image: this.image,
+      logs: this.logs,
+      configOf: topic => this.topicConfig(topic),
+      logger: this.logging.logger('kafka.server.ReplicaManager'),
+    })
+    undo.push(() => this.partitions.close())
+    registerBrokerGauges(this.#options.metrics, this, this.#acceptor)
+    this.#metricsListener = await serveMetrics(this.io, this.#config.metricsListener, this.#options.metrics)
+    this.#acceptor.serve(new Dispatcher(served, this))
+  }
+
+  async #stop(): Promise<void> {
+    this.logger.info('stopping')
+    // Waiting fetches are answered at once; new ones on open connections are not started any more.
+    const stopped = this.#acceptor.stop(stopDeadlineMs)
+    for (const waiting of this.waitingFetches) waiting.end()
+    await stopped
+    await this.#metricsListener?.close()
+    await this.partitions.close()
+    await this.controller.close()
+    await this.#metadataLog.close()
+    await this.logs.close()
+    this.logger.info('stopped')
+  }
+
+  #imageChanged(deltas: readonly Delta[]): void {
+    for (const delta of deltas) {
+      if (delta.type === 'config-changed' && delta.resourceType === ConfigResourceType.TOPIC)
+        this.#topicConfigs.delete(delta.resourceName)
+      else if (delta.type === 'config-changed' && delta.resourceType === ConfigResourceType.BROKER)
+        this.#refreshConfig()
+    }
+    // A topic's overrides and counters go with it; what is derived from them is made anew when it is asked for.
+    for (const name of this.#topicConfigs.keys())
+      if (this.image.topicByName(name) === undefined) this.#forgetTopic(name)
+  }
+
+  #forgetTopic(name: string): void {
+    this.#topicConfigs.delete(name)
+    this.topicMetrics.forget(name)
+  }
+
+  #refreshConfig(): void {
+    this.#config = resolveBrokerConfig({
+      fixed: this.#options.config.settings.layers.fixed,
+      clusterWide: this.image.config(ConfigResourceType.BROKER, CLUSTER_DEFAULT),
+      perBroker: this.image.config(ConfigResourceType.BROKER, String(this.nodeId)),
+    })
+    this.#topicConfigs.clear()
+    this.#acceptor.limits.requestBytesMax = this.#config.socketRequestMaxBytes
+    this.#acceptor.limits.idleMsMax = this.#config.connectionsMaxIdleMs
+  }
+
+  #brokerEpoch(): number {
+    const registered = this.image.broker(this.nodeId)
+    assert(registered !== undefined, () => `broker ${this.nodeId} serves without being registered`)
+    return registered.epoch
+  }
+}
+
+/** `min.incremental.fetch.session.eviction.ms`: Kafka has it as a constant. */
+const fetchSessionEvictionMsMin = 120_000
+
+async function openLogs(io: Io, options: BrokerOptions): Promise<LogManager> {
+  const { config, logging } = options
+  // The metadata, which has the topics' own settings, is in a folder that is only ours once it is locked. Logs open by the defaults, and
+  // get their settings when the partition table takes them up.
+  const defaults = resolveTopicConfig(config.topicDefaults, new Map())
+  const opened = await LogManager.open(io, {
+    directories: config.logDirs,
+    nodeId: config.nodeId,
+    clusterId: undefined,
+    configFor: () => defaults,
+    logging,
+    cacheBudgetBytes: config.logCacheBytes ?? options.logCacheBytes,
+    retentionCheckIntervalMs: config.logRetentionCheckIntervalMs,
+    flushOffsetCheckpointIntervalMs: config.logFlushOffsetCheckpointIntervalMs,
+    flushStartOffsetCheckpointIntervalMs: config.logFlushStartOffsetCheckpointIntervalMs,
+    highWatermarkCheckpointIntervalMs: config.replicaHighWatermarkCheckpointIntervalMs,
+    producerIdExpirationMs: config.producerIdExpirationMs,
+    recoveryThreadsPerDirectory: config.numRecoveryThreadsPerDataDir,
+    onDirectoryOffline: (directory, cause) =>
+      options.onFatal(new Error(`the log directory ${directory} has failed`, { cause })),
+  })
+  if (!opened.ok) throw new BrokerStartError(opened.error.kind, opened.error.message)
+  return opened.manager
+}
+
+/** The metadata lies beside the data: whoever copies or removes the one does so to the other. */
+const metadataFolder = '__ottla_metadata'
+
+async function openMetadata(io: Io, options: BrokerOptions, logs: LogManager): Promise<MetadataLog> {
+  const opened = await openEmbeddedStore(io, `${logs.directories[0]!}/${metadataFolder}`, options.logging)
+  if (!opened.ok) throw new BrokerStartError(opened.error.kind, opened.error.message)
+  return MetadataLog.open(io, opened.store, options.logging)
+}
+
+function registrationOf(
+  io: Io,
+  options: BrokerOptions,
+  logs: LogManager,
+  bound: readonly BoundListener[],
+): BrokerRegistration {
+  const endpoints = options.listeners.map((listener): BrokerEndpoint => {
+    const { name, advertised, securityProtocol } = listener
+    const boundPort = bound.find(each => each.name === name)!.port
+    const port = advertised === undefined || advertised.port === 0 ? boundPort : advertised.port
+    return { name, host: advertised?.host ?? '', port, securityProtocol }
+  })
+  return {
+    brokerId: options.config.nodeId,
+    incarnationId: uuidOf(io.random.bytes(16)),
+    endpoints,
+    rack: options.config.rack,
+    logDirs: logs.directoryIds(),
+    features: supportedFeatures,
+    cleanShutdown: logs.wasCleanShutdown,
+  }
+}
+
+/** Settings that change at run time are read at each use. */
+function controllerSettings(options: BrokerOptions, config: () => BrokerConfig) {
+  return {
+    get numPartitions(): number {
+      return config().numPartitions
+    },
+    get defaultReplicationFactor(): number {
+      return config().defaultReplicationFactor
+    },
+    get deleteTopicEnable(): boolean {
+      return config().deleteTopicEnable
+    },
+    get brokerSessionTimeoutMs(): number {
+      return config().settings.get('broker.session.timeout.ms')
+    },
+    caseInsensitiveDisk: options.caseInsensitiveDisk,
+  }
+}

@@ -1,0 +1,109 @@
+/**
+ * From a frame to a handler and back to bytes: reads the header, picks the handler by API key and version, decodes, and encodes what
+ * it answers. One table, made from the list of handlers, decides what is served.
+ *
+ * Bytes that are not the protocol throw, which closes the connection, as Kafka does; so does a version that is not served, except of
+ * ApiVersions, whose whole point is to find that out.
+ */
+
+import { apiOf } from '../protocol/apis.ts'
+import type { Api } from '../protocol/apis.ts'
+import { ByteReader, ProtocolError } from '../protocol/byte-reader.ts'
+import { ByteWriter } from '../protocol/byte-writer.ts'
+import { codecOf } from '../protocol/codec.ts'
+import { ErrorCode } from '../protocol/errors.ts'
+import { RequestHeader, ResponseHeader } from '../protocol/header.ts'
+import type { Input, Message } from '../protocol/schema.ts'
+import { assert } from '../std/assert.ts'
+import type { ApiHandler, RequestContext } from './api-handler.ts'
+import type { BrokerContext } from './broker-context.ts'
+import type { Answer, Connection } from './connection.ts'
+
+const apiVersionsKey = 18
+
+interface Served {
+  readonly api: Api
+  readonly handler: ApiHandler
+}
+
+export class Dispatcher {
+  readonly #byKey: readonly (Served | undefined)[]
+  readonly #broker: BrokerContext
+  /** Both are free again when the call that uses them returns, so one of each serves all connections. */
+  readonly #reader = new ByteReader(new Uint8Array(0))
+  readonly #writer = new ByteWriter()
+
+  constructor(handlers: readonly ApiHandler[], broker: BrokerContext) {
+    const byKey: (Served | undefined)[] = []
+    for (const handler of handlers) {
+      const api = apiOf(handler.apiKey)
+      assert(api !== undefined && byKey[handler.apiKey] === undefined, `API ${handler.apiKey} is served once`)
+      byKey[handler.apiKey] = { api, handler }
+    }
+    this.#byKey = byKey
+    this.#broker = broker
+  }
+
+  /** Whether a request may start before earlier ones of its connection are answered. Looks at the API key alone. */
+  startsEarly(frame: Buffer): boolean {
+    if (frame.length < 2) return false
+    return this.#byKey[frame.readInt16BE(0)]?.handler.startsEarly ?? false
+  }
+
+  serve(frame: Buffer, connection: Connection): Answer | Promise<Answer> {
+    if (frame.length < 8) throw new ProtocolError(`a request of ${frame.length} bytes has no header`)
+    const apiKey = frame.readInt16BE(0)
+    const version = frame.readInt16BE(2)
+    const served = this.#byKey[apiKey]
+    if (served === undefined)
+      throw new ProtocolError(`API key ${apiKey} (${apiOf(apiKey)?.name ?? 'unknown'}) is not served`)
+    const [first, last] = served.handler.versions
+    if (version < first || version > last) {
+      if (apiKey === apiVersionsKey) return this.#answerUnsupportedApiVersions(served, frame.readInt32BE(4))
+      throw new ProtocolError(`${served.api.name} v${version} is not served, only v${first} to v${last}`)
+    }
+    return this.#serve(served, version, frame, connection)
+  }
+
+  #serve(served: Served, version: number, frame: Buffer, connection: Connection): Answer | Promise<Answer> {
+    const { api, handler } = served
+    const startedMs = this.#broker.io.clock.monotonicMs()
+    const reader = this.#reader
+    reader.reset(frame)
+    const header = codecOf(RequestHeader, api.requestHeaderVersion(version)).decode(reader)
+    const request = codecOf(api.request, version).decode(reader)
+    const context: RequestContext = { broker: this.#broker, connection, apiVersion: version, clientId: header.clientId }
+    const finish = (body: object | undefined): Answer => {
+      this.#broker.requestMetrics.served(
+        api.name,
+        version,
+        frame.length,
+        this.#broker.io.clock.monotonicMs() - startedMs,
+      )
+      return body === undefined ? undefined : this.#encode(api, version, header.correlationId, body)
+    }
+    const body = handler.handle(request, context)
+    return body instanceof Promise ? body.then(finish) : finish(body)
+  }
+
+  #encode(api: Api, version: number, correlationId: number, body: object): readonly Uint8Array[] {
+    const writer = this.#writer
+    try {
+      writer.int32(0)
+      codecOf(ResponseHeader, api.responseHeaderVersion(version)).encode({ correlationId }, writer)
+      codecOf(api.response, version).encode(body as Input<Message>, writer)
+      writer.patchInt32(0, writer.length - 4)
+      return writer.finish()
+    } catch (error) {
+      writer.discard()
+      throw error
+    }
+  }
+
+  /** In the form of v0, which every client can read: UNSUPPORTED_VERSION, and the versions of ApiVersions itself (KIP-511). */
+  #answerUnsupportedApiVersions(served: Served, correlationId: number): Answer {
+    const [minVersion, maxVersion] = served.handler.versions
+    const apiKeys = [{ apiKey: apiVersionsKey, minVersion, maxVersion }]
+    return this.#encode(served.api, 0, correlationId, { errorCode: ErrorCode.UNSUPPORTED_VERSION, apiKeys })
+  }
+}

@@ -1,0 +1,35 @@
+/** DescribeProducers (key 61): the producers that partitions remember, with their open transactions (KIP-664). */
+
+import { ErrorCode, errorOf } from '../../protocol/errors.ts'
+import { DescribeProducersRequest, DescribeProducersResponse } from '../../protocol/messages/describe-producers.ts'
+import { apiHandler } from '../api-handler.ts'
+
+export const describeProducers = apiHandler({
+  request: DescribeProducersRequest,
+  response: DescribeProducersResponse,
+  versions: [0, 0],
+  handle({ topics }, { broker }) {
+    return {
+      topics: topics.map(({ name, partitionIndexes }) => ({
+        name,
+        partitions: partitionIndexes.map(partitionIndex => {
+          const partition = broker.partitions.lookup(name, partitionIndex)
+          const error = typeof partition === 'string' ? partition : partition.leaderError(-1)
+          if (typeof partition === 'string' || error !== undefined) {
+            const errorCode = ErrorCode[error!]
+            return { partitionIndex, errorCode, errorMessage: errorOf(errorCode).message, activeProducers: [] }
+          }
+          const activeProducers = partition.log.activeProducers().map(producer => ({
+            producerId: producer.producerId,
+            producerEpoch: producer.producerEpoch,
+            lastSequence: producer.lastSequence,
+            lastTimestamp: producer.lastTimestampMs,
+            coordinatorEpoch: producer.coordinatorEpoch,
+            currentTxnStartOffset: producer.currentTransactionStartOffset,
+          }))
+          return { partitionIndex, errorCode: ErrorCode.NONE, activeProducers }
+        }),
+      })),
+    }
+  },
+})

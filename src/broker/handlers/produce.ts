@@ -1,0 +1,170 @@
+/**
+ * Produce (key 0): appends record batches.
+ *
+ * v3 transactional id and magic 2 only; v5 log start offset; v8 record errors (KIP-467); v9 flexible; v10 current leader (KIP-951);
+ * v11 and v12 transactions (KIP-890); v13 topic ids (KIP-516). v0–v2 are named in ApiVersions, because old librdkafka turns compression off where
+ * they are missing, and a request in them ends the connection, as at Kafka 4.
+ */
+
+import { ErrorCode } from '../../protocol/errors.ts'
+import type { ErrorName } from '../../protocol/errors.ts'
+import { ProduceRequest, ProduceResponse } from '../../protocol/messages/produce.ts'
+import type { Infer, Input } from '../../protocol/schema.ts'
+import type { Partition } from '../../replication/partition.ts'
+import { apiHandler } from '../api-handler.ts'
+import type { RequestContext } from '../api-handler.ts'
+import { leaderHints } from '../leader-hints.ts'
+import type { LeaderHints } from '../leader-hints.ts'
+
+type Response = Input<typeof ProduceResponse>
+type TopicAnswer = NonNullable<Response['responses']>[number]
+/** Still to be changed when the outcome of waiting is known. */
+type PartitionAnswer = {
+  -readonly [K in keyof NonNullable<TopicAnswer['partitionResponses']>[number]]: NonNullable<
+    TopicAnswer['partitionResponses']
+  >[number][K]
+}
+
+export const produce = apiHandler({
+  request: ProduceRequest,
+  response: ProduceResponse,
+  versions: [3, 13],
+  advertisedSince: 0,
+  startsEarly: true,
+  handle: handleProduce,
+})
+
+function handleProduce(
+  request: Infer<typeof ProduceRequest>,
+  context: RequestContext,
+): Response | undefined | Promise<Response | undefined> {
+  const { acks } = request
+  const hints = leaderHints(context)
+  const waits = new AcknowledgeWaits()
+  const responses = request.topicData.map(topic => {
+    const named = context.apiVersion >= 13 ? context.broker.image.topicById(topic.topicId)?.name : topic.name
+    const partitionResponses = topic.partitionData.map(partition => {
+      const { index, records } = partition
+      if (acks !== -1 && acks !== 0 && acks !== 1) return failure(index, 'INVALID_REQUIRED_ACKS')
+      if (named === undefined) return failure(index, 'UNKNOWN_TOPIC_ID')
+      const found = context.broker.partitions.lookup(named, index)
+      if (typeof found === 'string') return failure(index, found)
+      if (request.transactionalId !== null) {
+        return failure(index, 'INVALID_TXN_STATE', 'transactions are not served yet')
+      }
+      return append(found, records, acks, waits, hints, context)
+    })
+    return { name: topic.name, topicId: topic.topicId, partitionResponses }
+  })
+
+  const response = (): Response => ({ responses, nodeEndpoints: hints.endpoints() })
+  if (acks === 0) return answerNothing(responses, context)
+  if (waits.count === 0) return response()
+  return waits.settle(context, request.timeoutMs).then(response)
+}
+
+function append(
+  partition: Partition,
+  records: Uint8Array | null,
+  acks: number,
+  waits: AcknowledgeWaits,
+  hints: LeaderHints,
+  context: RequestContext,
+): PartitionAnswer {
+  const index = partition.partition
+  const outcome = partition.append(records ?? new Uint8Array(0), acks, 'client')
+  const { topicMetrics } = context.broker
+  if (outcome.kind === 'rejected') {
+    topicMetrics.produceFailed(partition.topic)
+    const answer = failure(index, outcome.error, outcome.message)
+    answer.recordErrors = outcome.recordErrors.map(({ batchIndex, message }) => ({
+      batchIndex,
+      batchIndexErrorMessage: message,
+    }))
+    answer.currentLeader = hints.currentLeader(partition, outcome.error)
+    return answer
+  }
+  if (outcome.kind === 'appended')
+    topicMetrics.produced(partition.topic, records!.length, outcome.lastOffset - outcome.firstOffset + 1)
+  const answer: PartitionAnswer = {
+    index,
+    errorCode: ErrorCode.NONE,
+    baseOffset: outcome.firstOffset,
+    logAppendTimeMs: outcome.logAppendTimeMs,
+    logStartOffset: outcome.logStartOffset,
+  }
+  if (acks === 0) return answer
+  // Not before the records are safe may the client be told so (L6); until then the answer says only what went wrong.
+  waits.add(answer)
+  partition.whenAcknowledged(outcome.lastOffset, acks, error => {
+    if (error !== undefined) becomeFailure(answer, error, hints.currentLeader(partition, error))
+    waits.done(answer)
+  })
+  return answer
+}
+
+/** With acks=0 a client learns of an error only by losing its connection, which makes it ask for metadata anew. */
+function answerNothing(responses: readonly TopicAnswer[], context: RequestContext): undefined {
+  const failed = responses.flatMap(topic =>
+    topic.partitionResponses!.filter(partition => partition.errorCode !== ErrorCode.NONE),
+  )
+  if (failed.length > 0) {
+    context.broker.logger.info('closing the connection of an acks=0 producer after an error', {
+      client: context.clientId,
+      errorCodes: [...new Set(failed.map(partition => partition.errorCode!))],
+    })
+    context.connection.destroy()
+  }
+  return undefined
+}
+
+/** The partitions of one request that are not acknowledged yet. */
+class AcknowledgeWaits {
+  readonly #waiting = new Set<PartitionAnswer>()
+  #resolve: (() => void) | undefined
+
+  get count(): number {
+    return this.#waiting.size
+  }
+
+  add(answer: PartitionAnswer): void {
+    this.#waiting.add(answer)
+  }
+
+  done(answer: PartitionAnswer): void {
+    this.#waiting.delete(answer)
+    if (this.#waiting.size === 0) this.#resolve?.()
+  }
+
+  /** Returns when none is left, or after `timeoutMs`, when those that are left become errors: their outcome is unknown. */
+  async settle(context: RequestContext, timeoutMs: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#resolve = resolve
+    const timer = context.broker.io.clock.setTimer(Math.max(0, timeoutMs), () => {
+      for (const answer of this.#waiting) becomeFailure(answer, 'REQUEST_TIMED_OUT', undefined)
+      resolve()
+    })
+    await promise
+    timer.cancel()
+  }
+}
+
+function failure(index: number, error: ErrorName, message?: string): PartitionAnswer {
+  return {
+    index,
+    errorCode: ErrorCode[error],
+    baseOffset: -1,
+    logAppendTimeMs: -1,
+    logStartOffset: -1,
+    errorMessage: message ?? null,
+  }
+}
+
+function becomeFailure(
+  answer: PartitionAnswer,
+  error: ErrorName,
+  currentLeader: PartitionAnswer['currentLeader'],
+): void {
+  Object.assign(answer, failure(answer.index!, error))
+  answer.currentLeader = currentLeader
+}

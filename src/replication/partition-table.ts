@@ -1,0 +1,243 @@
+/**
+ * The partitions that this broker holds: follows the cluster image, and keeps for each replica that it places here an open log and a `Partition`.
+ *
+ * Lookups are synchronous and answer with an error name where there is nothing to serve. Logs are made and deleted in the background, one
+ * change after the other; `settled` tells when all that the image has asked for so far is done. Lifecycle: `open` before the first request,
+ * `close` after the last.
+ */
+
+import type { DiskError } from '../io/io.ts'
+import type { LogConfig } from '../log/log-config.ts'
+import type { Log } from '../log/log.ts'
+import type { LogManager } from '../log/log-manager.ts'
+import type { ClusterImage, PartitionState, TopicImage } from '../metadata/cluster-image.ts'
+import { CLUSTER_DEFAULT, ConfigResourceType } from '../metadata/config-resource.ts'
+import type { Delta } from '../metadata/delta.ts'
+import type { ErrorName } from '../protocol/errors.ts'
+import type { Uuid } from '../protocol/uuid.ts'
+import { assert } from '../std/assert.ts'
+import type { Logger } from '../std/logger.ts'
+import { Partition } from './partition.ts'
+
+/** What a partition needs of its topic's settings. */
+export interface PartitionConfig extends LogConfig {
+  readonly minInSyncReplicas: number
+}
+
+export interface PartitionTableOptions {
+  readonly nodeId: number
+  readonly image: ClusterImage
+  readonly logs: LogManager
+  /** The settings of a topic as they are now. */
+  readonly configOf: (topic: string) => PartitionConfig
+  readonly logger: Logger
+}
+
+export class PartitionTable {
+  readonly #options: PartitionTableOptions
+  /** By topic name, then partition number. A deleted and recreated topic is told apart by its id. */
+  readonly #topics = new Map<string, { readonly id: Uuid; readonly partitions: (Partition | undefined)[] }>()
+  /** Partitions whose log could not be made, as `topicId/number`. */
+  readonly #failed = new Set<string>()
+  /** The last change to logs that is under way. */
+  #work: Promise<void> = Promise.resolve()
+  readonly #stopFollowing: () => void
+
+  private constructor(options: PartitionTableOptions) {
+    this.#options = options
+    this.#stopFollowing = options.image.onApplied(deltas => this.#apply(deltas))
+  }
+
+  /** Takes up every partition that the image places here. */
+  static async open(options: PartitionTableOptions): Promise<PartitionTable> {
+    const table = new PartitionTable(options)
+    table.#warnOfStrays()
+    const missing: [TopicImage, number][] = []
+    for (const topic of options.image.topics()) {
+      for (const [number, state] of topic.partitions.entries()) {
+        if (!state.replicas.includes(options.nodeId)) continue
+        const log = options.logs.get(topic.name, number)
+        if (log !== undefined && log.topicId === topic.id) table.#add(topic, number, log, state)
+        else missing.push([topic, number])
+      }
+    }
+    if (missing.length > 0) table.#enqueue(() => table.#createLogs(missing))
+    await table.settled()
+    return table
+  }
+
+  /** All changes to logs that the image has asked for are done, or have failed and say so in the lookup. */
+  settled(): Promise<void> {
+    return this.#work
+  }
+
+  lookup(topic: string, number: number): Partition | ErrorName {
+    const partition = this.#topics.get(topic)?.partitions[number]
+    if (partition !== undefined) return partition
+    const known = this.#options.image.topicByName(topic)
+    if (known?.partitions[number] === undefined) return 'UNKNOWN_TOPIC_OR_PARTITION'
+    return this.#failed.has(failedKey(known.id, number)) ? 'KAFKA_STORAGE_ERROR' : 'NOT_LEADER_OR_FOLLOWER'
+  }
+
+  lookupById(id: Uuid, number: number): Partition | ErrorName {
+    const topic = this.#options.image.topicById(id)
+    return topic === undefined ? 'UNKNOWN_TOPIC_ID' : this.lookup(topic.name, number)
+  }
+
+  *all(): Generator<Partition> {
+    for (const { partitions } of this.#topics.values()) {
+      for (const partition of partitions) if (partition !== undefined) yield partition
+    }
+  }
+
+  /** Who waits is told that this broker serves no more; nothing is served afterwards. */
+  async close(): Promise<void> {
+    this.#stopFollowing()
+    for (const partition of this.all()) partition.close('NOT_LEADER_OR_FOLLOWER')
+    await this.settled()
+  }
+
+  #apply(deltas: readonly Delta[]): void {
+    const created: [TopicImage, number][] = []
+    for (const delta of deltas) {
+      if (delta.type === 'topic-deleted') this.#delete(delta.topicId)
+      else if (delta.type === 'partition-changed') this.#changed(delta.topicId, delta.partition, delta, created)
+      else if (delta.type === 'config-changed' && delta.resourceType === ConfigResourceType.TOPIC)
+        this.#refreshConfig(delta.resourceName)
+    }
+    if (
+      deltas.some(
+        delta => delta.type === 'config-changed' && this.#concernsAllTopics(delta.resourceType, delta.resourceName),
+      )
+    )
+      this.#refreshAllConfigs()
+    if (created.length > 0) this.#enqueue(() => this.#createLogs(created))
+  }
+
+  #changed(topicId: Uuid, number: number, state: PartitionState, created: [TopicImage, number][]): void {
+    const topic = this.#options.image.topicById(topicId)
+    // Deleted again by a later delta of the same batch.
+    if (topic === undefined) return
+    const partition = this.#topics.get(topic.name)?.partitions[number]
+    if (partition !== undefined && partition.topicId === topicId) partition.applyState(state)
+    else if (state.replicas.includes(this.#options.nodeId)) created.push([topic, number])
+  }
+
+  #delete(topicId: Uuid): void {
+    for (const [name, { id, partitions }] of this.#topics) {
+      if (id !== topicId) continue
+      this.#topics.delete(name)
+      for (const partition of partitions) partition?.close('UNKNOWN_TOPIC_OR_PARTITION')
+      this.#enqueue(() => this.#deleteLogs(name, topicId, partitions.length))
+      return
+    }
+  }
+
+  /** The defaults that every topic's settings build on are settings of the broker. */
+  #concernsAllTopics(resourceType: number, resourceName: string): boolean {
+    return (
+      resourceType === ConfigResourceType.BROKER &&
+      (resourceName === CLUSTER_DEFAULT || resourceName === String(this.#options.nodeId))
+    )
+  }
+
+  #refreshAllConfigs(): void {
+    for (const topic of this.#topics.keys()) this.#refreshConfig(topic)
+  }
+
+  #refreshConfig(topic: string): void {
+    const known = this.#topics.get(topic)
+    if (known === undefined) return
+    const config = this.#options.configOf(topic)
+    for (const partition of known.partitions) {
+      partition?.log.updateConfig(config)
+      partition?.applyMinInSyncReplicas(config.minInSyncReplicas)
+    }
+  }
+
+  /** Changes to logs happen one after the other, so that a topic that is deleted and made again never meets its former self. */
+  #enqueue(change: () => Promise<void>): void {
+    this.#work = this.#work.then(change)
+  }
+
+  async #createLogs(wanted: readonly [TopicImage, number][]): Promise<void> {
+    for (const [topic, number] of wanted) {
+      const state = this.#options.image.topicById(topic.id)?.partitions[number]
+      // Deleted, or moved away, while it waited in line.
+      if (state === undefined || !state.replicas.includes(this.#options.nodeId)) continue
+      if (this.#topics.get(topic.name)?.partitions[number]?.topicId === topic.id) continue
+      try {
+        const log = await this.#createLog(topic, number)
+        const now = this.#options.image.topicById(topic.id)?.partitions[number]
+        if (now !== undefined) this.#add(topic, number, log, now)
+        else await this.#options.logs.delete(topic.name, number)
+      } catch (error) {
+        this.#failed.add(failedKey(topic.id, number))
+        this.#options.logger.error(
+          `cannot make the log of ${topic.name}-${number}`,
+          { code: (error as DiskError).code },
+          error,
+        )
+      }
+    }
+  }
+
+  async #createLog(topic: TopicImage, number: number): Promise<Log> {
+    const { logs, configOf } = this.#options
+    const stale = logs.get(topic.name, number)
+    if (stale !== undefined) {
+      // A log of this name with another id belongs to a topic that was deleted: its records must not be served as the new topic's (KIP-516).
+      if (stale.topicId === topic.id) return stale
+      await logs.delete(topic.name, number)
+    }
+    return logs.create(topic.name, number, topic.id, configOf(topic.name))
+  }
+
+  #add(topic: TopicImage, number: number, log: Log, state: PartitionState): void {
+    const known = this.#topics.get(topic.name) ?? { id: topic.id, partitions: [] }
+    assert(known.id === topic.id, () => `${topic.name} has the id ${topic.id} and partitions of ${known.id}`)
+    const config = this.#options.configOf(topic.name)
+    log.updateConfig(config)
+    known.partitions[number] = new Partition(
+      { topic: topic.name, topicId: topic.id, partition: number },
+      this.#options.nodeId,
+      log,
+      state,
+      config.minInSyncReplicas,
+    )
+    this.#topics.set(topic.name, known)
+    this.#failed.delete(failedKey(topic.id, number))
+  }
+
+  async #deleteLogs(topic: string, topicId: Uuid, count: number): Promise<void> {
+    for (let number = 0; number < count; number += 1) {
+      if (this.#options.logs.get(topic, number)?.topicId !== topicId) continue
+      try {
+        await this.#options.logs.delete(topic, number)
+      } catch (error) {
+        this.#options.logger.error(
+          `cannot delete the log of ${topic}-${number}`,
+          { code: (error as DiskError).code },
+          error,
+        )
+      }
+    }
+  }
+
+  /** Logs that no topic claims are kept: what looks like litter may be all that is left after an accident with the metadata. */
+  #warnOfStrays(): void {
+    const { logs, image, logger } = this.#options
+    for (const log of logs.all()) {
+      const topic = image.topicByName(log.topic)
+      if (topic?.partitions[log.partition] !== undefined) continue
+      logger.warn(
+        `the folder of ${log.topic}-${log.partition} belongs to no topic; it is not served, and not deleted`,
+        { directory: log.directory },
+      )
+    }
+  }
+}
+
+function failedKey(topicId: Uuid, number: number): string {
+  return `${topicId}/${number}`
+}
