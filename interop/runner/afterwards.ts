@@ -28,8 +28,10 @@ export async function crossRead(
   dir: string,
 ): Promise<Result[]> {
   const listPath = join(dir, 'wrote.txt');
-  const line = ({ topic, partition, codec, lacks }: Wrote) => `${topic} ${partition} ${codec} ${lacks.join(',') || '-'}\n`;
-  writeFileSync(listPath, wrote.map(line).join(''));
+  const lines = wrote.flatMap(({ topic, partition, codec, lacks }) =>
+    lacks === undefined ? [] : [`${topic} ${partition} ${codec} ${lacks.join(',') || '-'}\n`],
+  );
+  writeFileSync(listPath, lines.join(''));
   const finished = await run(javaClientCommand('4.3.1', 'CrossRead', [address, vectorsPath, listPath]), 60_000);
   return readProgram('cross', finished).results;
 }

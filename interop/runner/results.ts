@@ -3,7 +3,7 @@
  *
  * A program prints, on lines of their own, `ok NAME`, `not ok NAME: why` or `skip NAME: why` for each test, and
  * `wrote TOPIC PARTITION CODEC LACKS` for each partition that it filled with the shared vectors (`LACKS` are the needs
- * it had to leave out, joined by commas, or `-`). Its last line is `N passed, N failed, N skipped`: a program that
+ * it had to leave out, joined by commas, or `-`), `stored TOPIC PARTITION CODEC` for one with records of its own. Its last line is `N passed, N failed, N skipped`: a program that
  * stops half-way is seen by its absence. Everything else is chatter, shown when the program fails.
  */
 import type { Codec } from './segments.ts';
@@ -22,7 +22,8 @@ export type Wrote = {
   readonly topic: string;
   readonly partition: number;
   readonly codec: Codec;
-  readonly lacks: readonly string[];
+  /** Which needs were left out of the vectors; undefined when the records are not the vectors. */
+  readonly lacks: readonly string[] | undefined;
 };
 
 export type ProgramReport = { readonly results: Result[]; readonly wrote: Wrote[] };
@@ -55,12 +56,13 @@ function readResult(suite: string, line: string): Result | undefined {
 }
 
 function readWrote(line: string): Wrote | undefined {
-  const match = /^wrote (\S+) (\d+) (\S+) (\S+)$/.exec(line);
+  const match = /^(wrote|stored) (\S+) (\d+) (\S+)(?: (\S+))?$/.exec(line);
   if (match === null) return undefined;
-  const codec = codecs.find((name) => name === match[3]);
+  const [, verb, topic, partition, codecName, lacks] = match;
+  const codec = codecs.find((name) => name === codecName);
   if (codec === undefined) throw new Error(`unknown codec in "${line}"`);
-  const lacks = match[4] === '-' ? [] : match[4]!.split(',');
-  return { topic: match[1]!, partition: Number(match[2]), codec, lacks };
+  const left = lacks === undefined || lacks === '-' ? [] : lacks.split(',');
+  return { topic: topic!, partition: Number(partition), codec, lacks: verb === 'wrote' ? left : undefined };
 }
 
 function programProblem(finished: Finished, results: Result[], summary: string | undefined): string | undefined {
