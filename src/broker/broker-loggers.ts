@@ -30,7 +30,11 @@ export interface LoggerRefusal {
 }
 
 /** All of a request's changes or none. Undefined: they are done, or would be when only validating. */
-export function alterLoggers(logging: Logging, changes: readonly LoggerChange[], validateOnly: boolean): LoggerRefusal | undefined {
+export function alterLoggers(
+  logging: Logging,
+  changes: readonly LoggerChange[],
+  validateOnly: boolean,
+): LoggerRefusal | undefined {
   for (const change of changes) {
     const refusal = check(logging, change)
     if (refusal !== undefined) return refusal

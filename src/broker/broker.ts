@@ -11,8 +11,8 @@ import type { BrokerRegistration } from '../controller/requests.ts'
 import type { Io, Listener } from '../io/io.ts'
 import { LogManager } from '../log/log-manager.ts'
 import type { BrokerEndpoint, ClusterImage } from '../metadata/cluster-image.ts'
-import { resolveBrokerConfig } from '../metadata/config/broker-config.ts'
 import type { BrokerConfig } from '../metadata/config/broker-config.ts'
+import { DynamicBrokerConfig } from '../metadata/config/dynamic-broker-config.ts'
 import { resolveTopicConfig } from '../metadata/config/topic-config.ts'
 import type { TopicConfig } from '../metadata/config/topic-config.ts'
 import { CLUSTER_DEFAULT, ConfigResourceType } from '../metadata/config-resource.ts'
@@ -77,7 +77,7 @@ export class Broker implements BrokerContext {
   readonly topicMetrics: TopicMetrics
   readonly requestMetrics: RequestMetrics
   readonly served = served
-  #config: BrokerConfig
+  readonly #dynamicConfig: DynamicBrokerConfig
   #partitions: PartitionTable | undefined
   readonly #options: BrokerOptions
   readonly #acceptor: Acceptor
@@ -94,7 +94,8 @@ export class Broker implements BrokerContext {
     const { logging, metrics } = options
     this.io = io
     this.#options = options
-    this.#config = options.config
+    this.#dynamicConfig = new DynamicBrokerConfig(options.config.settings.layers.fixed)
+    this.#dynamicConfig.onChange(config => this.#configChanged(config))
     this.nodeId = options.config.nodeId
     this.#acceptor = parts.acceptor
     this.logs = parts.logs
@@ -107,7 +108,7 @@ export class Broker implements BrokerContext {
     this.requestMetrics = new RequestMetrics(metrics)
     this.#refreshConfig()
     this.fetchSessions = new FetchSessionCache(io.random, {
-      slots: this.#config.maxIncrementalFetchSessionCacheSlots,
+      slots: this.config.maxIncrementalFetchSessionCacheSlots,
       evictionMsMin: fetchSessionEvictionMsMin,
     })
     this.producerIds = new ProducerIds(() =>
@@ -157,7 +158,7 @@ export class Broker implements BrokerContext {
   }
 
   get config(): BrokerConfig {
-    return this.#config
+    return this.#dynamicConfig.current
   }
 
   get clusterId(): string {
@@ -182,7 +183,7 @@ export class Broker implements BrokerContext {
   topicConfig(topic: string): TopicConfig {
     let config = this.#topicConfigs.get(topic)
     if (config === undefined) {
-      config = resolveTopicConfig(this.#config.topicDefaults, this.image.config(ConfigResourceType.TOPIC, topic))
+      config = resolveTopicConfig(this.config.topicDefaults, this.image.config(ConfigResourceType.TOPIC, topic))
       this.#topicConfigs.set(topic, config)
     }
     return config
@@ -228,7 +229,7 @@ export class Broker implements BrokerContext {
     })
     undo.push(() => this.partitions.close())
     registerBrokerGauges(this.#options.metrics, this, this.#acceptor)
-    this.#metricsListener = await serveMetrics(this.io, this.#config.metricsListener, this.#options.metrics)
+    this.#metricsListener = await serveMetrics(this.io, this.config.metricsListener, this.#options.metrics)
     this.#acceptor.serve(new Dispatcher(served, this))
   }
 
@@ -264,14 +265,15 @@ export class Broker implements BrokerContext {
   }
 
   #refreshConfig(): void {
-    this.#config = resolveBrokerConfig({
-      fixed: this.#options.config.settings.layers.fixed,
-      clusterWide: this.image.config(ConfigResourceType.BROKER, CLUSTER_DEFAULT),
-      perBroker: this.image.config(ConfigResourceType.BROKER, String(this.nodeId)),
-    })
+    const clusterWide = this.image.config(ConfigResourceType.BROKER, CLUSTER_DEFAULT)
+    this.#dynamicConfig.update(clusterWide, this.image.config(ConfigResourceType.BROKER, String(this.nodeId)))
+  }
+
+  #configChanged(config: BrokerConfig): void {
     this.#topicConfigs.clear()
-    this.#acceptor.limits.requestBytesMax = this.#config.socketRequestMaxBytes
-    this.#acceptor.limits.idleMsMax = this.#config.connectionsMaxIdleMs
+    this.#acceptor.limits.requestBytesMax = config.socketRequestMaxBytes
+    this.#acceptor.limits.idleMsMax = config.connectionsMaxIdleMs
+    for (const problem of config.settings.problems) this.logger.warn(`ignoring a dynamic setting: ${problem}`)
   }
 
   #brokerEpoch(): number {

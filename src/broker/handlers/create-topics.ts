@@ -31,6 +31,6 @@ function answerOf(result: CreateTopicResult, context: RequestContext): TopicAnsw
   const answer = { name, topicId, errorCode: ErrorCode[error], errorMessage: message, numPartitions, replicationFactor }
   // In Kafka, too, what the topic's settings came to is only told of a topic that was made.
   return error === 'NONE'
-    ? { ...answer, configs: describeNewTopic(result.configs, context) }
+    ? { ...answer, configs: describeNewTopic(context.broker, result.configs) }
     : { ...answer, configs: [] }
 }

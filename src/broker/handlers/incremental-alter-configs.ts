@@ -5,7 +5,10 @@
 
 import { ConfigResourceType } from '../../metadata/config-resource.ts'
 import { ErrorCode } from '../../protocol/errors.ts'
-import { IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse } from '../../protocol/messages/incremental-alter-configs.ts'
+import {
+  IncrementalAlterConfigsRequest,
+  IncrementalAlterConfigsResponse,
+} from '../../protocol/messages/incremental-alter-configs.ts'
 import type { Infer } from '../../protocol/schema.ts'
 import { apiHandler } from '../api-handler.ts'
 import type { RequestContext } from '../api-handler.ts'
@@ -33,7 +36,12 @@ export const incrementalAlterConfigs = apiHandler({
     const altered = await context.broker.controller.incrementalAlterConfigs(others, { validateOnly })
     return {
       responses: [
-        ...altered.map(({ resourceType, resourceName, error, message }) => ({ resourceType, resourceName, errorCode: ErrorCode[error], errorMessage: message })),
+        ...altered.map(({ resourceType, resourceName, error, message }) => ({
+          resourceType,
+          resourceName,
+          errorCode: ErrorCode[error],
+          errorMessage: message,
+        })),
         ...loggers.map(resource => alterLoggersOf(resource, validateOnly, context)),
         ...repeated(resources, counts),
       ],
@@ -50,18 +58,32 @@ function repeated(resources: readonly Resource[], counts: ReadonlyMap<string, nu
     if (counts.get(key) === 1 || answered.has(key)) continue
     answered.add(key)
     const { resourceType, resourceName } = resource
-    answers.push({ resourceType, resourceName, errorCode: ErrorCode.INVALID_REQUEST, errorMessage: 'the request names this resource more than once' })
+    answers.push({
+      resourceType,
+      resourceName,
+      errorCode: ErrorCode.INVALID_REQUEST,
+      errorMessage: 'the request names this resource more than once',
+    })
   }
   return answers
 }
 
-function alterLoggersOf({ resourceType, resourceName, configs }: Resource, validateOnly: boolean, { broker }: RequestContext): Answer {
+function alterLoggersOf(
+  { resourceType, resourceName, configs }: Resource,
+  validateOnly: boolean,
+  { broker }: RequestContext,
+): Answer {
   if (resourceName !== String(broker.nodeId)) {
     const errorMessage = `log levels are changed at the broker they belong to: this is broker ${broker.nodeId}, not ${resourceName}`
     return { resourceType, resourceName, errorCode: ErrorCode.INVALID_REQUEST, errorMessage }
   }
   const refusal = alterLoggers(broker.logging, configs, validateOnly)
-  return { resourceType, resourceName, errorCode: ErrorCode[refusal?.error ?? 'NONE'], errorMessage: refusal?.message ?? null }
+  return {
+    resourceType,
+    resourceName,
+    errorCode: ErrorCode[refusal?.error ?? 'NONE'],
+    errorMessage: refusal?.message ?? null,
+  }
 }
 
 function keyOf({ resourceType, resourceName }: Resource): string {

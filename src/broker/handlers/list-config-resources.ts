@@ -4,7 +4,10 @@
 
 import { ConfigResourceType } from '../../metadata/config-resource.ts'
 import { ErrorCode } from '../../protocol/errors.ts'
-import { ListConfigResourcesRequest, ListConfigResourcesResponse } from '../../protocol/messages/list-config-resources.ts'
+import {
+  ListConfigResourcesRequest,
+  ListConfigResourcesResponse,
+} from '../../protocol/messages/list-config-resources.ts'
 import { apiHandler } from '../api-handler.ts'
 import type { RequestContext } from '../api-handler.ts'
 
@@ -16,9 +19,13 @@ export const listConfigResources = apiHandler({
   response: ListConfigResourcesResponse,
   versions: [0, 1],
   handle({ resourceTypes }, context) {
-    const asked = context.apiVersion === 0 ? [CLIENT_METRICS] : resourceTypes.length === 0 ? allTypes : [...new Set(resourceTypes)]
-    if (asked.some(type => !allTypes.some(known => known === type))) return { errorCode: ErrorCode.UNSUPPORTED_VERSION, configResources: [] }
-    const configResources = asked.flatMap(resourceType => namesOf(resourceType, context).map(resourceName => ({ resourceName, resourceType })))
+    const asked =
+      context.apiVersion === 0 ? [CLIENT_METRICS] : resourceTypes.length === 0 ? allTypes : [...new Set(resourceTypes)]
+    if (asked.some(type => !allTypes.some(known => known === type)))
+      return { errorCode: ErrorCode.UNSUPPORTED_VERSION, configResources: [] }
+    const configResources = asked.flatMap(resourceType =>
+      namesOf(resourceType, context).map(resourceName => ({ resourceName, resourceType })),
+    )
     return { errorCode: ErrorCode.NONE, configResources }
   },
 })
