@@ -28,8 +28,8 @@ declare global {
 /** The longest string that Kafka lets a message hold, in UTF-8 bytes. */
 export const STRING_BYTES_MAX = 0x7fff
 
-/** A frame of one gigabyte could otherwise ask for a billion objects. The largest metadata of a real cluster needs about a million. */
-export const OBJECTS_MAX = 4_000_000
+/** A frame of one gigabyte could otherwise ask for a billion objects. Metadata of a million partitions still fits. */
+export const OBJECTS_MAX = 1_000_000
 
 export class ByteReader {
   /** For generated code, which reads runs of fixed-size fields through `view` after one `advance`. */

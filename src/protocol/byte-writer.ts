@@ -7,6 +7,7 @@
  */
 
 import { assert } from '../std/assert.ts'
+import { unsignedVarintSize } from '../std/varint.ts'
 import { STRING_BYTES_MAX } from './byte-reader.ts'
 import { INT64_MAX, SchemaError } from './schema.ts'
 import type { UnknownTaggedField } from './schema.ts'
@@ -29,6 +30,8 @@ const SHORT_STRING_CHARS_MAX = 32
 const VARINT_BYTES_MAX = 5
 
 const BLOCK_BYTES = 16_384
+/** A block this many times the usual size is not used again. */
+const LARGE_BLOCKS = 4
 
 const NO_BLOCK = Buffer.alloc(0)
 const NO_VIEW = viewOf(NO_BLOCK)
@@ -320,7 +323,7 @@ export class ByteWriter {
   endTaggedField(mark: number): void {
     this.#taggedDepth--
     const byteCount = this.#position - this.#start - mark - 1
-    const sizeBytes = unsignedVarintBytes(byteCount)
+    const sizeBytes = unsignedVarintSize(byteCount)
     if (sizeBytes > 1) this.reserve(sizeBytes - 1)
     const sizeStart = this.#start + mark
     if (sizeBytes > 1) this.#buffer.copyWithin(sizeStart + sizeBytes, sizeStart + 1, sizeStart + 1 + byteCount)
@@ -376,7 +379,17 @@ export class ByteWriter {
     const entries = this.#entries
     this.#entries = []
     this.#entriesBytes = 0
+    if (this.#end > LARGE_BLOCKS * this.#blockBytes) this.#releaseBlock()
     return entries
+  }
+
+  /** One large message shall not leave a large block behind, alive for as long as the last small message cut from it. */
+  #releaseBlock(): void {
+    this.#buffer = NO_BLOCK
+    this.view = NO_VIEW
+    this.#position = 0
+    this.#start = 0
+    this.#end = 0
   }
 
   /** Takes out all that was written as one piece of memory of its own. */
@@ -428,11 +441,6 @@ function putInt64Edge(view: DataView, position: number, value: number, what: str
 export function putInt64Exact(view: DataView, position: number, value: bigint, what: string): void {
   if (typeof value !== 'bigint' || BigInt.asIntN(64, value) !== value) failRange(what, value)
   view.setBigInt64(position, value)
-}
-
-/** Bytes that `value` takes as an unsigned varint: 1 to 5. */
-export function unsignedVarintBytes(value: number): number {
-  return value < 0x80 ? 1 : value < 0x4000 ? 2 : value < 0x20_0000 ? 3 : value < 0x1000_0000 ? 4 : 5
 }
 
 function stringBytes(text: string): number {

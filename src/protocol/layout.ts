@@ -64,20 +64,25 @@ function fieldLayout(name: string, field: Field<unknown>, path: string, target: 
   const { spec } = field
   const { version } = target
   const type = typeLayout(spec.type, path, target)
+  const isPresent = version >= spec.since && version <= spec.until
+  const isNullable = version >= spec.nullableSince && version <= spec.nullableUntil
   return {
     name,
     path,
     type,
-    isPresent: version >= spec.since && version <= spec.until,
+    isPresent,
     tag: spec.tag,
-    isNullable: version >= spec.nullableSince && version <= spec.nullableUntil,
+    isNullable,
     isCompact: target.isFlexible && spec.followsFlexible,
     isIgnorable: spec.isIgnorable,
-    defaultValue:
-      type.kind === 'int64Exact' && typeof spec.defaultValue === 'number'
-        ? BigInt(spec.defaultValue)
-        : spec.defaultValue,
+    defaultValue: defaultIn(type, spec.defaultValue, isPresent && !isNullable),
   }
+}
+
+/** A default of null means empty in a version that has the field but no form for null. */
+function defaultIn(type: LayoutType, value: unknown, isNeverNull: boolean): unknown {
+  if (value === null && isNeverNull) return undefined
+  return type.kind === 'int64Exact' && typeof value === 'number' ? BigInt(value) : value
 }
 
 function typeLayout(type: FieldType, path: string, target: Target): LayoutType {

@@ -202,12 +202,12 @@ export type Input<M extends Message> = M extends Message<infer F> ? Encodable<F>
 
 /** `'0-3,8'` as `[0, 1, 2, 3, 8]`. */
 export function parseVersions(text: string): readonly number[] {
-  const versions = text.split(',').flatMap(part => {
-    const [first = NaN, last = first] = part.split('-').map(Number)
-    assert(Number.isInteger(first) && Number.isInteger(last) && first <= last, `not a list of versions: ${text}`)
-    return Array.from({ length: last - first + 1 }, (_, index) => first + index)
+  return text.split(',').flatMap(part => {
+    const [, first, last = first] = /^(\d+)(?:-(\d+))?$/.exec(part) ?? []
+    const count = Number(last) - Number(first) + 1
+    assert(count > 0, `not a list of versions: ${text}`)
+    return Array.from({ length: count }, (_, index) => Number(first) + index)
   })
-  return versions
 }
 
 /** Names become part of generated code, so nothing but a plain identifier gets through. */
