@@ -11,8 +11,8 @@ import type { BrokerRegistration } from '../controller/requests.ts'
 import type { Io, Listener } from '../io/io.ts'
 import { LogManager } from '../log/log-manager.ts'
 import type { BrokerEndpoint, ClusterImage } from '../metadata/cluster-image.ts'
+import { resolveBrokerConfig } from '../metadata/config/broker-config.ts'
 import type { BrokerConfig } from '../metadata/config/broker-config.ts'
-import { DynamicBrokerConfig } from '../metadata/config/dynamic-broker-config.ts'
 import { resolveTopicConfig } from '../metadata/config/topic-config.ts'
 import type { TopicConfig } from '../metadata/config/topic-config.ts'
 import { CLUSTER_DEFAULT, ConfigResourceType } from '../metadata/config-resource.ts'
@@ -77,7 +77,7 @@ export class Broker implements BrokerContext {
   readonly topicMetrics: TopicMetrics
   readonly requestMetrics: RequestMetrics
   readonly served = served
-  readonly #dynamicConfig: DynamicBrokerConfig
+  #config: BrokerConfig
   #partitions: PartitionTable | undefined
   readonly #options: BrokerOptions
   readonly #acceptor: Acceptor
@@ -94,8 +94,7 @@ export class Broker implements BrokerContext {
     const { logging, metrics } = options
     this.io = io
     this.#options = options
-    this.#dynamicConfig = new DynamicBrokerConfig(options.config.settings.layers.fixed)
-    this.#dynamicConfig.onChange(config => this.#configChanged(config))
+    this.#config = options.config
     this.nodeId = options.config.nodeId
     this.#acceptor = parts.acceptor
     this.logs = parts.logs
@@ -158,7 +157,7 @@ export class Broker implements BrokerContext {
   }
 
   get config(): BrokerConfig {
-    return this.#dynamicConfig.current
+    return this.#config
   }
 
   get clusterId(): string {
@@ -264,12 +263,14 @@ export class Broker implements BrokerContext {
     this.topicMetrics.forget(name)
   }
 
+  /** The fixed settings, and over them those that the image holds for all brokers and for this one. */
   #refreshConfig(): void {
-    const clusterWide = this.image.config(ConfigResourceType.BROKER, CLUSTER_DEFAULT)
-    this.#dynamicConfig.update(clusterWide, this.image.config(ConfigResourceType.BROKER, String(this.nodeId)))
-  }
-
-  #configChanged(config: BrokerConfig): void {
+    const config = resolveBrokerConfig({
+      fixed: this.#options.config.settings.layers.fixed,
+      clusterWide: this.image.config(ConfigResourceType.BROKER, CLUSTER_DEFAULT),
+      perBroker: this.image.config(ConfigResourceType.BROKER, String(this.nodeId)),
+    })
+    this.#config = config
     this.#topicConfigs.clear()
     this.#acceptor.limits.requestBytesMax = config.socketRequestMaxBytes
     this.#acceptor.limits.idleMsMax = config.connectionsMaxIdleMs
