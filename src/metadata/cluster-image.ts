@@ -82,7 +82,8 @@ export type DeltasListener = (deltas: readonly Delta[], image: ClusterImage) => 
 interface Topic {
   readonly name: string
   readonly id: Uuid
-  readonly partitions: PartitionState[]
+  /** The deltas themselves are the states: they are never changed either, and images in one process share them. */
+  readonly partitions: DeltaOf<'partition-changed'>[]
 }
 
 const EMPTY_CONFIG: ReadonlyMap<string, string> = new Map()
@@ -226,9 +227,7 @@ export class ClusterImage {
     }
     for (const topic of this.#topicsByName.values()) {
       deltas.push({ type: 'topic-created', name: topic.name, topicId: topic.id })
-      for (const [partition, state] of topic.partitions.entries()) {
-        deltas.push({ ...state, type: 'partition-changed', topicId: topic.id, partition })
-      }
+      for (const state of topic.partitions) deltas.push(state)
     }
     for (const [resourceType, resources] of this.#configs) {
       for (const [resourceName, config] of resources) {
@@ -370,7 +369,6 @@ export class ClusterImage {
     const before = topic.partitions[partition]
     this.#assertPartition(topic.name, delta, before)
     if (before === undefined) this.#partitionCount += 1
-    // The delta itself is the new state: it is never changed either, and images that share a process share it.
     topic.partitions[partition] = delta
   }
 

@@ -6,7 +6,7 @@
  * configuration key), never a difference: applying one needs nothing but what came before it, and a snapshot is made of the same deltas.
  *
  * On the wire a delta is its type, its version and a flexible message. What an older broker may disregard is added as a tagged field; what it must
- * understand is a new version or type, at which an older broker stops instead of going on with a wrong image (`UnknownDeltaError`).
+ * understand is a new version or type, at which an older broker stops instead of going on with a wrong image (`NewerMetadataError`).
  */
 
 import type { ByteReader } from '../protocol/byte-reader.ts'
@@ -157,12 +157,12 @@ export type DeltaOf<T extends DeltaType> = { readonly type: T } & ReadonlyDeep<I
 
 export type Delta = { [T in DeltaType]: DeltaOf<T> }[DeltaType]
 
-/** The log holds a delta that this version of Ottla does not know: it was written by a newer one. */
-export class UnknownDeltaError extends Error {
-  override readonly name = 'UnknownDeltaError'
+/** The store holds something that this version of Ottla does not know: it was written by a newer one. */
+export class NewerMetadataError extends Error {
+  override readonly name = 'NewerMetadataError'
 
-  constructor(type: number, version: number) {
-    super(`the cluster's metadata was written by a newer version of Ottla (delta type ${type}, version ${version})`)
+  constructor(what: string) {
+    super(`the cluster's metadata was written by a newer version of Ottla (${what})`)
   }
 }
 
@@ -191,12 +191,14 @@ export function encodeDelta(delta: Delta, writer: ByteWriter): void {
   codecOf(schema, version).encode(delta, writer)
 }
 
-/** Throws UnknownDeltaError, or ProtocolError where the bytes are no delta. What it returns shares no memory with the reader's bytes. */
+/** Throws NewerMetadataError, or ProtocolError where the bytes are no delta. What it returns shares no memory with the reader's bytes. */
 export function decodeDelta(reader: ByteReader): Delta {
   const number = reader.unsignedVarint()
   const version = reader.unsignedVarint()
   const kind = byNumber[number]
-  if (kind === undefined || version > newestVersion(kind.schema)) throw new UnknownDeltaError(number, version)
+  if (kind === undefined || version > newestVersion(kind.schema)) {
+    throw new NewerMetadataError(`delta type ${number}, version ${version}`)
+  }
   const decoded = codecOf(kind.schema, version).decode(reader) as unknown as { type: DeltaType }
   decoded.type = kind.type
   return decoded as Delta
