@@ -63,10 +63,8 @@ export class MemoryDisk implements Disk {
       const { volume } = this.#host
       const found = volume.find(path)
       if (found !== undefined && create && exclusive) throw new VolumeError('EEXIST', 'open', path)
-      if (found?.kind === 'directory' && write) throw new VolumeError('EISDIR', 'open', path)
-      const node = found === undefined && create ? volume.createFile(path, this.#host.wallClockMs()) : found
-      if (node === undefined) throw new VolumeError('ENOENT', 'open', path)
-      if (node.kind === 'directory') throw new VolumeError('EISDIR', 'open', path)
+      const missing = found === undefined && create
+      const node = missing ? volume.createFile(path, this.#host.wallClockMs()) : volume.findFile(path, 'open')
       volume.retain(node)
       const file = new MemoryFile(this, this.#host, path, node, write)
       this.#openFiles.add(file)

@@ -125,26 +125,22 @@ export class Volume {
   }
 
   find(path: string): VolumeNode | undefined {
-    let node: VolumeNode | undefined = this.root
-    for (const name of splitPath(path)) {
-      if (node?.kind !== 'directory') return undefined
-      node = node.entries.get(name)
-    }
-    return node
+    const found = this.#walk(path)
+    return typeof found === 'string' ? undefined : found
   }
 
   findFile(path: string, operation: string): VolumeFile {
-    const node = this.find(path)
-    if (node === undefined) throw new VolumeError('ENOENT', operation, path)
-    if (node.kind === 'directory') throw new VolumeError('EISDIR', operation, path)
-    return node
+    const found = this.#walk(path)
+    if (typeof found === 'string') throw new VolumeError(found, operation, path)
+    if (found.kind === 'directory') throw new VolumeError('EISDIR', operation, path)
+    return found
   }
 
   findDirectory(path: string, operation: string): VolumeDirectory {
-    const node = this.find(path)
-    if (node === undefined) throw new VolumeError('ENOENT', operation, path)
-    if (node.kind === 'file') throw new VolumeError('ENOTDIR', operation, path)
-    return node
+    const found = this.#walk(path)
+    if (typeof found === 'string') throw new VolumeError(found, operation, path)
+    if (found.kind === 'file') throw new VolumeError('ENOTDIR', operation, path)
+    return found
   }
 
   createFile(path: string, nowMs: number): VolumeFile {
@@ -163,7 +159,7 @@ export class Volume {
         node = new VolumeDirectory()
         this.#assign([{ directory, name, node }])
       }
-      if (node.kind === 'file') throw new VolumeError('EEXIST', 'mkdir', path)
+      if (node.kind === 'file') throw new VolumeError(this.find(path) === node ? 'EEXIST' : 'ENOTDIR', 'mkdir', path)
       directory = node
     }
   }
@@ -312,6 +308,18 @@ export class Volume {
       else directory.entries.set(name, node)
     }
     this.#nameChanges.push({ assignments })
+  }
+
+  /** What is at the path, or the code that says why there is nothing. */
+  #walk(path: string): VolumeNode | 'ENOENT' | 'ENOTDIR' {
+    let node: VolumeNode = this.root
+    for (const name of splitPath(path)) {
+      if (node.kind === 'file') return 'ENOTDIR'
+      const child = node.entries.get(name)
+      if (child === undefined) return 'ENOENT'
+      node = child
+    }
+    return node
   }
 
   #parent(path: string, operation: string): { directory: VolumeDirectory; name: string } {

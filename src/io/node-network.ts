@@ -150,6 +150,9 @@ export class NodeSocket implements Socket {
   #backlogged = false
   /** Set while what `nextMemory` gave is the handler's. */
   #memory: Uint8Array | undefined
+  #paused = false
+  /** Bytes that arrived and that the handler, being paused, was not given. */
+  #rest: Uint8Array | undefined
 
   constructor(socket: net.Socket, reading: 'onread' | 'data' = 'onread', addresses = addressesOf(socket)) {
     this.#socket = socket
@@ -174,7 +177,7 @@ export class NodeSocket implements Socket {
       return
     }
     if (this.#reading === 'data') this.#socket.on('data', (chunk: Buffer) => this.#hand(chunk))
-    this.#socket.resume()
+    if (!this.#paused) this.#socket.resume()
   }
 
   get unsentBytes(): number {
@@ -195,11 +198,17 @@ export class NodeSocket implements Socket {
   }
 
   pause(): void {
-    if (!this.#ended) this.#socket.pause()
+    if (this.#ended) return
+    this.#paused = true
+    this.#socket.pause()
   }
 
   resume(): void {
-    if (this.#handler !== undefined) this.#socket.resume()
+    if (!this.#paused || this.#ended) return
+    this.#paused = false
+    if (this.#handler === undefined) return
+    if (this.#rest === undefined) this.#socket.resume()
+    else setImmediate(() => this.#handRest())
   }
 
   end(): void {
@@ -220,15 +229,24 @@ export class NodeSocket implements Socket {
     this.#socket.destroy()
   }
 
-  /** Asked by Node before each read but the first. */
+  /**
+   * Asked by Node after each read, for the next. While the handler pauses it gets shared memory: the handler's own would be kept until the handler
+   * resumes, and what it was for may be over by then.
+   */
   nextMemory(): Uint8Array {
-    this.#memory = this.#ended || this.#handler === undefined ? undefined : this.#handler.buffer()
+    const wanted = this.#handler !== undefined && !this.#ended && !this.#paused
+    this.#memory = wanted ? this.#handler!.buffer() : undefined
     return this.#memory ?? sharedMemory
   }
 
-  /** Called by Node after each read. */
+  /** Called by Node after each read; false stops reading. */
   onRead(bytes: number, memory: Uint8Array): boolean {
     if (this.#ended) return true
+    if (this.#paused) {
+      // A stream that is paused in the same turn in which it was resumed starts reading all the same.
+      this.#keep(memory.subarray(0, bytes))
+      return false
+    }
     if (memory === this.#memory) this.#handler!.received(bytes)
     else this.#hand(memory.subarray(0, bytes))
     return true
@@ -239,12 +257,25 @@ export class NodeSocket implements Socket {
     const handler = this.#handler!
     let position = 0
     while (position < chunk.length && !this.#ended) {
+      if (this.#paused) return this.#keep(chunk.subarray(position))
       const memory = handler.buffer()
       const bytes = Math.min(memory.length, chunk.length - position)
       memory.set(chunk.subarray(position, position + bytes))
       position += bytes
       handler.received(bytes)
     }
+  }
+
+  #keep(bytes: Uint8Array): void {
+    this.#rest = Buffer.concat(this.#rest === undefined ? [bytes] : [this.#rest, bytes])
+  }
+
+  #handRest(): void {
+    const rest = this.#rest
+    if (rest === undefined || this.#paused || this.#ended) return
+    this.#rest = undefined
+    this.#hand(rest)
+    if (this.#rest === undefined && !this.#paused) this.#socket.resume()
   }
 
   #onDrain(): void {
