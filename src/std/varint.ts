@@ -22,7 +22,11 @@ export function varintSize(value: number): number {
 
 /** Bytes that `writeVarlong` needs for a safe integer. */
 export function varlongSize(value: number): number {
-  if (value >= -0x4000_0000 && value < 0x4000_0000) return varintSize(value)
+  const small = value | 0
+  return small === value ? varintSize(small) : longVarlongSize(value)
+}
+
+function longVarlongSize(value: number): number {
   // Zig-zag doubles the magnitude, so each seven bits of it after the first six need a byte.
   let magnitude = value < 0 ? -value - 1 : value
   let size = 1
@@ -48,7 +52,12 @@ export function writeVarint(target: Uint8Array, position: number, value: number)
 
 /** Writes a safe integer as a zig-zag encoded int64. */
 export function writeVarlong(target: Uint8Array, position: number, value: number): number {
-  if (value >= -0x4000_0000 && value < 0x4000_0000) return writeVarint(target, position, value)
+  const small = value | 0
+  if (small === value) return writeVarint(target, position, small)
+  return writeLongVarlong(target, position, value)
+}
+
+function writeLongVarlong(target: Uint8Array, position: number, value: number): number {
   // 2 × magnitude would leave the safe range for the largest values, so the sign bit is put below the magnitude's lowest six bits instead.
   let magnitude = value < 0 ? -value - 1 : value
   const sign = value < 0 ? 1 : 0

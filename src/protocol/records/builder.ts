@@ -4,7 +4,14 @@
  */
 
 import { assert, assertSafeInteger } from '../../std/assert.ts'
-import { varintSize, varlongSize, writeVarint, writeVarlong } from '../../std/varint.ts'
+import {
+  unsignedVarintSize,
+  varintSize,
+  varlongSize,
+  writeUnsignedVarint,
+  writeVarint,
+  writeVarlong,
+} from '../../std/varint.ts'
 import * as Batch from './batch-header.ts'
 import type { CompressionType } from './compression/index.ts'
 import { codecOf, isValidLevel } from './compression/index.ts'
@@ -91,27 +98,41 @@ export class BatchBuilder {
   ): void {
     assert(offsetDelta > this.#lastOffsetDelta, () => `offset delta ${offsetDelta} behind ${this.#lastOffsetDelta}`)
     assert(!this.#built, 'append to a batch that has been built')
-    const timestampDelta = this.#timestampDelta(timestampMs)
-    const keyLength = key === null ? -1 : key.length
-    const valueLength = value === null ? -1 : value.length
-    let bodyBytes =
-      1 + varlongSize(timestampDelta) + varintSize(offsetDelta) + varintSize(keyLength) + varintSize(valueLength)
-    if (keyLength > 0) bodyBytes += keyLength
-    if (valueLength > 0) bodyBytes += valueLength
-    bodyBytes += headers === undefined || headers.length === 0 ? 1 : headersSize(headers)
+    // The first record's timestamp is the base, unless the delete horizon has that place. `build` asserts that it is safe.
+    if (this.#recordCount === 0) this.#baseTimestampMs = this.#options.deleteHorizonMs ?? timestampMs
+    const timestampDelta = timestampMs - this.#baseTimestampMs
+    // Nearly every delta is an int32, for which the zig-zag is done here, and which keeps the timestamp whole.
+    const shortDelta = timestampDelta | 0
+    const isShort = shortDelta === timestampDelta
+    if (!isShort) assertSafeInteger(timestampMs, 'timestamp')
+    const timestamp = ((shortDelta << 1) ^ (shortDelta >> 31)) >>> 0
+    const hasHeaders = headers !== undefined && headers.length > 0
+    // What is never negative is zig-zag encoded by doubling; null has the length −1, which is 1.
+    const offset = 2 * offsetDelta
+    const keyLength = key === null ? 1 : 2 * key.length
+    const valueLength = value === null ? 1 : 2 * value.length
+    const bodyBytes =
+      1 +
+      (isShort ? unsignedVarintSize(timestamp) : varlongSize(timestampDelta)) +
+      unsignedVarintSize(offset) +
+      unsignedVarintSize(keyLength) +
+      (keyLength >> 1) +
+      unsignedVarintSize(valueLength) +
+      (valueLength >> 1) +
+      (hasHeaders ? headersSize(headers) : 1)
 
-    this.#reserve(bodyBytes + 5)
+    if (this.#end + bodyBytes + 5 > this.#buffer.length) this.#grow(bodyBytes + 5)
     const buffer = this.#buffer
-    let at = writeVarint(buffer, this.#end, bodyBytes)
+    let at = writeUnsignedVarint(buffer, this.#end, 2 * bodyBytes)
     buffer[at++] = 0
-    at = writeVarlong(buffer, at, timestampDelta)
-    at = writeVarint(buffer, at, offsetDelta)
-    at = writeVarint(buffer, at, keyLength)
+    at = isShort ? writeUnsignedVarint(buffer, at, timestamp) : writeVarlong(buffer, at, timestampDelta)
+    at = writeUnsignedVarint(buffer, at, offset)
+    at = writeUnsignedVarint(buffer, at, keyLength)
     if (key !== null) at = copy(buffer, at, key)
-    at = writeVarint(buffer, at, valueLength)
+    at = writeUnsignedVarint(buffer, at, valueLength)
     if (value !== null) at = copy(buffer, at, value)
-    if (headers === undefined || headers.length === 0) buffer[at++] = 0
-    else at = writeHeaders(buffer, at, headers)
+    if (hasHeaders) at = writeHeaders(buffer, at, headers)
+    else buffer[at++] = 0
 
     this.#end = at
     this.#recordCount++
@@ -167,16 +188,8 @@ export class BatchBuilder {
     return batch
   }
 
-  /** The first record's timestamp is the base, unless the delete horizon has that place. */
-  #timestampDelta(timestampMs: number): number {
-    assertSafeInteger(timestampMs, 'timestamp')
-    if (this.#recordCount === 0 && this.#options.deleteHorizonMs === undefined) this.#baseTimestampMs = timestampMs
-    return timestampMs - this.#baseTimestampMs
-  }
-
-  #reserve(bytes: number): void {
+  #grow(bytes: number): void {
     const needed = this.#end + bytes
-    if (needed <= this.#buffer.length) return
     const grown = Buffer.allocUnsafeSlow(Math.max(needed, 2 * this.#buffer.length))
     grown.set(this.#buffer.subarray(0, this.#end))
     this.#buffer = grown
