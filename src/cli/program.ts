@@ -21,19 +21,29 @@ export function buildProgram(): Command {
   program
     .command('start')
     .description('start a broker and run it until it gets SIGTERM or SIGINT (Ctrl-C)')
-    .option('-p, --port <port>', 'listen on this port instead of 9092; 0 picks a free one', parsePort)
-    .option('--host <host>', 'listen on this address instead of loopback only, such as 0.0.0.0 for every network')
-    .addOption(new Option('-d, --data <folder>', 'keep data in this folder, made when missing').conflicts('memory'))
-    .option('-m, --memory', 'keep data in memory only: it is gone when the broker stops')
-    .option('-c, --config <file>', "read Kafka's own server.properties")
-    .option('-o, --override <key=value>', 'set one broker setting; may be given several times', collect)
-    .addOption(new Option('--log-level <level>', 'how much to log').choices(LOG_LEVELS).default('warn'))
-    .option('--json', 'write the ready line and the logs as JSON, one object a line')
+    .addOption(
+      valued('-p, --port <port>', 'listen on this port instead of 9092; 0 picks a free one').argParser(parsePort),
+    )
+    .addOption(
+      valued('--host <host>', 'listen on this address instead of loopback only, such as 0.0.0.0 for every network'),
+    )
+    .addOption(valued('-d, --data <folder>', 'keep data in this folder, made when missing'))
+    .option('-m, --memory', 'keep data in memory only: it is gone when the broker stops', switchedOn('OTTLA_MEMORY'))
+    .addOption(valued('-c, --config <file>', "read Kafka's own server.properties"))
+    .addOption(
+      valued('-o, --override <key=value>', 'set one broker setting; may be given several times').argParser(collect),
+    )
+    .addOption(valued('--log-level <level>', 'how much to log').choices(LOG_LEVELS).default('warn'))
+    .option('--json', 'write the ready line and the logs as JSON, one object a line', switchedOn('OTTLA_JSON'))
     .addHelpText('after', startHelp)
     .allowExcessArguments(false)
-    .action(async (options: StartOptions) => {
+    .action(async (options: StartOptions, command: Command) => {
+      const fromFlag = (name: string): boolean => command.getOptionValueSource(name) === 'cli'
+      if (fromFlag('data') && fromFlag('memory'))
+        command.error("error: options '--data' and '--memory' exclude each other")
       const { start } = await import('./start.ts')
-      await start(options)
+      // A flag goes before a variable.
+      await start({ ...options, memory: options.memory === true && !fromFlag('data') })
     })
 
   program
@@ -83,7 +93,19 @@ function withDefaultVerb(args: readonly string[]): string[] {
   return isStart ? ['start', ...args] : [...args]
 }
 
-function parsePort(text: string): number {
+/** An option with a value, which a variable may give too: `OTTLA_LOG_LEVEL` for `--log-level`. */
+function valued(flags: string, description: string): Option {
+  const name = /--([a-z-]+)/.exec(flags)![1]!
+  return new Option(flags, description).env(`OTTLA_${name.toUpperCase().replaceAll('-', '_')}`)
+}
+
+function switchedOn(variable: string): boolean {
+  return ['1', 'true', 'yes', 'on'].includes((process.env[variable] ?? '').toLowerCase())
+}
+
+function parsePort(text: string): number | undefined {
+  // Kubernetes puts OTTLA_PORT=tcp://… into every container beside a service of that name.
+  if (text.startsWith('tcp://')) return undefined
   const port = Number(text)
   if (!/^\d+$/.test(text) || port > 65535) throw new InvalidArgumentError('a port is a number from 0 to 65535')
   return port

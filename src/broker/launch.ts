@@ -1,0 +1,53 @@
+/**
+ * From a loaded configuration to a running broker: what every way of starting one has in common, be it the command line, a program or a test.
+ */
+
+import type { Io } from '../io/io.ts'
+import type { LoadedConfig } from '../metadata/config/load.ts'
+import { Logging } from '../std/logger.ts'
+import type { LogLevel, LogSink } from '../std/logger.ts'
+import { Metrics } from '../std/metrics.ts'
+import type { BoundListener } from './acceptor.ts'
+import { Broker } from './broker.ts'
+
+export interface LaunchOptions {
+  /** Without problems. */
+  readonly loaded: LoadedConfig
+  readonly logLevel: LogLevel
+  readonly sink: LogSink
+  /** Memory that the whole process may use. */
+  readonly memoryBytes: number
+  readonly caseInsensitiveDisk: boolean
+  /** Called once when the broker cannot go on; it has to be stopped then. */
+  readonly onFatal: (cause: Error) => void
+}
+
+const MiB = 1024 * 1024
+const logCacheBytesMin = 8 * MiB
+/** More serves consumers that are further behind, which disks do well enough; a broker should stay small. */
+const logCacheBytesMax = 64 * MiB
+const logCacheShare = 1 / 16
+
+/** Rejects with a `BrokerStartError` for what a user can put right. */
+export function launch(io: Io, options: LaunchOptions): Promise<Broker> {
+  const { loaded, logLevel, sink, memoryBytes, caseInsensitiveDisk, onFatal } = options
+  return Broker.start(io, {
+    config: loaded.config,
+    listeners: loaded.listeners.listeners,
+    logging: new Logging({ level: logLevel, sink, nowMs: () => io.clock.nowMs() }),
+    metrics: new Metrics(() => io.clock.monotonicMs()),
+    logCacheBytes: Math.min(logCacheBytesMax, Math.max(logCacheBytesMin, Math.floor(memoryBytes * logCacheShare))),
+    caseInsensitiveDisk,
+    onFatal,
+  })
+}
+
+/** `host:port`, with an IPv6 address in brackets. */
+export function addressText(host: string, port: number): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
+}
+
+/** Everything that a broker listens on. */
+export function addressesOf(bound: readonly BoundListener[]): string[] {
+  return bound.flatMap(({ hosts, port }) => hosts.map(host => addressText(host, port)))
+}
