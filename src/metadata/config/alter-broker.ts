@@ -18,7 +18,7 @@ import {
 } from './alter.ts'
 import { brokerConfigDef, quotaConfigDef } from './broker-keys.ts'
 import { type BrokerLayers, BrokerSettings } from './broker-settings.ts'
-import { splitListenerKey } from './connection-limits.ts'
+import { isListenerKey, splitListenerKey } from './connection-limits.ts'
 import { brokerContradictions } from './cross-checks.ts'
 import type { ConfigKey } from './definition.ts'
 import { parseValue } from './parse.ts'
@@ -113,12 +113,8 @@ function checkLevel(name: string, key: ConfigKey, level: DynamicLevel): Refusal 
 /** Security settings that make no sense for all listeners at once while the broker runs. */
 const listenerOnly = /^ssl\.(keystore|truststore)\.|^ssl\.key\.password$/
 
-/** Keys that may be set for one listener: its limits and everything about its security. */
-const perListener =
-  /^(max\.connections|max\.connection\.creation\.rate|ssl\..+|sasl\..+|principal\.builder\.class|connections\.max\.reauth\.ms)$/
-
 function checkPrefixed(name: string, base: string, key: ConfigKey, level: DynamicLevel): Refusal | undefined {
-  if (!perListener.test(base)) return invalidRequest(`${base} cannot be set for one listener, as ${name} does`)
+  if (!isListenerKey(base)) return invalidRequest(`${base} cannot be set for one listener, as ${name} does`)
   return key.updateMode === 'per-broker' && level === 'clusterWide'
     ? invalidRequest(`${name} cannot be altered for all brokers: name the broker`)
     : undefined

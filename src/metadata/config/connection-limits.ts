@@ -34,8 +34,19 @@ export function listenerLimitsOf(layers: BrokerLayers): ReadonlyMap<string, List
   return limits
 }
 
-/** `listener.name.<listener>.<key>` taken apart, or undefined where the name is another. */
+/**
+ * `listener.name.<listener>.<key>` taken apart, or undefined where the name is another. Keys of SASL may have a mechanism between, which is
+ * left out: `listener.name.<listener>.<mechanism>.sasl.jaas.config`.
+ */
 export function splitListenerKey(name: string): { readonly listener: string; readonly key: string } | undefined {
-  const match = /^listener\.name\.([^.]+)\.(.+)$/.exec(name)
+  const match = /^listener\.name\.([^.]+)\.(?:[^.]+\.(?=sasl\.|connections\.max\.reauth\.ms$))?(.+)$/.exec(name)
   return match === null ? undefined : { listener: match[1]!, key: match[2]! }
+}
+
+/** Keys that may be set for one listener: its limits, and everything about its security. */
+export function isListenerKey(key: string): boolean {
+  return (
+    limitKeys.some(limit => limit === key) ||
+    /^(ssl\.|sasl\.|principal\.builder\.class$|connections\.max\.reauth\.ms$)/.test(key)
+  )
 }
