@@ -1,95 +1,120 @@
 /**
  * The same requests, good and bad, in every version that is served, to Ottla and to a real Kafka: their decoded answers must be equal
  * field by field, up to what a broker chooses freely (`normalise.ts`) and the differences that are meant (`explained.ts`).
+ *
+ * What Kafka 4.3.1 answered is recorded beside this file, so that `npm test` can hold Ottla to it without a JVM.
  */
 
 import { isDeepStrictEqual } from 'node:util'
+import type { ApiName } from '../../src/protocol/apis.ts'
 import { corpus } from './corpus.ts'
 import { explained } from './explained.ts'
 import type { Explained } from './explained.ts'
 import { Names, normalise } from './normalise.ts'
 import type { Memory, Step } from './step.ts'
 import { Wire } from './wire.ts'
-import type { WireAnswer } from './wire.ts'
+
+/** What one broker answered to one step, normalised; `"<closed>"` or `"<silent>"` when it did not. */
+export interface Answered {
+  readonly api: ApiName
+  readonly version: number
+  readonly step: string
+  readonly answer: unknown
+}
 
 export interface Difference {
+  readonly api: ApiName
+  readonly version: number
   readonly step: string
+  /** Where in the answer, as in `.topics[0].errorCode`. */
   readonly path: string
   readonly ottla: unknown
   readonly kafka: unknown
   readonly explanation: Explained | undefined
 }
 
-export interface DifferentialReport {
-  readonly requests: number
-  readonly differences: readonly Difference[]
-  /** Explanations that no difference needed any more. */
-  readonly unused: readonly Explained[]
-}
-
-interface Target {
-  readonly wire: Wire
-  readonly memory: Memory
-  readonly names: Names
-}
-
 const triesMax = 50
 const retryAfterMs = 100
 
-/** Both brokers must be fresh: the corpus makes its own topics. */
-export async function differential(ottlaPort: number, kafkaPort: number, only?: RegExp): Promise<DifferentialReport> {
-  const ottla = target(ottlaPort)
-  const kafka = target(kafkaPort)
-  const differences: Difference[] = []
-  const steps = corpus().filter(step => only === undefined || only.test(nameOf(step)))
+/** Asks a fresh broker everything, in order: the corpus makes its own topics. */
+export async function askAll(port: number, only?: RegExp): Promise<Answered[]> {
+  const wire = new Wire(port)
+  const memory: Memory = new Map()
+  const names = new Names()
+  const answers: Answered[] = []
   try {
-    for (const step of steps) {
-      const [ours, theirs] = await Promise.all([perform(step, ottla), perform(step, kafka)])
-      for (const { path, a, b } of compare('', ours, theirs)) {
-        differences.push({ step: nameOf(step), path, ottla: a, kafka: b, explanation: explain(step, path) })
-      }
+    for (const step of corpus()) {
+      if (only !== undefined && !only.test(`${step.api} v${step.version} ${step.name}`)) continue
+      const answer = await perform(step, wire, memory, names)
+      answers.push({ api: step.api, version: step.version, step: step.name, answer })
     }
   } finally {
-    ottla.wire.close()
-    kafka.wire.close()
+    wire.close()
   }
-  const used = new Set(differences.map(difference => difference.explanation))
-  return { requests: steps.length, differences, unused: explained.filter(each => !used.has(each)) }
+  return answers
 }
 
-function target(port: number): Target {
-  return { wire: new Wire(port), memory: new Map(), names: new Names() }
+/** All differences between two brokers' answers to the same steps, explained ones too. */
+export function compareAnswers(ottla: readonly Answered[], kafka: readonly Answered[]): Difference[] {
+  const theirs = new Map(kafka.map(each => [keyOf(each), each.answer]))
+  const differences: Difference[] = []
+  for (const each of ottla) {
+    for (const { path, a, b } of differencesOf('', each.answer, theirs.get(keyOf(each)))) {
+      const { api, version, step } = each
+      differences.push({ api, version, step, path, ottla: a, kafka: b, explanation: explain(each, path) })
+    }
+  }
+  return differences
 }
 
-function nameOf(step: Step): string {
-  return `${step.api} v${step.version} ${step.name}`
+/** A line for a person. */
+export function describeDifference({ api, version, step, path, ottla, kafka }: Difference): string {
+  return `${api} v${version}, ${step}: ${path || 'the answer'} is ${brief(ottla)}, at Kafka ${brief(kafka)}`
 }
 
-async function perform(step: Step, { wire, memory, names }: Target): Promise<unknown> {
-  let answer: WireAnswer = { kind: 'silent' }
-  for (let tries = 0; tries < triesMax; tries += 1) {
-    answer = await wire.ask(step.api, step.version, step.body(memory))
-    if (answer.kind !== 'answered' || step.until === undefined || step.until(answer.body)) break
+function brief(value: unknown): string {
+  const text = JSON.stringify(value) ?? 'absent'
+  return text.length > 160 ? `${text.slice(0, 157)}…` : text
+}
+
+function keyOf({ api, version, step }: Answered): string {
+  return `${api} ${version} ${step}`
+}
+
+async function perform(step: Step, wire: Wire, memory: Memory, names: Names): Promise<unknown> {
+  let answer = await wire.ask(step.api, step.version, step.body(memory))
+  for (let tries = 1; tries < triesMax && answer.kind === 'answered' && mustWait(step, answer.body); tries += 1) {
     await new Promise(resolve => setTimeout(resolve, retryAfterMs))
+    answer = await wire.ask(step.api, step.version, step.body(memory))
   }
   if (answer.kind !== 'answered') return `<${answer.kind}>`
   step.remember?.(answer.body, memory)
-  return normalise(answer.body, names, Date.now())
+  // Through JSON, so that a recorded answer and a live one are the same values.
+  return JSON.parse(JSON.stringify(normalise(answer.body, names, Date.now())))
 }
 
-function explain(step: Step, path: string): Explained | undefined {
-  return explained.find(each => each.api === step.api && each.path.test(path) && (each.step?.test(step.name) ?? true))
+/** Kafka tells clients of a new topic's leader a moment before that leader serves it: NOT_LEADER_OR_FOLLOWER, with nothing done. */
+function mustWait(step: Step, body: unknown): boolean {
+  return step.until?.(body) === false || JSON.stringify(body, textOfBigint).includes('"errorCode":6,')
 }
 
-function* compare(path: string, a: unknown, b: unknown): Generator<{ path: string; a: unknown; b: unknown }> {
+function textOfBigint(_key: string, value: unknown): unknown {
+  return typeof value === 'bigint' ? String(value) : value
+}
+
+function explain({ api, step }: Answered, path: string): Explained | undefined {
+  return explained.find(each => each.api === api && each.path.test(path) && (each.step?.test(step) ?? true))
+}
+
+function* differencesOf(path: string, a: unknown, b: unknown): Generator<{ path: string; a: unknown; b: unknown }> {
   if (isDeepStrictEqual(a, b)) return
   if (Array.isArray(a) && Array.isArray(b) && a.length === b.length) {
-    for (let index = 0; index < a.length; index += 1) yield* compare(`${path}[${index}]`, a[index], b[index])
+    for (let index = 0; index < a.length; index += 1) yield* differencesOf(`${path}[${index}]`, a[index], b[index])
     return
   }
   if (isObject(a) && isObject(b)) {
     for (const field of new Set([...Object.keys(a), ...Object.keys(b)]))
-      yield* compare(`${path}.${field}`, a[field], b[field])
+      yield* differencesOf(`${path}.${field}`, a[field], b[field])
     return
   }
   yield { path, a, b }
