@@ -23,16 +23,16 @@ export interface RecordContext {
 
 const NO_HEADERS: readonly RecordHeader[] = []
 
-/** A decoded record. Its fields other than the accessors are positions; they are public to the decoders only. */
+/** A decoded record. Only the decoders make one. */
 export class Record {
   readonly #context: RecordContext
   readonly #offsetDelta: number
   readonly #timestampDelta: number
   readonly #keyAt: number
-  /** −1 for null. */
+  /** Below zero for null. */
   readonly keyLength: number
   readonly #valueAt: number
-  /** −1 for null. */
+  /** Below zero for null. */
   readonly valueLength: number
   readonly headerCount: number
 
