@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 
+import { AssertionError } from '../std/assert.ts'
 import { ByteReader, ProtocolError } from './byte-reader.ts'
 import { ZERO_UUID } from './uuid.ts'
 
@@ -68,6 +69,18 @@ describe('fixed-size types', () => {
     assert.equal(bytes.int32(), 3)
     bytes.reset(Buffer.from('0009', 'hex'))
     assert.equal(bytes.int16(), 9)
+  })
+
+  test('a frame that is not within its bytes is a bug', () => {
+    const bytes = Buffer.alloc(8).subarray(2, 6)
+    for (const [start, end] of [
+      [0, 5],
+      [-1, 4],
+      [3, 2],
+    ] as const) {
+      assert.throws(() => new ByteReader(bytes, start, end), AssertionError)
+      assert.throws(() => new ByteReader(bytes).reset(bytes, start, end), AssertionError)
+    }
   })
 
   test('works on a plain Uint8Array that is a view on something larger', () => {

@@ -1,13 +1,14 @@
 /**
  * Reads Kafka's primitive types from one frame, never past its end, and never believes a length.
  *
- * One reader serves a connection for its whole life: `reset` points it at the next frame. Strings are copied; bytes, records and
+ * One reader serves any number of connections: `reset` points it at the next frame. Strings are copied; bytes, records and
  * unknown tagged fields are views on the frame. Whatever is wrong with the input throws a ProtocolError, which the connection
  * catches in one place.
  */
 
 import { isUtf8 } from 'node:buffer'
 
+import { assert } from '../std/assert.ts'
 import { UUID_BYTES, ZERO_UUID } from './uuid.ts'
 import type { Uuid } from './uuid.ts'
 import type { UnknownTaggedField } from './schema.ts'
@@ -32,13 +33,13 @@ export const STRING_BYTES_MAX = 0x7fff
 export const OBJECTS_MAX = 1_000_000
 
 export class ByteReader {
-  /** For generated code, which reads runs of fixed-size fields through `view` after one `advance`. */
+  /** Of all memory that the frame lies in, at the places that `advance` returns: for generated code, and so that the next frame in it is cheap. */
   view: DataView
-  /** The next byte to read, counted from the start of the bytes that the reader was given. */
-  position: number
-  #bytes: Uint8Array
-  /** The same bytes, with the methods of a Buffer. */
+  #memory: ArrayBufferLike
   #buffer: Buffer
+  /** The next byte to read, the frame's first byte and the one behind its last, as places in `#memory`. */
+  #at: number
+  #origin: number
   #end: number
   #objectsLeft: number
   readonly #objectsMax: number
@@ -47,36 +48,47 @@ export class ByteReader {
    * Reads `bytes` from `start` up to `end`. `objectsMax` bounds how many array elements (other than numbers) one frame may make.
    */
   constructor(bytes: Uint8Array, start = 0, end = bytes.length, objectsMax = OBJECTS_MAX) {
-    this.#bytes = bytes
-    this.#buffer = asBuffer(bytes)
-    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-    this.position = start
-    this.#end = end
+    assertWithin(bytes, start, end)
+    this.#memory = bytes.buffer
+    this.#buffer = Buffer.from(bytes.buffer)
+    this.view = new DataView(bytes.buffer)
+    this.#origin = bytes.byteOffset
+    this.#at = bytes.byteOffset + start
+    this.#end = bytes.byteOffset + end
     this.#objectsMax = objectsMax
     this.#objectsLeft = objectsMax
   }
 
-  /** Goes on with another frame, cheaply when that lies in the same bytes as the one before. */
+  /** Goes on with another frame, cheaply when that lies in the same memory as the one before. */
   reset(bytes: Uint8Array, start = 0, end = bytes.length): void {
-    if (bytes !== this.#bytes) {
-      this.#bytes = bytes
-      this.#buffer = asBuffer(bytes)
-      this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    assertWithin(bytes, start, end)
+    const memory = bytes.buffer
+    if (memory !== this.#memory) {
+      this.#memory = memory
+      this.#buffer = Buffer.from(memory)
+      this.view = new DataView(memory)
     }
-    this.position = start
-    this.#end = end
+    const origin = bytes.byteOffset
+    this.#origin = origin
+    this.#at = origin + start
+    this.#end = origin + end
     this.#objectsLeft = this.#objectsMax
   }
 
-  get remaining(): number {
-    return this.#end - this.position
+  /** The next byte to read, counted from the start of the bytes that the reader was given. */
+  get position(): number {
+    return this.#at - this.#origin
   }
 
-  /** Steps over `byteCount` bytes and returns where they start. */
+  get remaining(): number {
+    return this.#end - this.#at
+  }
+
+  /** Steps over `byteCount` bytes and returns the place in `view` at which they start. */
   advance(byteCount: number): number {
-    const start = this.position
+    const start = this.#at
     if (byteCount > this.#end - start) this.#failTruncated(byteCount)
-    this.position = start + byteCount
+    this.#at = start + byteCount
     return start
   }
 
@@ -184,7 +196,7 @@ export class ByteReader {
     const text = this.#buffer.utf8Slice(start, start + byteCount)
     // The replacement character is what bad input decodes to, but it may also have been sent.
     if (text.includes('\uFFFD') && !isUtf8(this.#buffer.subarray(start, start + byteCount))) {
-      throw new ProtocolError(`a string at byte ${start} is not UTF-8`)
+      throw new ProtocolError(`a string that ends at byte ${this.position} is not UTF-8`)
     }
     return text
   }
@@ -296,6 +308,7 @@ export class ByteReader {
   }
 }
 
-function asBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+/** What lies beside the frame belongs to somebody else. */
+function assertWithin(bytes: Uint8Array, start: number, end: number): void {
+  assert(start >= 0 && start <= end && end <= bytes.length, () => `bytes ${start} to ${end} of ${bytes.length}`)
 }

@@ -105,7 +105,7 @@ function assignment(name: string, field: LayoutField, functions: string[]): stri
 }
 
 /** `nullable` + `Compact` + `String` as a method is called: the first letter small. */
-function methodName(form: string, what: string): string {
+export function methodName(form: string, what: string): string {
   const name = form + what
   return name.charAt(0).toLowerCase() + name.slice(1)
 }

@@ -1,6 +1,6 @@
 /** The text of the functions that encode a layout: `encode0` for the message, `encode1` and so on for the structs in it. */
 
-import { defaultSource } from './decode-source.ts'
+import { defaultSource, methodName } from './decode-source.ts'
 import { fixedBytes } from './layout.ts'
 import type { Layout, LayoutField, LayoutType } from './layout.ts'
 
@@ -169,11 +169,6 @@ function statements(value: string, field: LayoutField, functions: string[]): str
     default:
       return [...whenNull, ...structStatements(value, field, functions)]
   }
-}
-
-function methodName(form: string, what: string): string {
-  const name = form + what
-  return name.charAt(0).toLowerCase() + name.slice(1)
 }
 
 function structStatements(value: string, field: LayoutField, functions: string[]): string[] {
