@@ -109,6 +109,8 @@ function valueOf(type: LayoutType, json: unknown): unknown {
   switch (type.kind) {
     case 'int64Exact':
       return BigInt(json as number | string)
+    case 'float64':
+      return Number(json)
     case 'bytes':
     case 'records':
       return Buffer.from(json as string, 'base64')
@@ -136,7 +138,8 @@ function expectedStruct(layout: Layout, json: Struct): Struct {
 
 function expected(type: LayoutType, json: unknown): unknown {
   if (json === null) return null
-  if (type.kind === 'int64') return Number(json)
+  // JSON has no number for NaN and the infinities, so that they stand as strings.
+  if (type.kind === 'int64' || type.kind === 'float64') return Number(json)
   if (type.kind === 'array') return (json as unknown[]).map(element => expected(type.element, element))
   return type.kind === 'struct' ? expectedStruct(type.layout, json as Struct) : json
 }
