@@ -6,7 +6,7 @@
  * v0 answered lists of segment offsets; Kafka 4 removed it.
  */
 
-import type { TimestampAndOffset } from '../../log/log-types.ts'
+import type { ReadFailed, TimestampAndOffset } from '../../log/log-types.ts'
 import { ErrorCode } from '../../protocol/errors.ts'
 import type { ErrorName } from '../../protocol/errors.ts'
 import { ListOffsetsRequest, ListOffsetsResponse } from '../../protocol/messages/list-offsets.ts'
@@ -101,7 +101,7 @@ async function lookUp(
   return find(partition, timestamp, end)
 }
 
-async function find(partition: Partition, timestamp: number, end: number): Promise<FoundOffset> {
+async function find(partition: Partition, timestamp: number, end: number): Promise<FoundOffset | ErrorName> {
   const { log } = partition
   switch (timestamp) {
     case latest:
@@ -123,7 +123,8 @@ async function find(partition: Partition, timestamp: number, end: number): Promi
   }
 }
 
-function toFound(found: TimestampAndOffset | undefined): FoundOffset {
+function toFound(found: TimestampAndOffset | ReadFailed | undefined): FoundOffset | ErrorName {
   if (found === undefined) return nothingFound
+  if ('error' in found) return found.error
   return { offset: found.offset, timestamp: found.timestampMs, leaderEpoch: found.leaderEpoch }
 }
