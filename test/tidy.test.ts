@@ -34,7 +34,7 @@ const entryPoints = [
   ...ENTRIES.map(entry => entry.source),
   ...sources
     .map(source => source.path)
-    .filter(path => /^((scripts|bench|interop)\/[^/]+|bench\/[^/]+\/index)\.ts$/.test(path)),
+    .filter(path => /^((scripts|bench|interop)\/[^/]+|bench\/[^/]+\/index|interop\/([^/]+)\/\3)\.ts$/.test(path)),
 ]
 
 const none = (violations: readonly string[]): void => {
@@ -193,10 +193,15 @@ describe('files', () => {
         'src/std/unused.contract.ts': '',
         'src/std/only-tested.ts': '',
         'src/std/dead.ts': '',
+        'src/io/memory.ts': "import { heap } from '../std/heap.ts'",
+        'src/io/memory.test.ts': "import { heap } from './memory.ts'",
+        'src/std/heap.ts': '',
+        'src/sim/unused.ts': '',
       }),
       ['src/index.ts'],
     )
     assert.deepEqual(found.map(line => line.split(':')[0]!).toSorted(), [
+      'src/sim/unused.ts',
       'src/std/dead.ts',
       'src/std/only-tested.ts',
       'src/std/unused.contract.ts',

@@ -36,8 +36,8 @@ const cliExtras: readonly { readonly prefix: string; readonly may: readonly stri
   { prefix: 'src/cli/log/', may: ['log', 'protocol'] },
 ]
 
-/** Folders that only tests (and development scripts) may import. */
-const testOnly = new Set(['sim'])
+/** What stands in for the outside world in tests, and must not be needed without them. */
+const isSimulation = (path: string): boolean => /^src\/(sim\/|io\/memory)/.test(path)
 
 const isTest = (path: string): boolean => path.endsWith('.test.ts') || path.startsWith('test/')
 /** Contract suites and builders of test data: part of the tests, in files of their own. */
@@ -76,11 +76,9 @@ export function testImportViolations(sources: readonly Source[]): string[] {
     if (!source.path.startsWith('src/') || isTest(source.path) || isTestSupport(source.path)) continue
     for (const { target, line } of source.imports) {
       if (target === undefined) continue
-      const to = layerOf(target)
-      const forTests = isTest(target) || isTestSupport(target) || (to !== undefined && testOnly.has(to))
-      if (forTests && to !== undefined && layerOf(source.path) !== 'sim') {
+      const forTests = isTest(target) || isTestSupport(target) || isSimulation(target)
+      if (forTests && !isSimulation(source.path))
         violations.push(`${source.path}:${line}: only tests may import ${target}`)
-      }
     }
   }
   return violations
@@ -187,15 +185,11 @@ export function deadFiles(sources: readonly Source[], entryPoints: readonly stri
     }
     return seen
   }
-  const live = reach(entryPoints)
-  const tested = reach(sources.map(source => source.path).filter(path => path.endsWith('.test.ts')))
-  return sources
-    .map(source => source.path)
-    .filter(path => !live.has(path))
-    .filter(path => {
-      const forTests = isTest(path) || isTestSupport(path) || testOnly.has(layerOf(path) ?? '')
-      return !(forTests && tested.has(path))
-    })
+  const paths = sources.map(source => source.path)
+  const tested = reach(paths.filter(path => path.endsWith('.test.ts')))
+  const live = reach([...entryPoints, ...paths.filter(path => isSimulation(path) && tested.has(path))])
+  return paths
+    .filter(path => !live.has(path) && !((isTest(path) || isTestSupport(path)) && tested.has(path)))
     .map(path => `${path}: no entry point${isTest(path) || isTestSupport(path) ? ' and no test' : ''} reaches it`)
 }
 
