@@ -105,10 +105,16 @@ function checkLevel(name: string, key: ConfigKey, level: DynamicLevel): Refusal 
   if (listenerOnly.test(name)) {
     return invalidRequest(`${name} can be altered for one listener only, as listener.name.<listener>.${name}`)
   }
-  return key.updateMode === 'per-broker' && level === 'clusterWide'
-    ? invalidRequest(`${name} cannot be altered for all brokers: name the broker`)
+  if (key.updateMode === 'per-broker' && level === 'clusterWide') {
+    return invalidRequest(`${name} cannot be altered for all brokers: name the broker`)
+  }
+  return boundAtStart.has(name)
+    ? invalidConfig(`${name} cannot be altered while the broker runs yet: set it in the broker's file and restart it`)
     : undefined
 }
+
+/** Kafka opens and closes listeners at run time. */
+const boundAtStart = new Set(['listeners', 'listener.security.protocol.map'])
 
 /** Security settings that make no sense for all listeners at once while the broker runs. */
 const listenerOnly = /^ssl\.(keystore|truststore)\.|^ssl\.key\.password$/

@@ -13,6 +13,8 @@ function parse(name: string, text: string): { value: unknown; text: string | nul
   return result.ok ? result.parsed : result.message
 }
 
+const refusal = (parsed: ReturnType<typeof parse>): string => (typeof parsed === 'string' ? parsed : '')
+
 /** What a real Kafka 4.3.1 makes of each text: its canonical form, or null where it refuses it. */
 const recorded: readonly (readonly [string, string, string | null])[] = [
   ['cleanup.policy', 'compact, delete', 'compact,delete'],
@@ -90,7 +92,7 @@ test('each text is taken or refused, and printed, as Kafka does', () => {
 })
 
 test('a ratio that is not a number is refused, where Kafka takes NaN and then compares with it', () => {
-  assert.match(String(parse('min.cleanable.dirty.ratio', 'NaN')), /must be a number/)
+  assert.match(refusal(parse('min.cleanable.dirty.ratio', 'NaN')), /must be a number/)
 })
 
 test('a message names the key, the value and what is allowed', () => {
@@ -99,10 +101,10 @@ test('a message names the key, the value and what is allowed', () => {
     'Invalid value 12 for configuration segment.bytes: it must be at least 1048576',
   )
   assert.match(
-    String(parse('num.partitions', '99999999999')),
+    refusal(parse('num.partitions', '99999999999')),
     /99999999999.*num\.partitions.*from -2147483648 to 2147483647/,
   )
-  assert.match(String(parse('cleanup.policy', 'compact,foo')), /must hold only compact, delete, not foo/)
+  assert.match(refusal(parse('cleanup.policy', 'compact,foo')), /must hold only compact, delete, not foo/)
 })
 
 test('a long beyond the safe integers keeps its text and becomes the largest safe number', () => {
