@@ -41,6 +41,7 @@ test('a backslash at the end continues a line, two are a backslash', () => {
   ])
   assert.deepEqual(read('a=1\\\n# not a comment'), [['a', '1# not a comment']])
   assert.deepEqual(read('a=1\\'), [['a', '1']])
+  assert.deepEqual(read('\\\n# a comment\n\\\n\\'), [])
 })
 
 test('escapes stand for characters, in keys too', () => {

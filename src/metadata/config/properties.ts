@@ -49,7 +49,8 @@ function* logicalLines(text: string): Generator<LogicalLine> {
   for (let index = 0; index < lines.length; index++) {
     const line = index + 1
     let content = stripStart(lines[index]!)
-    if (content === '' || content.startsWith('#') || content.startsWith('!')) continue
+    // A backslash alone continues nothing: what follows is a line of its own.
+    if (content === '' || content === '\\' || content.startsWith('#') || content.startsWith('!')) continue
     while (isContinued(content)) {
       index += 1
       content = content.slice(0, -1) + stripStart(lines[index] ?? '')
