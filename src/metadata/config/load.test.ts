@@ -191,6 +191,12 @@ test('keys that contradict each other are named', () => {
   assert.match(problemsOf('process.roles=controller').join(), /every Ottla node is one/)
 })
 
+test('what is wrong with keys together is named with the place of one of them', () => {
+  assert.match(problemsOf('\nlisteners=SASL_SSL://:9092')[0] ?? '', /^server\.properties:2: listeners: SASL_SSL/)
+  assert.match(problemsOf('\nlog.retention.ms=0')[0] ?? '', /^server\.properties:2: log\.retention\.ms must/)
+  assert.match(problemsOf('log.roll.ms=5\nbroker.id=3\nnode.id=4')[0] ?? '', /^server\.properties:3: node\.id is 4/)
+})
+
 test('a data folder on the command line goes before log.dirs', () => {
   assert.deepEqual(load({ flags: { dataFolder: '/d' } }, 'log.dirs=/a,/b').config.logDirs, ['/d'])
   assert.match(load({ flags: { dataFolder: '/a,b' } }).problems.join(), /comma/)

@@ -72,12 +72,20 @@ export function loadBrokerConfig(sources: ConfigSources): LoadedConfig {
   const config = resolveBrokerConfig({ fixed, clusterWide: noOverrides, perBroker: noOverrides })
   const listeners = resolveListeners(config.settings, sources.flags)
   const { problems, warnings } = findings
-  problems.push(...brokerContradictions(config.settings), ...listeners.problems)
+  const together = [...brokerContradictions(config.settings), ...listeners.problems]
   if (config.settings.get('process.roles')?.includes('broker') === false) {
-    problems.push('process.roles names no broker; every Ottla node is one')
+    together.push('process.roles names no broker; every Ottla node is one')
   }
+  problems.push(...together.map(problem => withPlace(problem, settings)))
   warnings.push(...listeners.notes)
   return { ...findings, config, listeners }
+}
+
+/** The sentence with the place before it where the first of the keys that it names is set. */
+function withPlace(sentence: string, settings: ReadonlyMap<string, Setting>): string {
+  const named = sentence.match(/[a-z]+(\.[a-z]+)*/g)?.find(word => settings.has(word))
+  const origin = named === undefined ? undefined : settings.get(named)?.origin
+  return origin === undefined ? sentence : `${origin}: ${sentence}`
 }
 
 /** Either of the two names of a node's number stands for the other, in what is described too. */
