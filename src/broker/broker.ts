@@ -36,7 +36,7 @@ import { serveMetrics } from './metrics-endpoint.ts'
 import { ProducerIds } from './producer-ids.ts'
 import { RequestMetrics } from './request-metrics.ts'
 import { served } from './served.ts'
-import { supportedFeatures } from './supported-features.ts'
+import { supportedFeatures } from '../controller/features.ts'
 import { TopicMetrics } from './topic-metrics.ts'
 import type { WaitingFetch } from './waiting-fetch.ts'
 

@@ -1,9 +1,9 @@
-/** Kafka's rules for topic names, and which topics are its own. */
+/** What handlers ask of a topic's name: whether it may be one, and whether the topic is the cluster's own. */
 
-const pattern = /^[a-zA-Z0-9._-]{1,249}$/
+import { topicNameProblem } from '../metadata/topic-name.ts'
 
 export function isValidTopicName(name: string): boolean {
-  return pattern.test(name) && name !== '.' && name !== '..'
+  return topicNameProblem(name) === undefined
 }
 
 const internalTopics = new Set(['__consumer_offsets', '__transaction_state', '__share_group_state'])
