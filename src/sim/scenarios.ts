@@ -1,0 +1,6 @@
+/** Every scenario, by name. */
+
+import type { Scenario } from './scenario.ts'
+import { ioScenario } from './scenarios/io.ts'
+
+export const scenarios: readonly Scenario[] = [ioScenario]
