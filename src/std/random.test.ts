@@ -36,7 +36,10 @@ test('numbers stay within their bounds and reach all of them', () => {
     assert.ok(between >= -2 && between <= 2)
     assert.ok(random.exponential(5) >= 0)
   }
-  assert.deepEqual([...seen].toSorted((a, b) => a - b), [0, 1, 2, 3, 4, 5])
+  assert.deepEqual(
+    [...seen].toSorted((a, b) => a - b),
+    [0, 1, 2, 3, 4, 5],
+  )
 })
 
 test('below is even over the buckets', () => {
