@@ -10,16 +10,16 @@ import { describe } from 'node:test'
 import { simulate } from '../sim/simulator.ts'
 import { clockContract } from './clock.contract.ts'
 import { diskContract } from './disk.contract.ts'
-import type { Network } from './io.ts'
+import type { Io, Network } from './io.ts'
 import { networkContract } from './network.contract.ts'
+import { NodeNetwork } from './node-network.ts'
 import { createNodeIo } from './node.ts'
 import type { World } from './world.contract.ts'
 
-const realWorld: World = {
-  name: 'real',
+const realWorld = (name: string, io: Io): World => ({
+  name,
   run: async body => {
     const folder = await mkdtemp(join(tmpdir(), 'ottla-contract-'))
-    const io = createNodeIo()
     // A test that failed leaves its sockets open, and they would keep the process.
     const ends: (() => void)[] = []
     const network: Network = {
@@ -48,7 +48,7 @@ const realWorld: World = {
       await rm(folder, { recursive: true, maxRetries: 10 })
     }
   },
-}
+})
 
 /** Each test runs under several seeds: other latencies, other cuts, another order. */
 const seeds = [1, 2, 3, 4, 5]
@@ -66,8 +66,11 @@ const simulatedWorld: World = {
   },
 }
 
-for (const world of [realWorld, simulatedWorld]) {
+for (const world of [realWorld('real', createNodeIo()), simulatedWorld]) {
   describe(`${world.name} clock`, () => clockContract(world))
   describe(`${world.name} disk`, () => diskContract(world))
   describe(`${world.name} network`, () => networkContract(world))
 }
+
+const fallback = realWorld('real, the way for other Nodes', { ...createNodeIo(), network: new NodeNetwork('data') })
+describe(`${fallback.name}, network`, () => networkContract(fallback))

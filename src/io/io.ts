@@ -166,7 +166,7 @@ export interface Socket {
   /** Stops and restarts reading: back-pressure towards the peer. */
   pause(): void
   resume(): void
-  /** Sends what was written, then closes. */
+  /** Sends what was written, then closes. What still arrives is dropped. A peer that does not take what was written holds it open: see `destroy`. */
   end(): void
   /** Closes at once, dropping what was not sent. */
   destroy(): void
@@ -179,7 +179,10 @@ export interface SocketHandler {
   received(length: number): void
   /** `unsentBytes` has fallen to zero after having been above it. */
   drained(): void
-  /** Called once, last: after either side closed, or with the error that broke the connection. */
+  /**
+   * Called once, last: after either side closed, or with the error that broke the connection. When the peer ends, what was written to it before
+   * is still sent, and nothing written after.
+   */
   closed(error: Error | undefined): void
 }
 

@@ -33,6 +33,9 @@ const lingerMs = 1000
  */
 const sharedMemory = Buffer.allocUnsafeSlow(64 * 1024)
 
+/** Into the receiver's memory, or by Node's stream and a copy. */
+type Reading = 'onread' | 'data'
+
 /** The part of a socket's handle that must be there for `onread` to work on it. */
 interface Handle {
   useUserBuffer?: unknown
@@ -51,6 +54,13 @@ interface SocketWithHandle {
 }
 
 export class NodeNetwork implements Network {
+  readonly #reading: Reading
+
+  /** `reading` is for tests, which hold the way that is kept for other Nodes to the contract too. */
+  constructor(reading: Reading = 'onread') {
+    this.#reading = reading
+  }
+
   async listen(options: ListenOptions, onConnection: (socket: Socket) => void): Promise<Listener> {
     const server = net.createServer({
       pauseOnConnect: true,
@@ -59,7 +69,7 @@ export class NodeNetwork implements Network {
       keepAliveInitialDelay: keepAliveDelayMs,
       highWaterMark: 0,
     })
-    server.on('connection', accepted => onConnection(wrapAccepted(accepted)))
+    server.on('connection', accepted => onConnection(wrapAccepted(accepted, this.#reading)))
     await startListening(server, options)
     return listenerOf(server)
   }
@@ -104,12 +114,11 @@ export class NodeNetwork implements Network {
 }
 
 /** Gives the accepted connection to a socket that reads into the receiver's memory. */
-function wrapAccepted(accepted: net.Socket): NodeSocket {
+function wrapAccepted(accepted: net.Socket, reading: Reading): NodeSocket {
   const owner = accepted as unknown as SocketWithHandle
   const handle = owner._handle
-  if (typeof handle?.useUserBuffer !== 'function' || typeof handle.readStart !== 'function') {
-    return new NodeSocket(accepted, 'data')
-  }
+  const fits = typeof handle?.useUserBuffer === 'function' && typeof handle.readStart === 'function'
+  if (reading === 'data' || !fits) return new NodeSocket(accepted, 'data')
   const addresses = addressesOf(accepted)
   // Without its handle this only takes the accepted socket off the server's books.
   owner._handle = null
@@ -140,7 +149,7 @@ export class NodeSocket implements Socket {
   readonly remote: Address
   readonly local: Address
   readonly #socket: net.Socket
-  readonly #reading: 'onread' | 'data'
+  readonly #reading: Reading
   #handler: SocketHandler | undefined
   #error: Error | undefined
   /** Either side has ended: nothing is sent any more, and what arrives is dropped. */
@@ -154,7 +163,7 @@ export class NodeSocket implements Socket {
   /** Bytes that arrived and that the handler, being paused, was not given. */
   #rest: Uint8Array | undefined
 
-  constructor(socket: net.Socket, reading: 'onread' | 'data' = 'onread', addresses = addressesOf(socket)) {
+  constructor(socket: net.Socket, reading: Reading = 'onread', addresses = addressesOf(socket)) {
     this.#socket = socket
     this.#reading = reading
     this.remote = addresses.remote

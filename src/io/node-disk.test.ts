@@ -1,0 +1,60 @@
+/** What the contract suite, which runs on simulated disks too, does not ask of the real one. */
+
+import assert from 'node:assert/strict'
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+import { createNodeIo } from './node.ts'
+import { bytesOf, codeOf, codeOfSync, textOf } from './world.contract.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'ottla-disk-'))
+after(() => rmSync(folder, { recursive: true, maxRetries: 10 }))
+const { disk } = createNodeIo()
+
+test('far more operations at a time than there are threads all come to their end', async () => {
+  const file = await disk.open(join(folder, 'busy'), { write: true, create: true })
+  const places = Array.from({ length: 500 }, (_, i) => i)
+  await Promise.all(places.map(i => file.writev([bytesOf(String(i).padStart(3, '0'))], 3 * i)))
+  const read = await Promise.all(
+    places.map(async i => {
+      const target = new Uint8Array(3)
+      await file.read(target, 3 * i)
+      return Number(textOf(target))
+    }),
+  )
+  assert.deepEqual(read, places)
+  await file.close()
+})
+
+test('a path that no system call takes fails, and takes no place from those after it', async () => {
+  for (let i = 0; i < 20; i++) assert.equal(await codeOf(disk.open('a\0b')), 'ERR_INVALID_ARG_VALUE')
+  assert.ok((await disk.stat(folder))?.directory)
+})
+
+test('a device that is full fails the write as a whole', { skip: process.platform !== 'linux' }, async () => {
+  const file = await disk.open('/dev/full', { write: true })
+  assert.equal(await codeOf(file.writev([bytesOf('x'), bytesOf('y')], 0)), 'ENOSPC')
+  assert.equal(
+    codeOfSync(() => file.writevSync([bytesOf('x')], 0)),
+    'ENOSPC',
+  )
+  await file.close()
+})
+
+test(
+  'a link to a directory is a directory, a link to nothing is not',
+  { skip: process.platform === 'win32' },
+  async () => {
+    const inner = join(folder, 'links')
+    mkdirSync(inner)
+    symlinkSync(folder, join(inner, 'directory'))
+    symlinkSync(join(folder, 'nowhere'), join(inner, 'nothing'))
+    const expected = [
+      { name: 'directory', directory: true },
+      { name: 'nothing', directory: false },
+    ]
+    assert.deepEqual(await disk.list(inner), expected)
+    assert.deepEqual(disk.listSync(inner), expected)
+  },
+)
