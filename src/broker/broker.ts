@@ -146,7 +146,8 @@ export class Broker implements BrokerContext {
       log: metadataLog,
       registration: registrationOf(io, options, logs, acceptor.bound),
       clusterId: logs.clusterId,
-      settings: controllerSettings(options, currentConfig),
+      config: currentConfig,
+      caseInsensitiveDisk: options.caseInsensitiveDisk,
       logging,
       onFatal: options.onFatal,
     })
@@ -341,24 +342,5 @@ function registrationOf(
     logDirs: logs.directoryIds(),
     features: supportedFeatures,
     cleanShutdown: logs.wasCleanShutdown,
-  }
-}
-
-/** Settings that change at run time are read at each use. */
-function controllerSettings(options: BrokerOptions, config: () => BrokerConfig) {
-  return {
-    get numPartitions(): number {
-      return config().numPartitions
-    },
-    get defaultReplicationFactor(): number {
-      return config().defaultReplicationFactor
-    },
-    get deleteTopicEnable(): boolean {
-      return config().deleteTopicEnable
-    },
-    get brokerSessionTimeoutMs(): number {
-      return config().settings.get('broker.session.timeout.ms')
-    },
-    caseInsensitiveDisk: options.caseInsensitiveDisk,
   }
 }

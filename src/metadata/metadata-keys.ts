@@ -3,8 +3,8 @@
  *
  * | Key | Value |
  * |---|---|
- * | `/controller` | who is the controller; of its session |
- * | `/controller-epoch` | the epoch of the last controller: every write is guarded by this key's version (M2) |
+ * | `/controller/office` | who is the controller; of its session |
+ * | `/controller/epoch` | the epoch of the last controller: every write is guarded by this key's version (M2) |
  * | `/brokers/<id>` | what a broker says of itself; of its session |
  * | `/log/<number>` | a chunk of deltas, named after the first |
  * | `/snapshot-head` | the number up to which the newest snapshot reaches, and how many parts it has |
@@ -18,8 +18,9 @@ import { array, boolean, int16, int32, int64, message, string, uint16, uuid } fr
 import type { Infer, Input, Message } from '../protocol/schema.ts'
 import { NewerMetadataError } from './delta.ts'
 
-export const CONTROLLER_KEY = '/controller'
-export const CONTROLLER_EPOCH_KEY = '/controller-epoch'
+export const CONTROLLER_PREFIX = '/controller/'
+export const CONTROLLER_OFFICE_KEY = '/controller/office'
+export const CONTROLLER_EPOCH_KEY = '/controller/epoch'
 export const BROKERS_PREFIX = '/brokers/'
 export const LOG_PREFIX = '/log/'
 export const SNAPSHOT_HEAD_KEY = '/snapshot-head'
@@ -40,7 +41,7 @@ export const ControllerOffice = message({
   name: 'ControllerOffice',
   versions: '0',
   flexibleSince: 0,
-  fields: { controllerId: int32, epoch: int32 },
+  fields: { controllerId: int32, incarnationId: uuid, epoch: int32 },
 })
 
 export const SnapshotHead = message({

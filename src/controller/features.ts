@@ -1,0 +1,92 @@
+/**
+ * Features and their levels (KIP-584, KIP-1022): what this version of Ottla supports, what a new cluster begins with, and UpdateFeatures.
+ *
+ * Clients read the finalized levels, the Java client to choose how it does transactions; so only what is there is named. `metadata.version` tells
+ * Kafka's tools which Kafka a cluster resembles and changes nothing here; eligible leader replicas are kept from the first day.
+ */
+
+import type { SupportedFeature } from '../metadata/cluster-image.ts'
+import type { ControlState } from './control-state.ts'
+import { DONE, refused } from './requests.ts'
+import type { FeatureUpdate, Outcome, UpdateFeaturesResult } from './requests.ts'
+
+export const METADATA_VERSION = 'metadata.version'
+export const ELIGIBLE_LEADER_REPLICAS_VERSION = 'eligible.leader.replicas.version'
+
+/** The ranges of Kafka 4.3. A feature's finalized level 0 means that it is off. */
+export const supportedFeatures: readonly SupportedFeature[] = [
+  { name: METADATA_VERSION, minVersion: 7, maxVersion: 30 },
+  { name: ELIGIBLE_LEADER_REPLICAS_VERSION, minVersion: 0, maxVersion: 1 },
+]
+
+const UpgradeType = { UPGRADE: 1, SAFE_DOWNGRADE: 2, UNSAFE_DOWNGRADE: 3 } as const
+
+/** The first controller of a cluster finalizes the newest levels, as Kafka does when it formats its storage. */
+export function stageInitialFeatures(state: ControlState): void {
+  if (state.image.features.size > 0) return
+  for (const { name, maxVersion } of supportedFeatures)
+    state.stage({ type: 'feature-level-changed', name, level: maxVersion })
+}
+
+/** All updates or none. */
+export function updateFeatures(
+  state: ControlState,
+  updates: readonly FeatureUpdate[],
+  { validateOnly }: { validateOnly: boolean },
+): UpdateFeaturesResult {
+  const names = new Set(updates.map(update => update.feature))
+  if (names.size < updates.length) {
+    return { ...refused('INVALID_REQUEST', 'the request names a feature more than once'), features: [] }
+  }
+  for (const update of updates) {
+    const problem = problemOf(state, update)
+    if (problem !== undefined) return { ...problem, features: [] }
+  }
+  if (!validateOnly) for (const update of updates) stageUpdate(state, update)
+  return { ...DONE, features: updates.map(({ feature }) => ({ feature, ...DONE })) }
+}
+
+function stageUpdate(state: ControlState, { feature, maxVersionLevel }: FeatureUpdate): void {
+  const level = state.image.features.get(feature) ?? 0
+  if (level !== maxVersionLevel) state.stage({ type: 'feature-level-changed', name: feature, level: maxVersionLevel })
+}
+
+function problemOf(state: ControlState, { feature, maxVersionLevel, upgradeType }: FeatureUpdate): Outcome | undefined {
+  const invalid = (why: string): Outcome =>
+    refused('INVALID_UPDATE_VERSION', `Invalid update version ${maxVersionLevel} for feature ${feature}. ${why}`)
+  if (!Object.values<number>(UpgradeType).includes(upgradeType))
+    return invalid(`There is no upgrade type ${upgradeType}.`)
+  if (maxVersionLevel < 0) return invalid('A feature version cannot be less than 0.')
+  const unsupported = unsupportedBy(state, feature, maxVersionLevel)
+  if (unsupported !== undefined) return invalid(unsupported)
+  const level = state.image.features.get(feature) ?? 0
+  if (maxVersionLevel < level && upgradeType === UpgradeType.UPGRADE) {
+    return invalid('A downgrade needs the upgrade type safe or unsafe downgrade.')
+  }
+  if (maxVersionLevel > level && upgradeType !== UpgradeType.UPGRADE)
+    return invalid('A downgrade cannot go to a newer version.')
+  return undefined
+}
+
+/** Every registered broker has to support the level, the fenced ones too: they may come back. */
+function unsupportedBy(state: ControlState, feature: string, level: number): string | undefined {
+  const own = rangeProblem('This controller', supportedFeatures, feature, level)
+  if (own !== undefined) return own
+  for (const { id, features } of state.image.brokers.values()) {
+    const problem = rangeProblem(`Broker ${id}`, features, feature, level)
+    if (problem !== undefined) return problem
+  }
+  return undefined
+}
+
+function rangeProblem(
+  who: string,
+  features: readonly SupportedFeature[],
+  name: string,
+  level: number,
+): string | undefined {
+  const range = features.find(each => each.name === name)
+  if (range === undefined) return level === 0 ? undefined : `${who} does not support this feature.`
+  if (level >= range.minVersion && level <= range.maxVersion) return undefined
+  return `${who} only supports versions ${range.minVersion}-${range.maxVersion}`
+}

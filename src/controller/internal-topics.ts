@@ -1,0 +1,41 @@
+/** The topics that Kafka keeps its own state in: made by the broker when they are first needed, with settings of their own. */
+
+import type { InternalTopicConfig } from '../metadata/config/broker-config.ts'
+import type { ControllerConfig, ControlState } from './control-state.ts'
+import { createTopics } from './create-topics.ts'
+import type { CreateTopicResult } from './requests.ts'
+
+export type InternalTopicName = '__consumer_offsets' | '__transaction_state' | '__share_group_state'
+
+/** Makes one; where it is there already the answer says so, as for any topic. The number of brokers bounds its replicas where the user has not set it. */
+export function createInternalTopic(state: ControlState, name: InternalTopicName): CreateTopicResult {
+  const config = configOf(state.config, name)
+  const brokerCount = [...state.image.brokers.keys()].filter(id => state.image.isActive(id)).length
+  const minInSyncReplicas = config.minInSyncReplicas(brokerCount)
+  const settings: Record<string, string> = { ...settingsOf[name], 'segment.bytes': String(config.segmentBytes) }
+  if (minInSyncReplicas !== undefined) settings['min.insync.replicas'] = String(minInSyncReplicas)
+  const topic = {
+    name,
+    numPartitions: config.partitions,
+    replicationFactor: config.replicationFactor(brokerCount),
+    assignments: [],
+    configs: Object.entries(settings).map(([key, value]) => ({ name: key, value })),
+  }
+  return createTopics(state, [topic], { validateOnly: false })[0]!
+}
+
+function configOf(config: ControllerConfig, name: InternalTopicName): InternalTopicConfig {
+  if (name === '__consumer_offsets') return config.offsetsTopic
+  return name === '__transaction_state' ? config.transactionStateTopic : config.shareStateTopic
+}
+
+const settingsOf: Readonly<Record<InternalTopicName, Readonly<Record<string, string>>>> = {
+  __consumer_offsets: { 'cleanup.policy': 'compact', 'compression.type': 'producer' },
+  __transaction_state: {
+    'cleanup.policy': 'compact',
+    'compression.type': 'uncompressed',
+    'unclean.leader.election.enable': 'false',
+  },
+  // Its records are snapshots and what followed; the share coordinator deletes what a later snapshot replaces.
+  __share_group_state: { 'cleanup.policy': 'delete', 'compression.type': 'producer', 'retention.ms': '-1' },
+}
