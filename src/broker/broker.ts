@@ -313,11 +313,9 @@ async function openLogs(io: Io, options: BrokerOptions): Promise<LogManager> {
   return opened.manager
 }
 
-/** The metadata lies beside the data: whoever copies or removes the one does so to the other. */
-const metadataFolder = '__ottla_metadata'
-
+/** The metadata lies beside the data: whoever copies or removes the one does so to the other. As files, since Kafka takes every folder for a partition. */
 async function openMetadata(io: Io, options: BrokerOptions, logs: LogManager): Promise<MetadataLog> {
-  const opened = await openEmbeddedStore(io, `${logs.directories[0]!}/${metadataFolder}`, options.logging)
+  const opened = await openEmbeddedStore(io, logs.directories[0]!, options.logging)
   if (!opened.ok) throw new BrokerStartError(opened.error.kind, opened.error.message)
   return MetadataLog.open(io, opened.store, options.logging)
 }
