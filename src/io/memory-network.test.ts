@@ -3,7 +3,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Simulator } from '../sim/simulator.ts'
+import { SeededRandom } from '../std/random.ts'
 import type { Io } from './io.ts'
+import type { FabricOptions } from './memory-fabric.ts'
 import { bytesOf, codeOf, Recorder, textOf } from './world.contract.ts'
 
 const seeds = Array.from({ length: 40 }, (_, seed) => seed)
@@ -20,8 +22,8 @@ interface Setup {
 }
 
 /** Two machines with a connection from a to b. */
-async function connected(seed: number): Promise<Setup> {
-  const simulator = new Simulator({ seed })
+async function connected(seed: number, network: FabricOptions = {}): Promise<Setup> {
+  const simulator = new Simulator({ seed, network })
   const a = simulator.machine('a').boot()
   const b = simulator.machine('b').boot()
   let server: Recorder | undefined
@@ -194,4 +196,38 @@ test('no handler of a crashed process is called any more', async () => {
   await simulator.run(10_000)
   assert.equal(server.text, '')
   assert.equal(server.closedCount, 0)
+})
+
+test('whatever the window, and however often a reader pauses, every byte arrives and the sender is told', async () => {
+  for (const seed of seeds) {
+    const random = new SeededRandom(seed)
+    const windowBytes = random.pick([1, 2, 5, 64, 1000])
+    const { simulator, a, client, server } = await connected(seed, { windowBytesMin: 1, windowBytesMax: windowBytes })
+    let expected = ''
+    const heldBack = new Set<Recorder>()
+    const write = (end: Recorder, bytes: Uint8Array): void => {
+      end.socket.write([bytes, bytesOf('')])
+      if (end.socket.unsentBytes > 0) heldBack.add(end)
+    }
+    server.onReceived = bytes => {
+      write(server, bytes.slice())
+      if (!random.chance(0.3)) return
+      server.socket.pause()
+      simulator.world.events.schedule(random.exponential(3), undefined, () => server.socket.resume())
+    }
+    const send = (): void => {
+      const text = `${expected.length},`.repeat(random.below(20))
+      expected += text
+      write(client, bytesOf(text))
+      if (expected.length < 2000) a.clock.setTimer(random.below(3), send)
+    }
+    send()
+    await simulator.run(() => expected.length >= 2000 && client.text.length === expected.length, 60_000)
+    assert.equal(client.text, expected)
+    assert.equal(server.text, expected)
+    await simulator.run(() => client.socket.unsentBytes + server.socket.unsentBytes === 0, 1000)
+    for (const end of [client, server]) assert.equal(end.drainedCount > 0, heldBack.has(end))
+    client.socket.end()
+    await simulator.run(() => client.closedCount + server.closedCount === 2, 10_000)
+  }
 })
