@@ -235,6 +235,7 @@ export class Broker implements BrokerContext {
 
   async #stop(): Promise<void> {
     this.logger.info('stopping')
+    const brokerEpoch = this.#brokerEpoch()
     // Waiting fetches are answered at once; new ones on open connections are not started any more.
     const stopped = this.#acceptor.stop(stopDeadlineMs)
     for (const waiting of this.waitingFetches) waiting.end()
@@ -243,7 +244,7 @@ export class Broker implements BrokerContext {
     await this.partitions.close()
     await this.controller.close()
     await this.#metadataLog.close()
-    await this.logs.close()
+    await this.logs.close(brokerEpoch)
     this.logger.info('stopped')
   }
 
@@ -339,6 +340,6 @@ function registrationOf(
     rack: options.config.rack,
     logDirs: logs.directoryIds(),
     features: supportedFeatures,
-    cleanShutdown: logs.wasCleanShutdown,
+    cleanShutdown: logs.previousBrokerEpoch >= 0,
   }
 }

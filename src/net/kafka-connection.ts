@@ -77,7 +77,8 @@ export class KafkaConnection implements SocketHandler {
     this.#reader = new FrameReader({
       frameBytesMax: options.responseBytesMax ?? defaultResponseBytesMax,
       onFrame: frame => this.#answered(frame),
-      onInvalid: length => this.#fail(new ConnectionError('protocol-error', `the peer announced a response of ${length} bytes`)),
+      onInvalid: length =>
+        this.#fail(new ConnectionError('protocol-error', `the peer announced a response of ${length} bytes`)),
     })
     socket.start(this)
   }
@@ -108,13 +109,24 @@ export class KafkaConnection implements SocketHandler {
   }
 
   /** Sends a request and gives its response. Rejects with a `ConnectionError`: then whether the broker acted on it is unknown. */
-  request<Q extends Message, R extends Message>(api: Api<Q, R>, body: Input<Q>, options: RequestOptions = {}): Promise<Infer<R>> {
+  request<Q extends Message, R extends Message>(
+    api: Api<Q, R>,
+    body: Input<Q>,
+    options: RequestOptions = {},
+  ): Promise<Infer<R>> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure)
     const version = options.version ?? this.versionOf(api as unknown as Api)
     if (version === undefined) {
-      return Promise.reject(new ConnectionError('unsupported-version', `${this.#peer()} serves no version of ${api.name} that this client has`))
+      return Promise.reject(
+        new ConnectionError(
+          'unsupported-version',
+          `${this.#peer()} serves no version of ${api.name} that this client has`,
+        ),
+      )
     }
-    return this.#send(api as unknown as Api, body, version, options.timeoutMs ?? this.#options.timeoutMs) as Promise<Infer<R>>
+    return this.#send(api as unknown as Api, body, version, options.timeoutMs ?? this.#options.timeoutMs) as Promise<
+      Infer<R>
+    >
   }
 
   /** Sends a request that has no response: Produce with acks=0. */
@@ -134,7 +146,11 @@ export class KafkaConnection implements SocketHandler {
     try {
       this.#reader.received(length)
     } catch (error) {
-      this.#fail(new ConnectionError('protocol-error', `${this.#peer()} sent what is not a response: ${messageOf(error)}`, { cause: error }))
+      this.#fail(
+        new ConnectionError('protocol-error', `${this.#peer()} sent what is not a response: ${messageOf(error)}`, {
+          cause: error,
+        }),
+      )
     }
   }
 
@@ -150,9 +166,13 @@ export class KafkaConnection implements SocketHandler {
     // A broker that does not know our version answers in the form of v0, with those that it knows (KIP-511).
     const response = newest.errorCode === ErrorCode.UNSUPPORTED_VERSION ? await this.#askVersions(0) : newest
     if (response.errorCode !== ErrorCode.NONE) {
-      throw new ConnectionError('unsupported-version', `${this.#peer()} answered ApiVersions with error ${response.errorCode}`)
+      throw new ConnectionError(
+        'unsupported-version',
+        `${this.#peer()} answered ApiVersions with error ${response.errorCode}`,
+      )
     }
-    for (const { apiKey, minVersion, maxVersion } of response.apiKeys) this.#served.set(apiKey, { min: minVersion, max: maxVersion })
+    for (const { apiKey, minVersion, maxVersion } of response.apiKeys)
+      this.#served.set(apiKey, { min: minVersion, max: maxVersion })
   }
 
   async #askVersions(version: number): Promise<Infer<typeof apis.ApiVersions.response>> {
@@ -165,7 +185,9 @@ export class KafkaConnection implements SocketHandler {
     return new Promise((resolve, reject) => {
       const timer = this.#io.clock.setTimer(timeoutMs, () => {
         // Answers come in order, so with one missing nothing that follows can be told apart.
-        this.#fail(new ConnectionError('timed-out', `${this.#peer()} did not answer ${api.name} within ${timeoutMs} ms`))
+        this.#fail(
+          new ConnectionError('timed-out', `${this.#peer()} did not answer ${api.name} within ${timeoutMs} ms`),
+        )
       })
       this.#inFlight.push({ api, version, correlationId, resolve, reject, timer })
     })
@@ -173,7 +195,12 @@ export class KafkaConnection implements SocketHandler {
 
   #write(api: Api, body: object, version: number, correlationId: number): void {
     const writer = this.#writer
-    const header = { requestApiKey: api.key, requestApiVersion: version, correlationId, clientId: this.#options.clientId }
+    const header = {
+      requestApiKey: api.key,
+      requestApiVersion: version,
+      correlationId,
+      clientId: this.#options.clientId,
+    }
     try {
       writer.int32(0)
       codecOf(RequestHeader, api.requestHeaderVersion(version)).encode(header, writer)
@@ -197,7 +224,12 @@ export class KafkaConnection implements SocketHandler {
     const responseVersion = this.#isUnsupportedApiVersions(api, frame) ? 0 : version
     const { correlationId } = codecOf(ResponseHeader, api.responseHeaderVersion(responseVersion)).decode(reader)
     if (correlationId !== exchange.correlationId) {
-      this.#fail(new ConnectionError('protocol-error', `${this.#peer()} answered request ${correlationId} instead of ${exchange.correlationId}`))
+      this.#fail(
+        new ConnectionError(
+          'protocol-error',
+          `${this.#peer()} answered request ${correlationId} instead of ${exchange.correlationId}`,
+        ),
+      )
       return
     }
     const response = codecOf(api.response, responseVersion).decode(reader)
@@ -207,7 +239,9 @@ export class KafkaConnection implements SocketHandler {
   }
 
   #isUnsupportedApiVersions(api: Api, frame: Buffer): boolean {
-    return api.key === apis.ApiVersions.key && frame.length >= 6 && frame.readInt16BE(4) === ErrorCode.UNSUPPORTED_VERSION
+    return (
+      api.key === apis.ApiVersions.key && frame.length >= 6 && frame.readInt16BE(4) === ErrorCode.UNSUPPORTED_VERSION
+    )
   }
 
   #takeCorrelationId(): number {
