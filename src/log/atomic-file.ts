@@ -3,7 +3,8 @@
  */
 import type { Disk } from '../io/io.ts'
 
-const temporarySuffix = '.tmp'
+/** Of files that were being written; they mean nothing after a crash. */
+export const temporarySuffix = '.tmp'
 
 /** Writes beside the file, makes that durable, puts it in place and makes its name durable. Rejects with a `DiskError`. Not for two writers at once. */
 export async function replaceFile(
@@ -49,8 +50,9 @@ export class FileReplacer {
 
   /** Settles once a state at least as new as the present one is durable. */
   replace(): Promise<void> {
+    if (this.#next !== undefined) return this.#next
     if (this.#running === undefined) return this.#start()
-    this.#next ??= this.#running
+    this.#next = this.#running
       .then(undefined, () => {})
       .then(() => {
         this.#next = undefined
@@ -61,7 +63,7 @@ export class FileReplacer {
 
   /** Whether no replacement is under way or asked for. */
   get idle(): boolean {
-    return this.#running === undefined
+    return this.#running === undefined && this.#next === undefined
   }
 
   #start(): Promise<void> {

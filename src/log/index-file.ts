@@ -85,7 +85,6 @@ export class IndexFile {
     if (this.#tail === undefined || at + this.entryBytes > this.#tail.length) this.#growTail(at)
     fill(this.#tail!, at)
     this.#tailEntries += 1
-    this.#dirty = true
   }
 
   /** Calls `read` with an entry that is in memory. */
@@ -99,7 +98,7 @@ export class IndexFile {
 
   /** Bytes of entries [start, end) in a buffer of their own. `undefined` where the file is shorter than it was said to be. */
   async readEntries(start: number, end: number): Promise<Uint8Array | undefined> {
-    await this.#writing
+    await this.#writing?.then(undefined, () => {})
     assert(
       start >= 0 && start <= end && end <= this.entryCount,
       () => `entries ${start} to ${end} of ${this.entryCount}`,
@@ -146,14 +145,15 @@ export class IndexFile {
     return this.tailBytes >= tailBytesMax && this.#writing === undefined
   }
 
-  /** Writes the first `count` of the entries in memory. */
-  write(count = this.#tailEntries): Promise<void> {
-    const previous = this.#writing
-    const writing = (async () => {
-      await previous
-      await this.#writeNow(Math.min(count, this.#tailEntries))
-    })()
-    return this.#track(writing)
+  /** Writes as many of the first entries in memory as `count` says when their turn has come. */
+  write(count: () => number): Promise<void> {
+    if (this.#tailEntries === 0) return this.#writing ?? Promise.resolve()
+    return this.#track(async () => this.#writeNow(Math.min(count(), this.#tailEntries)))
+  }
+
+  /** Makes the file where there is none. */
+  async create(): Promise<void> {
+    await this.#file.use(async () => {}, true)
   }
 
   /** Makes everything that was written durable. */
@@ -165,24 +165,21 @@ export class IndexFile {
 
   /** Drops the entries from `count` on. */
   truncate(count: number): Promise<void> {
-    const previous = this.#writing
-    const truncating = (async () => {
-      await previous
+    return this.#track(async () => {
       if (count >= this.entryCount) return
       this.#tailEntries = Math.max(0, count - this.#fileEntries)
-      this.#dirty = true
       if (count < this.#fileEntries) {
         this.#fileEntries = count
+        this.#dirty = true
         await this.#file.use(file => file.truncate(count * this.entryBytes))
       }
-    })()
-    return this.#track(truncating)
+    })
   }
 
   /** Cuts off what is behind the last whole entry and what a preallocated file has beyond `count`. */
   async trim(count: number): Promise<void> {
+    assert(this.#tailEntries === 0, () => `${this.#file.path} is trimmed with entries in memory`)
     this.#fileEntries = count
-    this.#tailEntries = 0
     this.#dirty = true
     await this.#file.use(file => file.truncate(count * this.entryBytes), true)
   }
@@ -192,12 +189,18 @@ export class IndexFile {
     await this.#file.close()
   }
 
-  async #track(operation: Promise<void>): Promise<void> {
-    this.#writing = operation
+  /** Writes and truncations follow one another. */
+  async #track(operation: () => Promise<void>): Promise<void> {
+    const previous = this.#writing
+    const running = (async () => {
+      await previous?.then(undefined, () => {})
+      await operation()
+    })()
+    this.#writing = running
     try {
-      await operation
+      await running
     } finally {
-      if (this.#writing === operation) this.#writing = undefined
+      if (this.#writing === running) this.#writing = undefined
     }
   }
 
@@ -211,6 +214,7 @@ export class IndexFile {
     this.#tail = rest.length === 0 ? undefined : Buffer.from(rest)
     this.#fileEntries += count
     this.#tailEntries -= count
+    this.#dirty = true
   }
 
   #growTail(usedBytes: number): void {

@@ -5,6 +5,8 @@
  * machinery. A log gets one when it is opened and another whenever a setting changes (`Log.updateConfig`).
  */
 
+import type { Random } from '../io/io.ts'
+
 export type CleanupPolicy = 'delete' | 'compact'
 export type CompressionSetting = 'producer' | 'uncompressed' | 'gzip' | 'snappy' | 'lz4' | 'zstd'
 
@@ -79,4 +81,10 @@ export const DEFAULT_LOG_CONFIG: LogConfig = {
 
 export function isCompacted(config: LogConfig): boolean {
   return config.cleanupPolicy.includes('compact')
+}
+
+/** By how much earlier than `segment.ms` a segment is rolled, so that the logs of a topic do not all roll at once. */
+export function randomRollJitterMs(config: LogConfig, random: Random): number {
+  const jitterMs = Math.min(config.segmentJitterMs, config.segmentMs)
+  return jitterMs > 0 ? Math.floor(random.float() * jitterMs) : 0
 }

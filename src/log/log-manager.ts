@@ -1,12 +1,29 @@
 /**
- * All logs of a broker: the API that the layers above program against.
+ * All logs of a broker: opens them when it starts, makes and deletes them as topics come and go, and does for them what time demands: retention, checkpoints, expiry
+ * of producers.
+ *
+ * Lifecycle: `open` locks the log directories and opens (or recovers) every log in them; `close` flushes, marks the shutdown clean and unlocks.
  */
-import type { Io } from '../io/io.ts'
+import type { DiskError, Io, Timer } from '../io/io.ts'
 import type { Uuid } from '../protocol/uuid.ts'
-import type { Logging } from '../std/logger.ts'
+import type { Logger, Logging } from '../std/logger.ts'
+import { openDirectories } from './directory-opening.ts'
+import type { LogManagerOpenError, OpenedDirectory } from './directory-opening.ts'
+import { loadDirectories } from './directory-loading.ts'
+import { deletedDirectoryName, PARTITION_METADATA, partitionDirectoryName } from './file-names.ts'
 import type { LogConfig } from './log-config.ts'
-import type { Log } from './log.ts'
+import type { LogContext } from './log-context.ts'
+import { LogDirectory } from './log-directory.ts'
+import { newLog } from './log-loader.ts'
+import { LogMoves } from './log-moves.ts'
 import type { LogDescription } from './log-types.ts'
+import type { Log } from './log.ts'
+import { OpenFiles } from './open-files.ts'
+import { formatPartitionMetadata } from './partition-metadata.ts'
+import { ReadBuffers } from './read-buffers.ts'
+import { TailCache } from './tail-cache.ts'
+
+export type { LogManagerOpenError } from './directory-opening.ts'
 
 export interface LogManagerOptions {
   /** `log.dirs`: absolute, or relative to the working directory. */
@@ -28,24 +45,16 @@ export interface LogManagerOptions {
   readonly highWatermarkCheckpointIntervalMs: number
   /** `producer.id.expiration.ms`. */
   readonly producerIdExpirationMs: number
+  /** `producer.id.expiration.check.interval.ms`; 10 minutes by default. */
+  readonly producerIdExpirationCheckIntervalMs?: number
+  /** `transaction.partition.verification.enable`; true by default. */
+  readonly verifyTransactions?: boolean
   /** `num.recovery.threads.per.data.dir`: logs of one directory recovered at a time. */
   readonly recoveryThreadsPerDirectory: number
+  /** Files that may be open at a time; 2,000 by default. */
+  readonly openFilesMax?: number
   /** Called when a directory has failed: its logs answer KAFKA_STORAGE_ERROR from now on. */
   readonly onDirectoryOffline: (directory: string, cause: Error) => void
-}
-
-/** Why the logs cannot be opened: one line for a person each, without a stack. */
-export interface LogManagerOpenError {
-  readonly kind:
-    | 'locked'
-    | 'not-writable'
-    | 'other-cluster'
-    | 'other-node'
-    | 'newer-format'
-    | 'corrupt-metadata'
-    | 'duplicate-directory'
-  readonly directory: string
-  readonly message: string
 }
 
 export interface LogDirectoryDescription {
@@ -58,33 +67,316 @@ export interface LogDirectoryDescription {
   readonly logs: readonly LogDescription[]
 }
 
-export declare class LogManager {
-  static open(
+/** As in Kafka: time for topics to get their settings before anything is deleted by the default ones. */
+const firstRetentionMs = 30_000
+
+export class LogManager {
+  readonly clusterId: string
+  /** That of the last clean shutdown; −1 when there is none. */
+  readonly previousBrokerEpoch: number
+  readonly #context: LogContext
+  readonly #options: LogManagerOptions
+  readonly #logger: Logger
+  readonly #directories: LogDirectory[] = []
+  readonly #offlineAtStart: readonly { path: string; cause: DiskError }[]
+  readonly #logs = new Map<string, Log>()
+  readonly #directoryOf = new Map<Log, LogDirectory>()
+  readonly #moves: LogMoves
+  readonly #timers = new Set<Timer>()
+  #closed = false
+
+  static async open(
     io: Io,
     options: LogManagerOptions,
-  ): Promise<{ ok: true; manager: LogManager } | { ok: false; error: LogManagerOpenError }>
+  ): Promise<{ ok: true; manager: LogManager } | { ok: false; error: LogManagerOpenError }> {
+    const logger = options.logging.logger('kafka.log.LogManager')
+    const directories = await openDirectories(io, options, logger)
+    if (!directories.ok) return directories
+    const manager = new LogManager(io, options, directories.clusterId, directories.opened, directories.offline)
+    const error = await manager.#load(directories.opened)
+    if (error !== undefined) {
+      for (const { lock } of directories.opened) await lock.release()
+      return { ok: false, error }
+    }
+    manager.#startTimers()
+    return { ok: true, manager }
+  }
 
-  readonly clusterId: string
+  private constructor(
+    io: Io,
+    options: LogManagerOptions,
+    clusterId: string,
+    opened: readonly OpenedDirectory[],
+    offline: readonly { path: string; cause: DiskError }[],
+  ) {
+    this.clusterId = clusterId
+    this.previousBrokerEpoch = Math.max(-1, ...opened.map(directory => directory.brokerEpoch))
+    this.#options = options
+    this.#logger = options.logging.logger('kafka.log.LogManager')
+    this.#offlineAtStart = offline
+    this.#context = {
+      io,
+      openFiles: new OpenFiles(io.disk, options.openFilesMax ?? 2000),
+      tailCache: new TailCache(options.cacheBudgetBytes),
+      readBuffers: new ReadBuffers(),
+      producerOptions: {
+        producerIdExpirationMs: options.producerIdExpirationMs,
+        verifyTransactions: options.verifyTransactions ?? true,
+      },
+      logger: options.logging.logger('kafka.log.UnifiedLog'),
+    }
+    for (const directory of opened) {
+      this.#directories.push(new LogDirectory(io.disk, directory, (...failure) => this.#offline(...failure)))
+    }
+    this.#moves = new LogMoves(this.#context, {
+      moved: (log, from, to) => this.#moved(log, from, to),
+      removeLater: (path, delayMs) => this.#removeLater(path, delayMs),
+    })
+  }
+
   /** Of all directories that are online, in the order given. */
-  get directories(): readonly string[]
-  /** Each directory's own id, from its `meta.properties`. */
-  directoryIds(): readonly Uuid[]
+  get directories(): readonly string[] {
+    return this.#directories.filter(directory => directory.offline === undefined).map(directory => directory.path)
+  }
 
-  get(topic: string, partition: number): Log | undefined
-  all(): Iterable<Log>
+  /** The ids of all directories that are online, from their `meta.properties`. */
+  directoryIds(): readonly Uuid[] {
+    return this.#directories.filter(directory => directory.offline === undefined).map(({ directoryId }) => directoryId)
+  }
+
+  get(topic: string, partition: number): Log | undefined {
+    return this.#logs.get(partitionDirectoryName(topic, partition))
+  }
+
+  all(): Iterable<Log> {
+    return this.#logs.values()
+  }
+
   /** Makes the partition's directory, by default in the log directory with the fewest partitions. Rejects with a `DiskError`. */
-  create(topic: string, partition: number, topicId: Uuid, config: LogConfig, directory?: string): Promise<Log>
-  /** Renames the directory for deletion after `file.delete.delay.ms`. Rejects with a `DiskError`. */
-  delete(topic: string, partition: number): Promise<void>
+  async create(topic: string, partition: number, topicId: Uuid, config: LogConfig, path?: string): Promise<Log> {
+    const folderName = partitionDirectoryName(topic, partition)
+    const directory = this.#directoryFor(path)
+    const folder = `${directory.path}/${folderName}`
+    const { disk } = this.#context.io
+    try {
+      await directory.forgetEarlier(topic, partition)
+      // Another partition's, on a disk that does not tell upper case from lower case, or somebody else's.
+      if ((await disk.stat(folder)) !== undefined) throw diskError('EEXIST', `${folder} exists`)
+      await disk.makeDirectory(folder)
+      const metadata = await disk.open(`${folder}/${PARTITION_METADATA}`, { write: true, create: true })
+      try {
+        await metadata.writev([Buffer.from(formatPartitionMetadata(topicId))], 0)
+      } finally {
+        await metadata.close()
+      }
+    } catch (error) {
+      if ((error as DiskError).code === 'EIO') directory.failed(error as DiskError)
+      throw error
+    }
+    const log = newLog(this.#context, directory, { topic, partition, topicId, folderName, config })
+    this.#add(log, directory)
+    return log
+  }
+
+  /** Renames the directory, and removes it after `file.delete.delay.ms`. Rejects with a `DiskError`. */
+  async delete(topic: string, partition: number): Promise<void> {
+    const log = this.get(topic, partition)
+    if (log === undefined) return
+    const directory = this.#directoryOf.get(log)!
+    this.#forget(log)
+    await this.#moves.cancel(log)
+    await log.abandon()
+    const deleted = `${directory.path}/${deletedDirectoryName(topic, partition, this.#uniqueDigits())}`
+    await this.#context.io.disk.rename(log.folder, deleted)
+    await this.#context.io.disk.syncDirectory(directory.path)
+    this.#removeLater(deleted, log.config.fileDeleteDelayMs)
+  }
 
   /** Starts to move a partition to another log directory (AlterReplicaLogDirs). Settles when the move has been taken up. */
-  move(
+  async move(
     topic: string,
     partition: number,
-    directory: string,
-  ): Promise<'ok' | 'no-such-directory' | 'directory-offline' | 'no-such-partition'>
+    path: string,
+  ): Promise<'ok' | 'no-such-directory' | 'directory-offline' | 'no-such-partition'> {
+    const target = this.#directories.find(directory => directory.path === path)
+    if (target === undefined) {
+      return this.#offlineAtStart.some(directory => directory.path === path) ? 'directory-offline' : 'no-such-directory'
+    }
+    if (target.offline !== undefined) return 'directory-offline'
+    const log = this.get(topic, partition)
+    if (log === undefined) return 'no-such-partition'
+    await this.#moves.start(log, this.#directoryOf.get(log)!, target)
+    return 'ok'
+  }
 
-  describe(): Promise<LogDirectoryDescription[]>
-  /** Flushes, snapshots, checkpoints, marks the shutdown clean and unlocks. */
-  close(): Promise<void>
+  async describe(): Promise<LogDirectoryDescription[]> {
+    const descriptions = await Promise.all(this.#directories.map(directory => this.#describe(directory)))
+    const offline = this.#offlineAtStart.map(({ path, cause }) => offlineDescription(path, undefined, cause))
+    return [...descriptions, ...offline]
+  }
+
+  /** Bytes that the newest batches of all logs may occupy in memory, from now on. */
+  setCacheBudget(bytes: number): void {
+    this.#context.tailCache.setBudget(bytes)
+  }
+
+  /** Flushes, takes snapshots, saves checkpoints, marks the shutdown clean (with the broker's epoch, if it has one) and unlocks. */
+  async close(brokerEpoch = -1): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    for (const timer of this.#timers) timer.cancel()
+    this.#timers.clear()
+    await this.#moves.stop()
+    await Promise.all(this.#directories.map(directory => directory.close(brokerEpoch)))
+  }
+
+  async #load(opened: readonly OpenedDirectory[]): Promise<LogManagerOpenError | undefined> {
+    const loaded = await loadDirectories({
+      context: this.#context,
+      logger: this.#logger,
+      sources: opened.map((source, index) => ({ source, directory: this.#directories[index]! })),
+      configFor: this.#options.configFor,
+      recoveryThreads: this.#options.recoveryThreadsPerDirectory,
+    })
+    if (!loaded.ok) return loaded.error
+    for (const { log, directory } of loaded.logs) this.#add(log, directory)
+    for (const folder of loaded.deleted) this.#removeLater(folder, 0)
+    for (const { topic, partition, directory } of loaded.unfinishedMoves) {
+      await this.move(topic, partition, directory.path)
+    }
+    return undefined
+  }
+
+  #add(log: Log, directory: LogDirectory): void {
+    const name = partitionDirectoryName(log.topic, log.partition)
+    this.#logs.set(name, log)
+    this.#directoryOf.set(log, directory)
+    directory.logs.add(log)
+  }
+
+  #forget(log: Log): void {
+    const name = partitionDirectoryName(log.topic, log.partition)
+    const directory = this.#directoryOf.get(log)!
+    this.#logs.delete(name)
+    this.#directoryOf.delete(log)
+    directory.logs.delete(log)
+    directory.gone.add(name)
+  }
+
+  #moved(log: Log, from: LogDirectory, to: LogDirectory): void {
+    from.logs.delete(log)
+    from.gone.add(partitionDirectoryName(log.topic, log.partition))
+    to.logs.add(log)
+    this.#directoryOf.set(log, to)
+  }
+
+  #directoryFor(path: string | undefined): LogDirectory {
+    const online = this.#directories.filter(directory => directory.offline === undefined)
+    if (path !== undefined) {
+      const wanted = online.find(directory => directory.path === path)
+      if (wanted === undefined) throw diskError('ENOENT', `${path} is no log directory that is online`)
+      return wanted
+    }
+    let fewest = online[0]
+    for (const directory of online) if (directory.logs.size < fewest!.logs.size) fewest = directory
+    if (fewest === undefined) throw diskError('EIO', 'no log directory is online')
+    return fewest
+  }
+
+  #offline(directory: LogDirectory, cause: DiskError): void {
+    this.#logger.error('a log directory has gone offline', { directory: directory.path }, cause)
+    for (const log of directory.logs) void log.abandon()
+    this.#options.onDirectoryOffline(directory.path, cause)
+  }
+
+  async #describe(directory: LogDirectory): Promise<LogDirectoryDescription> {
+    const { path, directoryId, offline } = directory
+    if (offline !== undefined) return offlineDescription(path, directoryId, offline)
+    try {
+      const space = await this.#context.io.disk.space(path)
+      const logs = [...directory.logs].map(describeLog)
+      return { path, directoryId, error: undefined, ...space, logs: [...logs, ...this.#moves.describe(directory)] }
+    } catch (error) {
+      return offlineDescription(path, directoryId, error as DiskError)
+    }
+  }
+
+  #startTimers(): void {
+    const options = this.#options
+    this.#repeat(options.retentionCheckIntervalMs, () => this.#applyRetention(), firstRetentionMs)
+    this.#repeat(options.flushOffsetCheckpointIntervalMs, () => this.#saveRecoveryPoints())
+    this.#repeat(options.flushStartOffsetCheckpointIntervalMs, () => this.#onEach(each => each.saveLogStartOffsets()))
+    this.#repeat(options.highWatermarkCheckpointIntervalMs, () => this.#onEach(each => each.saveHighWatermarks()))
+    this.#repeat(options.producerIdExpirationCheckIntervalMs ?? 600_000, async () => {
+      const nowMs = this.#context.io.clock.nowMs()
+      for (const log of this.#logs.values()) log.removeExpiredProducers(nowMs)
+    })
+  }
+
+  /** The next time counts from the end of the last. */
+  #repeat(intervalMs: number, work: () => Promise<void>, firstMs = intervalMs): void {
+    const timer = this.#context.io.clock.setTimer(Math.min(firstMs, intervalMs), () => {
+      this.#timers.delete(timer)
+      void work().then(() => {
+        if (!this.#closed) this.#repeat(intervalMs, work)
+      })
+    })
+    this.#timers.add(timer)
+  }
+
+  async #applyRetention(): Promise<void> {
+    for (const log of this.#logs.values()) {
+      if (this.#closed) return
+      // What fails has taken the log or its directory offline, and has been reported there.
+      if (log.failure === undefined) await log.applyRetention(this.#context.io.clock.nowMs()).catch(() => {})
+    }
+  }
+
+  async #saveRecoveryPoints(): Promise<void> {
+    for (const log of this.#logs.values()) {
+      if (this.#closed) return
+      if (log.canMoveRecoveryPoint) await log.flush().catch(() => {})
+    }
+    await this.#onEach(directory => directory.saveRecoveryPoints())
+  }
+
+  async #onEach(work: (directory: LogDirectory) => Promise<void>): Promise<void> {
+    for (const directory of this.#directories) {
+      if (directory.offline !== undefined || this.#closed) continue
+      await work(directory).catch((error: unknown) => this.#checkpointFailed(directory, error as DiskError))
+    }
+  }
+
+  #checkpointFailed(directory: LogDirectory, error: DiskError): void {
+    if (error.code === 'ENOSPC') this.#logger.warn('no room for a checkpoint', { directory: directory.path }, error)
+    else directory.failed(error)
+  }
+
+  #removeLater(path: string, delayMs: number): void {
+    if (this.#closed) return
+    const timer = this.#context.io.clock.setTimer(delayMs, () => {
+      this.#timers.delete(timer)
+      this.#context.io.disk.removeDirectory(path).then(undefined, (error: unknown) => {
+        this.#logger.warn('a deleted partition could not be removed', { folder: path }, error)
+      })
+    })
+    this.#timers.add(timer)
+  }
+
+  #uniqueDigits(): string {
+    return Buffer.from(this.#context.io.random.bytes(16)).toString('hex')
+  }
+}
+
+function describeLog(log: Log): LogDescription {
+  const { topic, partition, topicId, sizeBytes, logEndOffset } = log
+  return { topic, partition, topicId, sizeBytes, logEndOffset, isFuture: false }
+}
+
+function offlineDescription(path: string, directoryId: Uuid | undefined, error: Error): LogDirectoryDescription {
+  return { path, directoryId, error, totalBytes: -1, usableBytes: -1, logs: [] }
+}
+
+function diskError(code: string, message: string): DiskError {
+  return Object.assign(new Error(`${code}: ${message}`), { code })
 }

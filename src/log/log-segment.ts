@@ -7,8 +7,8 @@
  * in memory for the bytes that they point at.
  */
 import { assert } from '../std/assert.ts'
-import type { Disk } from '../io/io.ts'
-import * as header from '../protocol/records/batch-header.ts'
+import { BATCH_HEADER_BYTES, magic } from '../protocol/records/batch-header.ts'
+import { readInt64 } from '../protocol/records/int64.ts'
 import {
   DELETED_SUFFIX,
   LOG_SUFFIX,
@@ -17,24 +17,16 @@ import {
   TIME_INDEX_SUFFIX,
   TRANSACTION_INDEX_SUFFIX,
 } from './file-names.ts'
+import { lastOffsetOf, maxTimestampOf } from './log-batch.ts'
 import { OffsetIndex, RELATIVE_OFFSET_MAX } from './offset-index.ts'
+import type { OffsetPosition } from './offset-index.ts'
 import { LazyFile } from './open-files.ts'
 import type { OpenFiles } from './open-files.ts'
 import { scanBatches } from './segment-scan.ts'
+import type { BatchVisitor } from './segment-scan.ts'
 import { TimeIndex } from './time-index.ts'
 import type { TimestampOffset } from './time-index.ts'
 import { TransactionIndex } from './transaction-index.ts'
-
-export interface RollConditions {
-  readonly nowMs: number
-  /** Of the batch that is to be appended. */
-  readonly maxTimestampMs: number
-  readonly lastOffset: number
-  readonly sizeInBytes: number
-  readonly segmentBytes: number
-  readonly segmentMs: number
-  readonly segmentIndexBytes: number
-}
 
 export interface SegmentOptions {
   readonly openFiles: OpenFiles
@@ -48,6 +40,19 @@ export interface SegmentOptions {
   readonly createdMs: number
   /** By how much earlier than `segment.ms` it is rolled. */
   readonly rollJitterMs: number
+  /** Size that the file of a new segment is given at once; 0 for none. */
+  readonly preallocateBytes: number
+}
+
+export interface RollConditions {
+  readonly nowMs: number
+  /** Of the batch that is to be appended. */
+  readonly maxTimestampMs: number
+  readonly lastOffset: number
+  readonly sizeInBytes: number
+  readonly segmentBytes: number
+  readonly segmentMs: number
+  readonly segmentIndexBytes: number
 }
 
 /** A small first read: most lookups end within one index interval. */
@@ -56,36 +61,40 @@ const lookupChunkBytes = 16 * 1024
 export class LogSegment {
   readonly baseOffset: number
   readonly #openFiles: OpenFiles
+  readonly #rollJitterMs: number
+  readonly #preallocateBytes: number
   #directory: string
   #sizeBytes: number
   #writtenBytes: number
   /** When it was made or emptied, for segments whose records have no timestamps. */
   #createdMs: number
-  readonly #rollJitterMs: number
   #isNew: boolean
   #logFile: LazyFile | undefined
   #offsetIndex: OffsetIndex | undefined
   #timeIndex: TimeIndex | undefined
   #transactionIndex: TransactionIndex | undefined
   #warm = false
-  /** The largest timestamp and the last offset of the first batch that has it; undefined until read from the time index. */
+  /** The largest timestamp and the last offset of the first batch that has it; undefined until read. */
   #maxTimestamp: TimestampOffset | undefined
   /** The largest timestamp of the first batch, from which `segment.ms` counts; undefined while there is none. */
   #rollingBaseMs: number | undefined
   #bytesSinceIndexEntry = 0
-  #directorySynced: boolean
+  /** What of the segment is sure to be found in its directory after a power cut. */
+  #durableNames: 'nothing' | 'log' | 'all'
   #unsynced = false
+  #syncing: Promise<void> | undefined
 
   constructor(options: SegmentOptions) {
     this.baseOffset = options.baseOffset
     this.#openFiles = options.openFiles
+    this.#rollJitterMs = options.rollJitterMs
+    this.#preallocateBytes = options.isNew ? options.preallocateBytes : 0
     this.#directory = options.directory
     this.#sizeBytes = options.sizeBytes
     this.#writtenBytes = options.sizeBytes
     this.#createdMs = options.createdMs
-    this.#rollJitterMs = options.rollJitterMs
     this.#isNew = options.isNew
-    this.#directorySynced = !options.isNew
+    this.#durableNames = options.isNew ? 'nothing' : 'all'
     if (options.isNew) this.#startEmpty()
   }
 
@@ -107,11 +116,6 @@ export class LogSegment {
     return this.#warm
   }
 
-  /** Written bytes have not been made durable since. */
-  get unsynced(): boolean {
-    return this.#unsynced
-  }
-
   get logFile(): LazyFile {
     return (this.#logFile ??= new LazyFile(this.#openFiles, this.#path(LOG_SUFFIX)))
   }
@@ -128,60 +132,48 @@ export class LogSegment {
     return (this.#transactionIndex ??= new TransactionIndex(this.#openFiles, this.#path(TRANSACTION_INDEX_SUFFIX)))
   }
 
-  /** Loads how many entries the indexes have; nothing more. */
+  /** Learns how many entries the indexes have. */
   async loadIndexes(): Promise<void> {
     const sizeOf = async (path: string): Promise<number | undefined> =>
       (await this.#openFiles.disk.stat(path))?.sizeBytes
-    if (!this.offsetIndex.entries.loaded) await this.offsetIndex.entries.load(sizeOf)
-    if (!this.timeIndex.entries.loaded) await this.timeIndex.entries.load(sizeOf)
-    if (!this.transactionIndex.entries.loaded) await this.transactionIndex.entries.load(sizeOf)
+    await this.offsetIndex.entries.load(sizeOf)
+    await this.timeIndex.entries.load(sizeOf)
+    await this.transactionIndex.entries.load(sizeOf)
   }
 
   /**
-   * Prepares for appending: learns the largest timestamp, the one that `segment.ms` counts from, and where the segment ends, by reading its first batch
-   * and what lies behind its last index entry. Gives back the offset behind its last batch, or `undefined` when the bytes are not whole batches.
+   * Prepares for appending: learns the timestamp that `segment.ms` counts from and, by walking from the last index entry, the largest timestamp and the offset
+   * behind the last batch, which it gives back; `undefined` when the file does not end with a whole batch.
    */
   async warmUp(): Promise<number | undefined> {
-    await this.loadIndexes()
-    const tail = await this.readTail()
-    if (tail === undefined) return undefined
-    await scanBatches(
-      this.logFile,
+    const nextOffset = await this.readTail()
+    if (nextOffset === undefined) return undefined
+    await this.scan(
       0,
-      this.#sizeBytes > 0 ? this.#sizeBytes : 0,
       (bytes, at) => {
-        this.#rollingBaseMs = header.maxTimestampMs(bytes, at)
+        this.#rollingBaseMs = maxTimestampOf(bytes, at)
         return false
       },
       lookupChunkBytes,
     )
     this.#bytesSinceIndexEntry = 0
     this.#warm = true
-    return tail
+    return nextOffset
   }
 
-  /** Takes over what recovery has found out; see `recovery.ts`. */
-  recovered(state: { sizeBytes: number; maxTimestamp: TimestampOffset }): void {
-    this.#sizeBytes = state.sizeBytes
-    this.#writtenBytes = state.sizeBytes
-    this.#maxTimestamp = state.maxTimestamp
-    this.#unsynced = true
-  }
-
-  /** The offset behind the last batch, by walking from the last index entry; completes the largest timestamp on the way. */
+  /** The offset behind the last batch; completes the largest timestamp on the way. */
   async readTail(): Promise<number | undefined> {
     await this.loadIndexes()
     const last = await this.offsetIndex.last()
     let max = await this.timeIndex.loadLast()
     await this.transactionIndex.loadLast()
     let nextOffset = this.baseOffset
-    const end = await scanBatches(
-      this.logFile,
-      last?.position ?? 0,
-      this.#sizeBytes,
+    const from = last !== undefined && (await this.#confirms(last)) ? last.position : 0
+    const end = await this.scan(
+      from,
       (bytes, at) => {
-        nextOffset = header.nextOffset(bytes, at)
-        const timestampMs = header.maxTimestampMs(bytes, at)
+        nextOffset = lastOffsetOf(bytes, at) + 1
+        const timestampMs = maxTimestampOf(bytes, at)
         if (timestampMs > max.timestampMs) max = { timestampMs, offset: nextOffset - 1 }
       },
       lookupChunkBytes,
@@ -189,6 +181,20 @@ export class LogSegment {
     if (end.reason !== 'end') return undefined
     this.#maxTimestamp = max
     return nextOffset
+  }
+
+  /** Visits the batches that are in the file, from a position on. */
+  scan(from: number, visit: BatchVisitor, chunkBytes?: number): ReturnType<typeof scanBatches> {
+    return scanBatches(this.logFile, from, this.#writtenBytes, visit, chunkBytes)
+  }
+
+  /** Takes over what recovery has found out; see `recovery.ts`. */
+  recovered(sizeBytes: number, maxTimestamp: TimestampOffset): void {
+    this.#sizeBytes = sizeBytes
+    this.#writtenBytes = sizeBytes
+    this.#maxTimestamp = maxTimestamp
+    this.#unsynced = true
+    this.#durableNames = 'nothing'
   }
 
   /** As Kafka decides it: by size, by time, by full indexes, and by offsets too far from the base. */
@@ -207,14 +213,11 @@ export class LogSegment {
   /** Accounts for a batch at the end and gives back the position at which its bytes belong. */
   append(lastOffset: number, maxTimestampMs: number, sizeInBytes: number, indexIntervalBytes: number): number {
     assert(this.#warm, () => `segment ${this.baseOffset} is not warm`)
-    assert(
-      lastOffset - this.baseOffset <= RELATIVE_OFFSET_MAX,
-      () => `offset ${lastOffset} in segment ${this.baseOffset}`,
-    )
     const position = this.#sizeBytes
     if (position === 0) this.#rollingBaseMs = maxTimestampMs
-    if (maxTimestampMs > this.#maxTimestamp!.timestampMs)
+    if (maxTimestampMs > this.#maxTimestamp!.timestampMs) {
       this.#maxTimestamp = { timestampMs: maxTimestampMs, offset: lastOffset }
+    }
     if (this.#bytesSinceIndexEntry > indexIntervalBytes) {
       this.offsetIndex.append(lastOffset, position)
       this.timeIndex.maybeAppend(this.#maxTimestamp!.timestampMs, this.#maxTimestamp!.offset)
@@ -232,7 +235,7 @@ export class LogSegment {
   written(position: number, endOffset: number): Promise<void> | undefined {
     assert(
       position > this.#writtenBytes && position <= this.#sizeBytes,
-      () => `written to ${position} of ${this.#sizeBytes}`,
+      () => `segment ${this.baseOffset} is written from ${this.#writtenBytes} to ${position} of ${this.#sizeBytes}`,
     )
     this.#writtenBytes = position
     this.#isNew = false
@@ -241,84 +244,116 @@ export class LogSegment {
     return wanted ? this.writeIndexes(endOffset) : undefined
   }
 
-  /** Writes the index entries of everything below `endOffset`. */
+  /** Writes the index entries of everything that is written and below `endOffset`. */
   async writeIndexes(endOffset: number): Promise<void> {
-    const position = this.#writtenBytes
-    await this.offsetIndex.entries.write(this.offsetIndex.countInMemoryBelow(position))
-    await this.timeIndex.entries.write(this.timeIndex.countInMemoryBelow(endOffset))
-    await this.transactionIndex.entries.write(this.transactionIndex.countInMemoryBelow(endOffset))
+    await this.offsetIndex.entries.write(() => this.offsetIndex.countInMemoryBelow(this.#writtenBytes))
+    await this.timeIndex.entries.write(() => this.timeIndex.countInMemoryBelow(endOffset))
+    await this.transactionIndex.entries.write(() => this.transactionIndex.countInMemoryBelow(endOffset))
+  }
+
+  /** Keeps the index entries of what is below `offset`, as far as the log agrees with them, and drops the rest. The last one that is kept. */
+  async keepIndexesBelow(offset: number): Promise<OffsetPosition | undefined> {
+    const kept = await this.offsetIndex.keepBelow(offset, this.#writtenBytes)
+    if (kept === undefined || !(await this.#confirms(kept))) return undefined
+    await this.timeIndex.keepBelow(kept.offset + 1)
+    await this.transactionIndex.truncate(offset)
+    return kept
+  }
+
+  /** Empties the indexes, which are loaded, so that they can be built anew. */
+  async clearIndexes(): Promise<void> {
+    await this.offsetIndex.truncate(this.baseOffset)
+    await this.timeIndex.truncate(this.baseOffset)
+    await this.transactionIndex.truncate(0)
+    this.#durableNames = 'nothing'
   }
 
   /** No more will be appended: the largest timestamp goes into the time index, from where retention reads it. */
   seal(): void {
-    if (this.#sizeBytes === 0 || this.#maxTimestamp === undefined) return
+    if (!this.#indexesLoaded || this.#sizeBytes === 0 || this.#maxTimestamp === undefined) return
     this.timeIndex.maybeAppend(this.#maxTimestamp.timestampMs, this.#maxTimestamp.offset)
   }
 
-  /** Makes the records durable, and their file's name in the directory. Index files follow with `syncIndexes`. */
-  async syncLog(): Promise<void> {
+  /** Makes the file of a new segment, before the first write. */
+  async prepareFile(): Promise<void> {
+    await this.logFile.use(async file => {
+      if (this.#preallocateBytes > 0) await file.truncate(this.#preallocateBytes)
+    }, true)
+  }
+
+  /** Gives back what was allocated and not written. */
+  async trimFile(): Promise<void> {
+    if (this.#preallocateBytes === 0 || this.#isNew) return
+    await this.logFile.use(file => file.truncate(this.#writtenBytes))
+  }
+
+  /**
+   * Makes the records durable that have been written so far, and their file's name in the directory; indexes follow with `syncIndexes`. Calls that come while a
+   * sync runs that covers them share it.
+   */
+  syncLog(): Promise<void> {
+    if (!this.#unsynced) return this.#syncing ?? Promise.resolve()
     this.#unsynced = false
-    await this.logFile.use(file => file.sync(), true)
-    if (this.#directorySynced) return
-    await this.#openFiles.disk.syncDirectory(this.#directory)
-    this.#directorySynced = true
+    const syncing = this.#syncLogNow().finally(() => {
+      if (this.#syncing === syncing) this.#syncing = undefined
+    })
+    this.#syncing = syncing
+    return syncing
   }
 
   /** Writes and syncs what the indexes hold. Kafka expects the files to be there, if only empty. */
   async syncIndexes(endOffset: number): Promise<void> {
-    if (!this.offsetIndex.entries.loaded) return
+    if (!this.#indexesLoaded) return
     await this.writeIndexes(endOffset)
     for (const { entries } of [this.offsetIndex, this.timeIndex]) {
-      await entries.file.use(async () => {}, true)
+      if (this.#durableNames !== 'all') await entries.create()
       await entries.sync()
     }
     await this.transactionIndex.entries.sync()
+    await this.#syncNames('all')
   }
 
   /** Makes the files at once, where an append would make them later. */
   async createFiles(): Promise<void> {
-    for (const file of [this.logFile, this.offsetIndex.entries.file, this.timeIndex.entries.file]) {
-      await file.use(async () => {}, true)
-    }
+    if (!this.#isNew) return
+    await this.prepareFile()
     this.#isNew = false
-    await this.#openFiles.disk.syncDirectory(this.#directory)
-    this.#directorySynced = true
+    await this.offsetIndex.entries.create()
+    await this.timeIndex.entries.create()
+    await this.#syncNames('all')
   }
 
-  /** The largest timestamp and the last offset of the batch with it; −1 and the base offset for a segment without timestamps. Read once. */
+  /** The largest timestamp and the last offset of the batch with it; −1 for a segment without timestamps. Read once. */
   async loadMaxTimestamp(): Promise<TimestampOffset> {
     if (this.#maxTimestamp === undefined) {
       await this.loadIndexes()
-      this.#maxTimestamp = await this.timeIndex.loadLast()
+      const last = await this.timeIndex.loadLast()
+      this.#maxTimestamp ??= last
     }
     return this.#maxTimestamp
   }
 
-  /** The same, or `undefined` as long as it has not been read. */
-  get knownMaxTimestamp(): TimestampOffset | undefined {
-    return this.#maxTimestamp
-  }
-
-  /** Bytes in the file that begin a batch at or above no lower than the one that holds `offset`; `undefined` where the index is broken. */
-  async positionFor(offset: number): Promise<number | undefined> {
+  /**
+   * Where to begin looking for the batch that holds `offset`: the position of a batch that does not begin behind it. An index that does not agree with the log is not
+   * believed: the search then begins at the start of the file, and `onBroken` is called.
+   */
+  async positionFor(offset: number, onBroken: () => void): Promise<number> {
     await this.loadIndexes()
     const entry = await this.offsetIndex.lookup(offset)
-    if (entry === undefined || (entry.position >= this.#writtenBytes && entry.position > 0)) return undefined
-    return entry.position
+    if (entry !== undefined && (entry.position === 0 || (await this.#confirms(entry)))) return entry.position
+    onBroken()
+    return 0
   }
 
   /** Drops everything at and above `offset`, which must be the first offset of a batch or beyond the last. Nothing may be on its way to the file. */
   async truncate(offset: number, nowMs: number): Promise<void> {
-    assert(this.#writtenBytes === this.#sizeBytes, () => `segment ${this.baseOffset} is truncated while it is written`)
     await this.loadIndexes()
-    let end = this.#sizeBytes
-    const from = offset <= this.baseOffset ? 0 : ((await this.positionFor(offset)) ?? 0)
-    await scanBatches(
-      this.logFile,
+    let end = this.#writtenBytes
+    const from = offset <= this.baseOffset ? 0 : await this.positionFor(offset, () => {})
+    await this.scan(
       from,
-      this.#sizeBytes,
       (bytes, at, _size, position) => {
-        if (header.lastOffset(bytes, at) < offset) return true
+        if (lastOffsetOf(bytes, at) < offset) return true
         end = position
         return false
       },
@@ -327,21 +362,27 @@ export class LogSegment {
     await this.offsetIndex.truncate(offset)
     await this.timeIndex.truncate(offset)
     await this.transactionIndex.truncate(offset)
-    if (end < this.#sizeBytes) await this.logFile.use(file => file.truncate(end))
+    // Also when nothing is dropped: a write that failed may have left a part of itself behind the end.
+    if (!this.#isNew) await this.logFile.use(file => file.truncate(end))
     this.#sizeBytes = end
     this.#writtenBytes = end
-    this.#unsynced = true
-    this.#warm = false
-    if (end === 0) this.#emptied(nowMs)
+    this.#unsynced = !this.#isNew
+    if (end === 0) {
+      this.#createdMs = nowMs
+      this.#rollingBaseMs = undefined
+    }
     await this.warmUp()
   }
 
   /** Renames the files for deletion. Reads that have them open go on. */
   async markDeleted(): Promise<void> {
-    for (const file of await this.#existingFiles()) await file.rename(file.path + DELETED_SUFFIX)
+    for (const file of this.#files()) {
+      const exists = (await this.#openFiles.disk.stat(file.path)) !== undefined
+      if (exists) await file.rename(file.path + DELETED_SUFFIX)
+    }
   }
 
-  /** Removes what `markDeleted` has renamed, or the files themselves. */
+  /** Removes the files, renamed or not. */
   async remove(): Promise<void> {
     for (const file of this.#files()) {
       await file.close()
@@ -350,30 +391,32 @@ export class LogSegment {
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.#files().map(file => file.close()))
+    await Promise.all(this.#openedFiles().map(file => file.close()))
   }
 
-  /** The partition's directory was renamed; all files are closed. */
-  moveTo(directory: string): void {
+  /** Closes the files, and lets who wants to use them wait until `resume`. Everything that is asked of the directory is known before. */
+  async suspend(): Promise<void> {
+    await this.loadMaxTimestamp()
+    await this.loadIndexes()
+    for (const file of this.#files()) await file.suspend()
+  }
+
+  /** The files are in `directory` now. */
+  resume(directory: string): void {
     this.#directory = directory
-    this.#logFile?.moveTo(this.#path(LOG_SUFFIX))
-    this.#offsetIndex?.entries.file.moveTo(this.#path(OFFSET_INDEX_SUFFIX))
-    this.#timeIndex?.entries.file.moveTo(this.#path(TIME_INDEX_SUFFIX))
-    this.#transactionIndex?.entries.file.moveTo(this.#path(TRANSACTION_INDEX_SUFFIX))
+    this.logFile.resume(this.#path(LOG_SUFFIX))
+    this.offsetIndex.entries.file.resume(this.#path(OFFSET_INDEX_SUFFIX))
+    this.timeIndex.entries.file.resume(this.#path(TIME_INDEX_SUFFIX))
+    this.transactionIndex.entries.file.resume(this.#path(TRANSACTION_INDEX_SUFFIX))
   }
 
-  /** Of the log file, for segments without timestamps; `undefined` when there is none. */
+  /** Of the log file, for segments without timestamps; `undefined` when there is no file. */
   async lastModifiedMs(): Promise<number | undefined> {
     return (await this.#openFiles.disk.stat(this.#path(LOG_SUFFIX)))?.modifiedMs
   }
 
-  get disk(): Disk {
-    return this.#openFiles.disk
-  }
-
-  #waitedMs({ maxTimestampMs, nowMs }: RollConditions): number {
-    const base = this.#rollingBaseMs
-    return base !== undefined && base >= 0 ? maxTimestampMs - base : nowMs - this.#createdMs
+  get #indexesLoaded(): boolean {
+    return this.#offsetIndex !== undefined && this.#offsetIndex.entries.loaded && this.timeIndex.entries.loaded
   }
 
   #startEmpty(): void {
@@ -384,9 +427,29 @@ export class LogSegment {
     this.#warm = true
   }
 
-  #emptied(nowMs: number): void {
-    this.#createdMs = nowMs
-    this.#rollingBaseMs = undefined
+  #waitedMs({ maxTimestampMs, nowMs }: RollConditions): number {
+    const base = this.#rollingBaseMs
+    return base !== undefined && base >= 0 ? maxTimestampMs - base : nowMs - this.#createdMs
+  }
+
+  async #syncLogNow(): Promise<void> {
+    await this.logFile.use(file => file.sync())
+    if (this.#durableNames === 'nothing') await this.#syncNames('log')
+  }
+
+  async #syncNames(names: 'log' | 'all'): Promise<void> {
+    if (this.#durableNames === 'all') return
+    await this.#openFiles.disk.syncDirectory(this.#directory)
+    this.#durableNames = names
+  }
+
+  /** Whether the batch that an index entry points at ends with the entry's offset. */
+  async #confirms(entry: OffsetPosition): Promise<boolean> {
+    if (entry.position + BATCH_HEADER_BYTES > this.#writtenBytes) return false
+    const bytes = Buffer.allocUnsafe(BATCH_HEADER_BYTES)
+    const read = await this.logFile.use(file => file.read(bytes, entry.position))
+    if (read < bytes.length || magic(bytes, 0) < 0 || magic(bytes, 0) > 2) return false
+    return lastOffsetOrUndefined(bytes) === entry.offset
   }
 
   #path(suffix: string): string {
@@ -402,11 +465,19 @@ export class LogSegment {
     ]
   }
 
-  async #existingFiles(): Promise<LazyFile[]> {
-    const existing: LazyFile[] = []
-    for (const file of this.#files()) {
-      if ((await this.#openFiles.disk.stat(file.path)) !== undefined) existing.push(file)
-    }
-    return existing
+  #openedFiles(): LazyFile[] {
+    const files = [
+      this.#logFile,
+      this.#offsetIndex?.entries.file,
+      this.#timeIndex?.entries.file,
+      this.#transactionIndex?.entries.file,
+    ]
+    return files.filter(file => file !== undefined)
   }
+}
+
+/** Of bytes that may be anything. */
+function lastOffsetOrUndefined(bytes: Uint8Array): number | undefined {
+  const base = readInt64(bytes, 0)
+  return Number.isSafeInteger(base) && base >= 0 ? lastOffsetOf(bytes, 0) : undefined
 }

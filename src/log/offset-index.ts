@@ -98,10 +98,10 @@ export class OffsetIndex {
   }
 
   /**
-   * Keeps the longest prefix of entries that grow strictly and point below `position`, and forgets the rest: zeros that a preallocated file ends in, and whatever
-   * is to be built anew. Gives back the last entry that stays.
+   * Keeps the longest prefix of entries that grow strictly, are below `offset` and point below `position`, and forgets the rest: zeros that a preallocated file ends
+   * in, and whatever is to be built anew. Gives back the last entry that stays.
    */
-  async keepBelow(position: number): Promise<OffsetPosition | undefined> {
+  async keepBelow(offset: number, position: number): Promise<OffsetPosition | undefined> {
     const count = this.entries.entryCount
     const bytes = count === 0 ? new Uint8Array(0) : await this.entries.readEntries(0, count)
     let kept: OffsetPosition | undefined
@@ -113,7 +113,7 @@ export class OffsetIndex {
           ? entry.offset >= this.#baseOffset
           : entry.offset > kept.offset && entry.position > kept.position
       // The first batch of a segment never has an entry, so position 0 means a file that was never filled.
-      if (!grows || entry.position === 0 || entry.position >= position) break
+      if (!grows || entry.position === 0 || entry.position >= position || entry.offset >= offset) break
       kept = entry
       keptCount++
     }

@@ -57,6 +57,9 @@ export class LazyFile {
   #closing: Promise<void> | undefined
   #users = 0
   #onQuiet: (() => void)[] | undefined
+  /** Set while the file is suspended. */
+  #gate: Promise<void> | undefined
+  #openGate: (() => void) | undefined
 
   /** Nothing is opened, and nothing created, before the first use. */
   constructor(openFiles: OpenFiles, path: string) {
@@ -74,12 +77,14 @@ export class LazyFile {
 
   /** The file, if it is open now: for one synchronous call. */
   get opened(): DiskFile | undefined {
+    if (this.#gate !== undefined) return undefined
     if (this.#file !== undefined) this.#openFiles.touch(this)
     return this.#file
   }
 
   /** Opens the file for reading and writing, creating it where `create` says so, and keeps it open until `work` settles. */
   async use<T>(work: (file: DiskFile) => Promise<T>, create = false): Promise<T> {
+    while (this.#gate !== undefined) await this.#gate
     this.#users += 1
     try {
       return await work(this.#file ?? (await this.#open(create)))
@@ -110,10 +115,25 @@ export class LazyFile {
     await renaming
   }
 
-  /** For a file whose directory was renamed. It must be closed. */
-  moveTo(path: string): void {
-    assert(this.#file === undefined && !this.inUse, () => `${this.#path} is open while its directory moves`)
+  /** Closes the file, after the uses under way, and lets those that come wait until `resume`. */
+  async suspend(): Promise<void> {
+    this.#gate ??= new Promise<void>(resolve => {
+      this.#openGate = resolve
+    })
+    await this.close()
+  }
+
+  /** Lets uses go on, with the file at `path`. */
+  resume(path: string): void {
+    if (this.#gate === undefined) {
+      assert(path === this.#path, () => `${this.#path} was not suspended while it moved`)
+      return
+    }
+    assert(this.#file === undefined, () => `${this.#path} is open while it moves`)
     this.#path = path
+    this.#openGate?.()
+    this.#gate = undefined
+    this.#openGate = undefined
   }
 
   /** Only for `OpenFiles`: nobody works with the file. */

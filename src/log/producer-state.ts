@@ -10,6 +10,7 @@ import * as header from '../protocol/records/batch-header.ts'
 import { endTransactionMarker } from '../protocol/records/control.ts'
 import type { EndTransactionMarker } from '../protocol/records/control.ts'
 import { decodeBatch } from '../protocol/records/decode.ts'
+import { lastOffsetOf } from './log-batch.ts'
 import type { ActiveProducer, AppendOrigin, LogErrorName, VerificationGuard } from './log-types.ts'
 import { firstOffsetOf, ProducerEntry } from './producer-entry.ts'
 import type { BatchMetadata } from './producer-entry.ts'
@@ -131,10 +132,10 @@ export class ProducerState {
 
   /** Takes in a batch that is in the log, or is going to be, at the offsets in its header. */
   append(bytes: Uint8Array, at: number): CompletedTransaction | undefined {
-    const producerId = header.producerId(bytes, at)
-    const nextOffset = header.nextOffset(bytes, at)
+    const nextOffset = lastOffsetOf(bytes, at) + 1
     assert(nextOffset > this.#mapEndOffset, () => `L3: producer state at ${this.#mapEndOffset} takes in ${nextOffset}`)
     this.#mapEndOffset = nextOffset
+    const producerId = header.magic(bytes, at) < 2 ? header.NO_PRODUCER_ID : header.producerId(bytes, at)
     if (producerId < 0) return undefined
     if (header.isControl(bytes, at)) return this.#appendMarker(bytes, at, producerId)
     const entry = this.#entry(producerId)
@@ -161,10 +162,9 @@ export class ProducerState {
     }
   }
 
-  /** What was decided below the new start is of no interest any more. */
-  onLogStart(logStartOffset: number): void {
-    this.onHighWatermark(logStartOffset)
-    if (this.#mapEndOffset < logStartOffset) this.#mapEndOffset = logStartOffset
+  /** There is nothing between what was taken in and `offset`. */
+  advanceTo(offset: number): void {
+    if (this.#mapEndOffset < offset) this.#mapEndOffset = offset
   }
 
   /** Whether a transactional batch of this producer belongs to a transaction that the log knows as open. */

@@ -28,6 +28,11 @@ export class TransactionIndex {
     this.entries = new IndexFile(openFiles, path, entryBytes)
   }
 
+  /** Of the newest entry, as far as known; −1 when there is none. */
+  get lastOffset(): number {
+    return this.#lastOffset
+  }
+
   append(entry: AbortedTransactionEntry): void {
     assert(entry.firstOffset <= entry.lastOffset, () => `transaction from ${entry.firstOffset} to ${entry.lastOffset}`)
     assert(

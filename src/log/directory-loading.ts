@@ -1,0 +1,185 @@
+/**
+ * Opens every partition in the log directories when a broker starts: one after the other where nothing has to be read, several at a time where logs must be recovered, with
+ * lines in the log that tell how far it has got.
+ */
+import type { DiskError } from '../io/io.ts'
+import type { Logger } from '../std/logger.ts'
+import type { LogManagerOpenError, OpenedDirectory } from './directory-opening.ts'
+import { parsePartitionDirectory, partitionDirectoryName } from './file-names.ts'
+import type { PartitionDirectory } from './file-names.ts'
+import type { LogConfig } from './log-config.ts'
+import type { LogContext } from './log-context.ts'
+import type { LogDirectory } from './log-directory.ts'
+import { loadLog } from './log-loader.ts'
+import type { Log } from './log.ts'
+
+export interface LoadingSource {
+  readonly source: OpenedDirectory
+  readonly directory: LogDirectory
+}
+
+export interface LoadingOptions {
+  readonly context: LogContext
+  readonly logger: Logger
+  readonly sources: readonly LoadingSource[]
+  readonly configFor: (topic: string) => LogConfig
+  readonly recoveryThreads: number
+}
+
+export type LoadedDirectories =
+  | {
+      readonly ok: true
+      readonly logs: readonly { log: Log; directory: LogDirectory }[]
+      /** Paths of partitions that were being deleted. */
+      readonly deleted: readonly string[]
+      /** Moves between log directories that were interrupted, with where they were going. */
+      readonly unfinishedMoves: readonly { topic: string; partition: number; directory: LogDirectory }[]
+    }
+  | { readonly ok: false; readonly error: LogManagerOpenError }
+
+interface Folder extends PartitionDirectory, LoadingSource {
+  readonly folderName: string
+}
+
+/** Kafka's own metadata, in a directory that a Kafka broker and controller in one has used. It is no partition of ours. */
+const kafkaMetadataTopic = '__cluster_metadata'
+const progressIntervalMs = 10_000
+
+export async function loadDirectories(options: LoadingOptions): Promise<LoadedDirectories> {
+  const found: Folder[] = []
+  const { disk } = options.context.io
+  for (const source of options.sources) {
+    for (const { name, directory } of disk.listSync(source.source.path)) {
+      const parsed = directory ? parsePartitionDirectory(name) : undefined
+      if (parsed !== undefined && parsed.topic !== kafkaMetadataTopic)
+        found.push({ ...source, ...parsed, folderName: name })
+    }
+  }
+  const current = new Map<string, Folder>()
+  for (const folder of found.filter(each => each.kind === 'current')) {
+    const other = current.get(folder.folderName)
+    if (other !== undefined) return { ok: false, error: duplicate(folder, other) }
+    current.set(folder.folderName, folder)
+  }
+  const unfinishedMoves: { topic: string; partition: number; directory: LogDirectory }[] = []
+  for (const folder of found.filter(each => each.kind === 'future')) {
+    const name = partitionDirectoryName(folder.topic, folder.partition)
+    if (folder.partition >= 0 && !current.has(name)) current.set(name, await promote(options.context, folder))
+    else {
+      await disk.removeDirectory(`${folder.directory.path}/${folder.folderName}`)
+      if (folder.partition >= 0) unfinishedMoves.push(folder)
+    }
+  }
+  for (const { source, directory } of options.sources) noteGone(source, directory, current)
+  const logs = await Promise.all(
+    options.sources.map(({ directory }) => {
+      const folders = [...current.values()].filter(folder => folder.directory === directory)
+      return new DirectoryLoader(options, directory, folders).load()
+    }),
+  )
+  const deleted = found.filter(each => each.kind === 'deleted')
+  return {
+    ok: true,
+    logs: logs.flat(),
+    deleted: deleted.map(folder => `${folder.directory.path}/${folder.folderName}`),
+    unfinishedMoves,
+  }
+}
+
+/**
+ * The copy of a partition that was being moved, and whose original has been given up: that is done only when the copy is whole and durable, so it takes
+ * its place. Nothing is known of it here, so it is recovered from its start.
+ */
+async function promote(context: LogContext, folder: Folder): Promise<Folder> {
+  const { disk } = context.io
+  const folderName = partitionDirectoryName(folder.topic, folder.partition)
+  await disk.rename(`${folder.directory.path}/${folder.folderName}`, `${folder.directory.path}/${folderName}`)
+  await disk.syncDirectory(folder.directory.path)
+  return { ...folder, kind: 'current', folderName, source: { ...folder.source, isClean: false } }
+}
+
+/** What the checkpoints say of partitions that are not there must not be believed of later ones of the same names. */
+function noteGone(source: OpenedDirectory, directory: LogDirectory, current: ReadonlyMap<string, Folder>): void {
+  for (const offsets of [source.recoveryPoints, source.logStartOffsets, source.highWatermarks]) {
+    for (const name of offsets.keys()) if (current.get(name)?.directory !== directory) directory.gone.add(name)
+  }
+}
+
+class DirectoryLoader {
+  readonly #options: LoadingOptions
+  readonly #directory: LogDirectory
+  readonly #folders: readonly Folder[]
+  readonly #loaded: { log: Log; directory: LogDirectory }[] = []
+  #next = 0
+  #recoveredBytes = 0
+  #lastReportMs: number
+
+  constructor(options: LoadingOptions, directory: LogDirectory, folders: readonly Folder[]) {
+    this.#options = options
+    this.#directory = directory
+    this.#folders = folders
+    this.#lastReportMs = options.context.io.clock.monotonicMs()
+  }
+
+  async load(): Promise<readonly { log: Log; directory: LogDirectory }[]> {
+    const { logger, recoveryThreads, context } = this.#options
+    const { path } = this.#directory
+    const startMs = context.io.clock.monotonicMs()
+    const unclean = this.#folders.filter(folder => !folder.source.isClean).length
+    if (unclean > 0) logger.info('recovering logs that were not closed in order', { directory: path, logs: unclean })
+    const workers = unclean > 0 ? Math.max(1, recoveryThreads) : 1
+    await Promise.all(Array.from({ length: workers }, () => this.#loadSome()))
+    logger.info('opened the logs', {
+      directory: path,
+      logs: this.#loaded.length,
+      milliseconds: Math.round(context.io.clock.monotonicMs() - startMs),
+    })
+    return this.#loaded
+  }
+
+  async #loadSome(): Promise<void> {
+    const { context, configFor } = this.#options
+    for (let folder = this.#folders[this.#next++]; folder !== undefined; folder = this.#folders[this.#next++]) {
+      const { topic, partition, folderName, source } = folder
+      const name = partitionDirectoryName(topic, partition)
+      try {
+        const log = await loadLog(context, this.#directory, {
+          topic,
+          partition,
+          folderName,
+          config: configFor(topic),
+          isClean: source.isClean,
+          recoveryPoint: source.recoveryPoints.get(name),
+          logStartOffset: source.logStartOffsets.get(name) ?? 0,
+          highWatermark: source.highWatermarks.get(name) ?? 0,
+          onProgress: bytes => this.#progress(bytes),
+        })
+        this.#loaded.push({ log, directory: this.#directory })
+      } catch (error) {
+        // The rest of the directory is not to be touched any more.
+        this.#directory.failed(error as DiskError)
+        return
+      }
+    }
+  }
+
+  #progress(bytes: number): void {
+    this.#recoveredBytes += bytes
+    const nowMs = this.#options.context.io.clock.monotonicMs()
+    if (nowMs - this.#lastReportMs < progressIntervalMs) return
+    this.#lastReportMs = nowMs
+    this.#options.logger.info('recovering', {
+      directory: this.#directory.path,
+      percent: Math.floor((100 * this.#loaded.length) / this.#folders.length),
+      logs: this.#loaded.length,
+      of: this.#folders.length,
+      megabytes: Math.round(this.#recoveredBytes / 1e6),
+    })
+  }
+}
+
+function duplicate(folder: Folder, other: Folder): LogManagerOpenError {
+  const { path } = folder.directory
+  const message = `partition ${folder.folderName} is in two log directories, ${other.directory.path} and ${path}; remove the older one`
+  return { kind: 'duplicate-partition', directory: path, message }
+}

@@ -1,0 +1,100 @@
+/**
+ * Builds the indexes of a segment from its log file: after a crash, for what lies above the recovery point, and whenever an index is found not to agree with its log.
+ */
+import { assert } from '../std/assert.ts'
+import { lastOffsetOf, maxTimestampOf } from './log-batch.ts'
+import type { LogConfig } from './log-config.ts'
+import type { LogSegment } from './log-segment.ts'
+import { replayProducers, restoreNewest, snapshotOffsets } from './producer-recovery.ts'
+import type { ProducerRecovery } from './producer-recovery.ts'
+import { ProducerState } from './producer-state.ts'
+import type { TimestampOffset } from './time-index.ts'
+
+/** Index entries that gather in memory before they are written, in batches visited. */
+const batchesPerWrite = 10_000
+
+/** Visits the batches of one segment in order, takes them in for their producers, and makes the index entries that appending them would have made. */
+export class IndexBuilder {
+  readonly #segment: LogSegment
+  readonly #producers: ProducerState
+  readonly #indexIntervalBytes: number
+  #maxTimestamp: TimestampOffset
+  #lastEntryPosition: number
+  #endOffset: number
+
+  /** Goes on behind the entries that the indexes have, the last of which points at `lastEntryPosition`. */
+  constructor(segment: LogSegment, producers: ProducerState, config: LogConfig, lastEntryPosition: number) {
+    this.#segment = segment
+    this.#producers = producers
+    this.#indexIntervalBytes = config.indexIntervalBytes
+    this.#lastEntryPosition = lastEntryPosition
+    this.#maxTimestamp = segment.timeIndex.last
+    this.#endOffset = segment.baseOffset
+  }
+
+  get maxTimestamp(): TimestampOffset {
+    return this.#maxTimestamp
+  }
+
+  /** The offset behind the last batch. */
+  get endOffset(): number {
+    return this.#endOffset
+  }
+
+  visit(bytes: Uint8Array, at: number, position: number): void {
+    const lastOffset = lastOffsetOf(bytes, at)
+    const timestampMs = maxTimestampOf(bytes, at)
+    assert(lastOffset >= this.#endOffset, () => `L3: batch ${lastOffset} after ${this.#endOffset} is indexed`)
+    this.#endOffset = lastOffset + 1
+    const { offsetIndex, timeIndex, transactionIndex } = this.#segment
+    if (timestampMs > this.#maxTimestamp.timestampMs) this.#maxTimestamp = { timestampMs, offset: lastOffset }
+    if (position - this.#lastEntryPosition > this.#indexIntervalBytes) {
+      offsetIndex.append(lastOffset, position)
+      timeIndex.maybeAppend(this.#maxTimestamp.timestampMs, this.#maxTimestamp.offset)
+      this.#lastEntryPosition = position
+    }
+    if (lastOffset < this.#producers.mapEndOffset) return
+    const completed = this.#producers.append(bytes, at)
+    if (completed?.isAborted === true && completed.lastOffset > transactionIndex.lastOffset) {
+      transactionIndex.append(completed)
+    }
+  }
+}
+
+/** For a segment that nothing is appended to any more. Rejects with a `DiskError`. */
+export async function rebuildIndexes(
+  log: Omit<ProducerRecovery, 'producers'> & { readonly config: LogConfig },
+  segment: LogSegment,
+): Promise<void> {
+  const producers = new ProducerState(log.context.producerOptions, log.logStartOffset)
+  const names = (await log.context.io.disk.list(log.folder)).map(entry => entry.name)
+  const snapshots = snapshotOffsets(names).filter(offset => offset <= segment.baseOffset)
+  await restoreNewest({ ...pick(log), producers }, snapshots)
+  await replayProducers(log.segments, producers, segment.baseOffset)
+  await segment.loadIndexes()
+  await segment.clearIndexes()
+  const builder = new IndexBuilder(segment, producers, log.config, 0)
+  let position = 0
+  let visited: number
+  do {
+    visited = 0
+    const end = await segment.scan(position, (bytes, at, _size, batchPosition) => {
+      builder.visit(bytes, at, batchPosition)
+      visited += 1
+      return visited < batchesPerWrite
+    })
+    position = end.position
+    await segment.writeIndexes(builder.endOffset)
+  } while (visited === batchesPerWrite)
+  segment.recovered(position, builder.maxTimestamp)
+  segment.seal()
+  await segment.syncIndexes(builder.endOffset)
+}
+
+function pick({
+  context,
+  folder,
+  logStartOffset,
+}: Omit<ProducerRecovery, 'producers'>): Omit<ProducerRecovery, 'producers' | 'segments'> {
+  return { context, folder, logStartOffset }
+}

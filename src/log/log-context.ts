@@ -1,0 +1,46 @@
+/** What all logs of a broker share, and what those of one log directory share. */
+import type { DiskError, Io } from '../io/io.ts'
+import type { Logger } from '../std/logger.ts'
+import type { DiskPace } from './append-queue.ts'
+import type { OpenFiles } from './open-files.ts'
+import type { ProducerStateOptions } from './producer-state.ts'
+import type { ReadBuffers } from './read-buffers.ts'
+import type { TailCache } from './tail-cache.ts'
+
+export interface LogContext {
+  readonly io: Io
+  readonly openFiles: OpenFiles
+  readonly tailCache: TailCache
+  readonly readBuffers: ReadBuffers
+  readonly producerOptions: ProducerStateOptions
+  readonly logger: Logger
+}
+
+/** The log directory that a log lies in, as the log sees it. */
+export interface LogDirectoryHost {
+  readonly path: string
+  readonly pace: DiskPace
+  /** The disk has failed under a log: the directory goes offline. */
+  failed(error: DiskError): void
+  /** Settles once the log start offsets of all logs in the directory are durable. */
+  saveLogStartOffsets(): Promise<void>
+  /** The same for their recovery points. */
+  saveRecoveryPoints(): Promise<void>
+}
+
+/** Whether a failure passes when somebody makes room: the operation had no effect and may be tried again. */
+export function isOutOfSpace(error: DiskError): boolean {
+  return error.code === 'ENOSPC' || error.code === 'EDQUOT' || error.code === 'EMFILE' || error.code === 'ENFILE'
+}
+
+const damageCode = 'EDAMAGED'
+
+/** For a log whose files contradict each other, in the form of what a failing disk gives. */
+export function damaged(message: string): DiskError {
+  return Object.assign(new Error(message), { code: damageCode })
+}
+
+/** Whether it is one log that is broken, and not its disk. */
+export function isDamage(error: DiskError): boolean {
+  return error.code === damageCode
+}

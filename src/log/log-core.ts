@@ -1,0 +1,283 @@
+/**
+ * What a log consists of, for the parts that its behaviour is spread over: `log.ts` appends and reads, `log-maintenance.ts` changes the files as a whole. Nobody
+ * else uses it.
+ *
+ * The transitions that several of them need are here, and the assertions with them.
+ */
+import { assert } from '../std/assert.ts'
+import type { DiskError } from '../io/io.ts'
+import type { Uuid } from '../protocol/uuid.ts'
+import { PARTITION_METADATA } from './file-names.ts'
+import type { LeaderEpochCache } from './leader-epoch-cache.ts'
+import type { LogConfig } from './log-config.ts'
+import { isDamage, isOutOfSpace } from './log-context.ts'
+import type { LogContext, LogDirectoryHost } from './log-context.ts'
+import { LogReader } from './log-reader.ts'
+import type { LogSegment } from './log-segment.ts'
+import type { LogSegments } from './log-segments.ts'
+import type { AppendRejected, LogErrorName, RecordError } from './log-types.ts'
+import { LogWriter } from './log-writer.ts'
+import type { ProducerState } from './producer-state.ts'
+import { rebuildIndexes } from './index-recovery.ts'
+import { SegmentDeletion } from './segment-deletion.ts'
+import type { CachedTail } from './tail-cache.ts'
+
+/** Called when `writtenEndOffset` has grown or the log has failed. */
+export type AdvanceListener = () => void
+
+/** What opening a log found out. */
+export interface LogState {
+  readonly topic: string
+  readonly partition: number
+  readonly topicId: Uuid | undefined
+  readonly host: LogDirectoryHost
+  /** Name of the partition's directory within the log directory. */
+  readonly folderName: string
+  readonly config: LogConfig
+  readonly segments: LogSegments
+  readonly logStartOffset: number
+  readonly logEndOffset: number
+  readonly recoveryPoint: number
+  readonly highWatermark: number
+  readonly epochs: LeaderEpochCache
+  readonly producers: ProducerState
+  /** Of the newest producer snapshot that is there for this state. */
+  readonly snapshotOffset: number
+  /** The partition's directory has just been made, and a power cut could take it away again. */
+  readonly isNewFolder: boolean
+}
+
+export class LogCore {
+  readonly topic: string
+  readonly partition: number
+  readonly topicId: Uuid | undefined
+  readonly context: LogContext
+  readonly segments: LogSegments
+  readonly epochs: LeaderEpochCache
+  readonly producers: ProducerState
+  readonly writer: LogWriter
+  host: LogDirectoryHost
+  folderName: string
+  config: LogConfig
+  logStartOffset: number
+  /** Where the log is going to start once that is durable. */
+  nextLogStartOffset: number
+  logEndOffset: number
+  highWatermark: number
+  /** Of the newest producer snapshot. */
+  snapshotOffset: number
+  tail: CachedTail | undefined
+  closed = false
+  /** How often something was cut off its end. */
+  cuts = 0
+  #folderSynced: boolean
+  failure: DiskError | undefined
+  /** Set while the log is cut back because its disk ran full. */
+  cutsBack: ((core: LogCore, error: DiskError) => void) | undefined
+  #reader: LogReader | undefined
+  #deletion: SegmentDeletion | undefined
+  #listeners: readonly AdvanceListener[] = []
+  #rebuilding: Map<LogSegment, Promise<void>> | undefined
+
+  constructor(context: LogContext, state: LogState) {
+    this.context = context
+    this.topic = state.topic
+    this.partition = state.partition
+    this.topicId = state.topicId
+    this.host = state.host
+    this.folderName = state.folderName
+    this.config = state.config
+    this.segments = state.segments
+    this.epochs = state.epochs
+    this.producers = state.producers
+    this.logStartOffset = state.logStartOffset
+    this.nextLogStartOffset = state.logStartOffset
+    this.logEndOffset = state.logEndOffset
+    this.highWatermark = state.highWatermark
+    this.snapshotOffset = state.snapshotOffset
+    this.#folderSynced = !state.isNewFolder
+    const offsets = { endOffset: state.logEndOffset, recoveryPoint: state.recoveryPoint }
+    this.writer = new LogWriter(context, state.segments, offsets, this)
+    assert(
+      state.logStartOffset <= state.logEndOffset,
+      () => `L9: ${this.name} starts at ${state.logStartOffset} and ends at ${state.logEndOffset}`,
+    )
+    this.checkHighWatermark(state.highWatermark)
+  }
+
+  get name(): string {
+    return `${this.topic}-${this.partition}`
+  }
+
+  /** The partition's own directory. */
+  get folder(): string {
+    return `${this.host.path}/${this.folderName}`
+  }
+
+  get reader(): LogReader {
+    return (this.#reader ??= new LogReader(this, this.context.readBuffers))
+  }
+
+  get deletion(): SegmentDeletion {
+    const { clock, disk } = this.context.io
+    return (this.#deletion ??= new SegmentDeletion(clock, disk, error => this.backgroundFailed(error)))
+  }
+
+  /** For `LogReader`. */
+  get indexIntervalBytes(): number {
+    return this.config.indexIntervalBytes
+  }
+
+  listen(listener: AdvanceListener): () => void {
+    this.#listeners = [...this.#listeners, listener]
+    return () => {
+      this.#listeners = this.#listeners.filter(other => other !== listener)
+    }
+  }
+
+  rejected(error: LogErrorName, message: string, recordErrors: readonly RecordError[] = []): AppendRejected {
+    return { kind: 'rejected', error, message, recordErrors, logStartOffset: this.logStartOffset }
+  }
+
+  assignEpoch(leaderEpoch: number, startOffset: number): void {
+    if (!this.epochs.assign(leaderEpoch, startOffset)) return
+    // In the background: after a crash the batches themselves tell their epochs.
+    this.epochs.flush().then(undefined, (error: unknown) => this.backgroundFailed(error as DiskError))
+  }
+
+  checkHighWatermark(offset: number): void {
+    assert(
+      offset >= 0 && offset <= this.writer.writtenEndOffset,
+      () => `L7: high watermark ${offset} of ${this.name}, which is written to ${this.writer.writtenEndOffset}`,
+    )
+  }
+
+  /** Runs what changes the files as a whole, one at a time. A failure that is the disk's takes the log offline; it rejects all the same. */
+  async exclusive<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await this.writer.exclusive(work)
+    } catch (error) {
+      if ((error as DiskError).code !== undefined) this.backgroundFailed(error as DiskError)
+      throw error
+    }
+  }
+
+  /** The new start becomes durable before anybody is told of it, and before anything below it is removed. Within `exclusive`. */
+  async moveLogStart(offset: number): Promise<void> {
+    if (offset <= this.logStartOffset) return
+    assert(offset <= this.highWatermark, () => `L9: start of ${this.name} moves to ${offset} of ${this.highWatermark}`)
+    this.nextLogStartOffset = offset
+    await this.host.saveLogStartOffsets()
+    this.logStartOffset = offset
+    this.epochs.truncateFromStart(offset)
+    // What was decided below the new start holds no reader back any more.
+    this.producers.onHighWatermark(offset)
+    this.producers.advanceTo(offset)
+    await this.epochs.flush()
+  }
+
+  /** For `LogWriter`. */
+  producerSnapshotAt(offset: number): Uint8Array | undefined {
+    if (this.producers.mapEndOffset !== offset || this.snapshotOffset >= offset) return undefined
+    this.snapshotOffset = offset
+    return this.producers.snapshot()
+  }
+
+  /** For `LogWriter`. */
+  flushLeaderEpochs(): Promise<void> {
+    return this.epochs.flush()
+  }
+
+  /** For `LogWriter`: before the first record is made durable, the directory and the topic id in it are. */
+  async syncFolder(): Promise<void> {
+    if (this.#folderSynced) return
+    const { disk } = this.context.io
+    const file = await disk.open(`${this.folder}/${PARTITION_METADATA}`, { write: true })
+    try {
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+    await disk.syncDirectory(this.folder)
+    await disk.syncDirectory(this.host.path)
+    this.#folderSynced = true
+  }
+
+  /** For `LogWriter`: more is written. */
+  advanced(): void {
+    for (const listener of this.#listeners) listener()
+  }
+
+  /** For `LogWriter`. A full disk is no broken disk: the log is cut back to what is written, and goes on. */
+  writeFailed(error: DiskError): void {
+    if (!isOutOfSpace(error) || this.cutsBack === undefined) this.diskFailed(error)
+    else this.cutsBack(this, error)
+  }
+
+  /** For `LogReader`. */
+  readFailed(error: DiskError): void {
+    this.backgroundFailed(error)
+  }
+
+  /** Something else than an append has failed. What only lacked room is done at the next occasion. */
+  backgroundFailed(error: DiskError): void {
+    if (this.failure !== undefined || this.closed) return
+    if (isOutOfSpace(error))
+      this.context.logger.warn('no room on the disk', { log: this.name, directory: this.host.path }, error)
+    else this.diskFailed(error)
+  }
+
+  /** The disk has failed: this log and its directory are offline from now on. A log that contradicts itself is so alone. */
+  diskFailed(error: DiskError): void {
+    this.context.logger.error('a log has failed', { log: this.name, directory: this.host.path }, error)
+    this.fail(error)
+    if (!isDamage(error)) this.host.failed(error)
+  }
+
+  fail(error: DiskError): void {
+    if (this.failure !== undefined) return
+    this.failure = error
+    this.writer.stop()
+    this.advanced()
+  }
+
+  /** For `LogReader`. */
+  indexBroken(segment: LogSegment): void {
+    this.rebuildIndexes(segment).then(undefined, () => {})
+  }
+
+  /** Builds the indexes of a segment anew from its log file. Rejects with a `DiskError`. */
+  rebuildIndexes(segment: LogSegment): Promise<void> {
+    // The active segment's are still growing; it is found out again once it has been rolled. Until then it is searched from its start.
+    if (segment === this.segments.active) return Promise.resolve()
+    this.#rebuilding ??= new Map()
+    let rebuilding = this.#rebuilding.get(segment)
+    if (rebuilding === undefined) {
+      this.context.logger.warn('an index does not agree with its log and is built anew', {
+        log: this.name,
+        segment: segment.baseOffset,
+      })
+      rebuilding = this.exclusive(() => rebuildIndexes(this, segment)).finally(() => this.#rebuilding!.delete(segment))
+      this.#rebuilding.set(segment, rebuilding)
+    }
+    return rebuilding
+  }
+
+  /** Settles when no index of the segment is being built. */
+  async indexesSettled(segment: LogSegment): Promise<void> {
+    await this.#rebuilding?.get(segment)
+  }
+
+  /** Positions and cached batches are not what they were. */
+  forgetFrom(offset: number): void {
+    this.tail?.truncate(offset)
+    this.#reader?.forget()
+  }
+
+  /** The log is closed: nothing is cached, and no file is touched any more. */
+  async releaseFiles(): Promise<void> {
+    this.tail?.clear()
+    this.#deletion?.cancel()
+    for (const segment of this.segments.all) await segment.close()
+  }
+}

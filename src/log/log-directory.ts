@@ -1,0 +1,145 @@
+/**
+ * One log directory (an entry of `log.dirs`): the logs in it, the checkpoint files that they share, and whether it is online.
+ *
+ * It goes offline for good when its disk fails under one of its logs: they all answer KAFKA_STORAGE_ERROR from then on, and nothing in it is touched any more. The lock on
+ * it is kept until the end.
+ */
+import type { Disk, DiskError, DiskLock } from '../io/io.ts'
+import type { Uuid } from '../protocol/uuid.ts'
+import { DiskPace } from './append-queue.ts'
+import { FileReplacer, replaceFile } from './atomic-file.ts'
+import { formatOffsetCheckpoint } from './checkpoint-file.ts'
+import type { OffsetEntry } from './checkpoint-file.ts'
+import { formatCleanShutdown } from './clean-shutdown.ts'
+import {
+  CLEAN_SHUTDOWN,
+  HIGH_WATERMARK_CHECKPOINT,
+  LOG_START_OFFSET_CHECKPOINT,
+  partitionDirectoryName,
+  RECOVERY_POINT_CHECKPOINT,
+} from './file-names.ts'
+import type { LogDirectoryHost } from './log-context.ts'
+import type { Log } from './log.ts'
+
+/** Logs that are closed at a time: each waits for the disk some times. */
+const closedAtATime = 8
+
+export class LogDirectory implements LogDirectoryHost {
+  readonly path: string
+  readonly directoryId: Uuid
+  readonly pace = new DiskPace()
+  readonly logs = new Set<Log>()
+  /** Names of partitions that are gone and that the checkpoint files may still speak of. */
+  readonly gone = new Set<string>()
+  readonly #disk: Disk
+  readonly #lock: DiskLock
+  readonly #onOffline: (directory: LogDirectory, cause: DiskError) => void
+  readonly #recoveryPoints: FileReplacer
+  readonly #logStartOffsets: FileReplacer
+  readonly #highWatermarks: FileReplacer
+  #offline: DiskError | undefined
+
+  constructor(
+    disk: Disk,
+    identity: { path: string; directoryId: Uuid; lock: DiskLock },
+    onOffline: (directory: LogDirectory, cause: DiskError) => void,
+  ) {
+    this.#disk = disk
+    this.path = identity.path
+    this.directoryId = identity.directoryId
+    this.#lock = identity.lock
+    this.#onOffline = onOffline
+    this.#recoveryPoints = this.#checkpoint(RECOVERY_POINT_CHECKPOINT, log => log.recoveryPoint)
+    // Kafka leaves out the logs that start where their first segment begins.
+    this.#logStartOffsets = this.#checkpoint(LOG_START_OFFSET_CHECKPOINT, log =>
+      log.logStartOffsetToSave > log.firstSegmentOffset ? log.logStartOffsetToSave : undefined,
+    )
+    this.#highWatermarks = this.#checkpoint(HIGH_WATERMARK_CHECKPOINT, log => log.highWatermark)
+  }
+
+  /** Why it is offline; undefined while it is not. */
+  get offline(): DiskError | undefined {
+    return this.#offline
+  }
+
+  saveRecoveryPoints(): Promise<void> {
+    return this.#recoveryPoints.replace()
+  }
+
+  saveLogStartOffsets(): Promise<void> {
+    return this.#logStartOffsets.replace()
+  }
+
+  saveHighWatermarks(): Promise<void> {
+    return this.#highWatermarks.replace()
+  }
+
+  /** Rejects with a `DiskError`. */
+  async saveAll(): Promise<void> {
+    const { size } = this.gone
+    await Promise.all([this.saveRecoveryPoints(), this.saveLogStartOffsets(), this.saveHighWatermarks()])
+    if (this.gone.size === size) this.gone.clear()
+  }
+
+  /** Before a partition is made: nothing that the checkpoints say of an earlier one of its name may be believed of it. Rejects with a `DiskError`. */
+  async forgetEarlier(topic: string, partition: number): Promise<void> {
+    if (this.gone.has(partitionDirectoryName(topic, partition))) await this.saveAll()
+  }
+
+  failed(error: DiskError): void {
+    if (this.#offline !== undefined) return
+    this.#offline = error
+    for (const log of this.logs) log.fail(error)
+    this.#onOffline(this, error)
+  }
+
+  /**
+   * Closes all logs, and marks the shutdown clean when each of them could be. `brokerEpoch` goes into the mark; −1 for none. The directory is
+   * unlocked in any case.
+   */
+  async close(brokerEpoch: number): Promise<void> {
+    const clean = this.#offline === undefined && (await this.#closeLogs())
+    if (clean) await this.#markClean(brokerEpoch).catch((error: unknown) => this.failed(error as DiskError))
+    await this.#lock.release()
+  }
+
+  async #closeLogs(): Promise<boolean> {
+    const waiting = [...this.logs]
+    let clean = true
+    const closeSome = async (): Promise<void> => {
+      for (let log = waiting.pop(); log !== undefined; log = waiting.pop()) {
+        if (log.failure !== undefined) clean = false
+        try {
+          await log.close()
+        } catch (error) {
+          clean = false
+          this.failed(error as DiskError)
+        }
+      }
+    }
+    await Promise.all(Array.from({ length: closedAtATime }, closeSome))
+    return clean && this.#offline === undefined
+  }
+
+  async #markClean(brokerEpoch: number): Promise<void> {
+    await this.saveAll()
+    await replaceFile(this.#disk, this.path, CLEAN_SHUTDOWN, formatCleanShutdown(brokerEpoch))
+  }
+
+  #checkpoint(name: string, offsetOf: (log: Log) => number | undefined): FileReplacer {
+    let saved: string | undefined
+    return new FileReplacer(async () => {
+      if (this.#offline !== undefined) throw this.#offline
+      const entries: OffsetEntry[] = []
+      for (const log of this.logs) {
+        const offset = offsetOf(log)
+        if (offset !== undefined) entries.push({ topic: log.topic, partition: log.partition, offset })
+      }
+      const text = formatOffsetCheckpoint(entries)
+      if (text === saved) return
+      saved = undefined
+      await replaceFile(this.#disk, this.path, name, text)
+      saved = text
+    })
+  }
+}

@@ -1,0 +1,320 @@
+/**
+ * Opens a partition's directory as a log.
+ *
+ * After a clean shutdown, names and sizes of files and a few small files are read, and nothing of the segments: where the log ends is what the recovery point says, confirmed
+ * by the producer snapshot that the shutdown left at that offset. Anything else is recovered (`recovery.ts`).
+ */
+import type { DiskError } from '../io/io.ts'
+import type { Uuid } from '../protocol/uuid.ts'
+import { readTextSync, temporarySuffix } from './atomic-file.ts'
+import { MalformedFile, parseEpochCheckpoint } from './checkpoint-file.ts'
+import type { EpochEntry } from './checkpoint-file.ts'
+import * as names from './file-names.ts'
+import { LeaderEpochCache } from './leader-epoch-cache.ts'
+import { baseOffsetOf, leaderEpochOf } from './log-batch.ts'
+import { randomRollJitterMs } from './log-config.ts'
+import type { LogConfig } from './log-config.ts'
+import { damaged, isDamage } from './log-context.ts'
+import type { LogContext, LogDirectoryHost } from './log-context.ts'
+import { LogSegment } from './log-segment.ts'
+import { LogSegments } from './log-segments.ts'
+import { Log } from './log.ts'
+import { parsePartitionMetadata } from './partition-metadata.ts'
+import { replayProducers, restoreNewest, snapshotOffsets, snapshotPath, writeSnapshot } from './producer-recovery.ts'
+import { ProducerState } from './producer-state.ts'
+import { recoverLog } from './recovery.ts'
+import { finishSwaps } from './swap-files.ts'
+
+export interface LoadOptions {
+  readonly topic: string
+  readonly partition: number
+  /** Name of the partition's directory within the log directory. */
+  readonly folderName: string
+  readonly config: LogConfig
+  /** The log directory was closed in order. */
+  readonly isClean: boolean
+  /** From the checkpoints; undefined, or 0, where they say nothing. */
+  readonly recoveryPoint: number | undefined
+  readonly logStartOffset: number
+  readonly highWatermark: number
+  /** Called now and then during recovery with how many bytes more have been checked. */
+  readonly onProgress?: (bytes: number) => void
+}
+
+interface Loading {
+  readonly context: LogContext
+  readonly options: LoadOptions
+  readonly folder: string
+  readonly segments: LogSegments
+  /** Offsets of the producer snapshots that are there, ascending. */
+  readonly snapshots: number[]
+  readonly epochs: LeaderEpochCache
+  readonly producers: ProducerState
+  readonly logStartOffset: number
+}
+
+interface LogEnd {
+  readonly logEndOffset: number
+  readonly recoveryPoint: number
+  readonly snapshotOffset: number
+}
+
+/** Rejects with a `DiskError`. A log whose files contradict each other comes back with its `failure` set: it must not be mistaken for one that is not there. */
+export async function loadLog(context: LogContext, host: LogDirectoryHost, options: LoadOptions): Promise<Log> {
+  const folder = `${host.path}/${options.folderName}`
+  let failure: DiskError | undefined
+  const orFail = <T>(value: T | MalformedFile, file: string): T | undefined => {
+    if (!(value instanceof MalformedFile)) return value
+    failure = damaged(`${folder}/${file}: ${value.message}`)
+    return undefined
+  }
+  const topicId = orFail(readTopicId(context, folder), names.PARTITION_METADATA)
+  const epochEntries = readEpochs(context, folder)
+  const { segments, snapshots } = await findFiles(context, folder, options)
+  const loading: Loading = {
+    context,
+    options,
+    folder,
+    segments,
+    snapshots,
+    epochs: new LeaderEpochCache(context.io.disk, folder, epochEntries instanceof MalformedFile ? [] : epochEntries),
+    producers: new ProducerState(context.producerOptions, 0),
+    logStartOffset: Math.max(options.logStartOffset, segments.first.baseOffset),
+  }
+  const guess = Math.max(options.recoveryPoint ?? 0, loading.logStartOffset, segments.active.baseOffset)
+  // What the checkpoints say stays as it is when the log cannot be opened.
+  let end: LogEnd = { logEndOffset: guess, recoveryPoint: options.recoveryPoint ?? 0, snapshotOffset: 0 }
+  try {
+    if (epochEntries instanceof MalformedFile) await rebuildEpochs(loading, epochEntries)
+    end = await findEnd(loading)
+  } catch (error) {
+    if (!isDamage(error as DiskError)) throw error
+    failure ??= error as DiskError
+  }
+  const log = makeLog(loading, host, topicId, end)
+  if (failure !== undefined) {
+    context.logger.error('a log cannot be opened', { log: options.folderName, directory: host.path }, failure)
+    log.fail(failure)
+  } else if (log.recoveryPoint < log.logEndOffset) {
+    await log.flush()
+  }
+  return log
+}
+
+function makeLog(loading: Loading, host: LogDirectoryHost, topicId: Uuid | undefined, end: LogEnd): Log {
+  const { context, options, segments, epochs, producers, logStartOffset } = loading
+  const { topic, partition, folderName, config } = options
+  const { logEndOffset, snapshotOffset } = end
+  epochs.truncateFromEnd(logEndOffset)
+  epochs.truncateFromStart(logStartOffset)
+  return new Log(context, {
+    topic,
+    partition,
+    topicId,
+    host,
+    folderName,
+    config,
+    segments,
+    logStartOffset,
+    logEndOffset,
+    recoveryPoint: Math.min(end.recoveryPoint, logEndOffset),
+    highWatermark: Math.max(logStartOffset, Math.min(options.highWatermark, logEndOffset)),
+    epochs,
+    producers,
+    snapshotOffset,
+    isNewFolder: false,
+  })
+}
+
+/** A log without records in a directory that has just been made. */
+export function newLog(
+  context: LogContext,
+  host: LogDirectoryHost,
+  identity: { topic: string; partition: number; topicId: Uuid; folderName: string; config: LogConfig },
+): Log {
+  const folder = `${host.path}/${identity.folderName}`
+  const segment = newSegment(context, folder, identity.config, 0)
+  return new Log(context, {
+    ...identity,
+    host,
+    segments: new LogSegments([segment]),
+    logStartOffset: 0,
+    logEndOffset: 0,
+    recoveryPoint: 0,
+    highWatermark: 0,
+    epochs: new LeaderEpochCache(context.io.disk, folder, []),
+    producers: new ProducerState(context.producerOptions, 0),
+    snapshotOffset: 0,
+    isNewFolder: true,
+  })
+}
+
+/** `undefined` in directories of a Kafka before topic ids. */
+function readTopicId(context: LogContext, folder: string): Uuid | undefined | MalformedFile {
+  const text = readTextSync(context.io.disk, `${folder}/${names.PARTITION_METADATA}`)
+  return text === undefined ? undefined : parsePartitionMetadata(text)
+}
+
+function readEpochs(context: LogContext, folder: string): EpochEntry[] | MalformedFile {
+  return parseEpochCheckpoint(readTextSync(context.io.disk, `${folder}/${names.LEADER_EPOCH_CHECKPOINT}`) ?? '')
+}
+
+/** Segments and snapshots of a directory, after removing what is no part of the log. */
+async function findFiles(
+  context: LogContext,
+  folder: string,
+  options: LoadOptions,
+): Promise<{ segments: LogSegments; snapshots: number[] }> {
+  const { disk } = context.io
+  const list = (): string[] => disk.listSync(folder).map(entry => entry.name)
+  let files = list()
+  if (await finishSwaps(context, folder, files)) files = list()
+  const baseOffsets = files
+    .map(name => names.offsetOfFileName(name, names.LOG_SUFFIX))
+    .filter(base => base !== undefined)
+  const bases = new Set(baseOffsets)
+  const snapshots = snapshotOffsets(files)
+  const strays = straySnapshots(snapshots, bases)
+  for (const name of files.filter(file => isLeftOver(file, bases, strays))) await disk.remove(`${folder}/${name}`)
+
+  const found = [...bases]
+    .sort((a, b) => a - b)
+    .map(base => {
+      const path = `${folder}/${names.offsetName(base)}${names.LOG_SUFFIX}`
+      return openSegment(context, folder, options.config, base, disk.statSync(path)!.sizeBytes, false)
+    })
+  if (found.length === 0) found.push(newSegment(context, folder, options.config, options.logStartOffset))
+  return { segments: new LogSegments(found), snapshots: snapshots.filter(offset => !strays.has(offset)) }
+}
+
+function newSegment(context: LogContext, folder: string, config: LogConfig, baseOffset: number): LogSegment {
+  return openSegment(context, folder, config, baseOffset, 0, true)
+}
+
+function openSegment(
+  { openFiles, io }: LogContext,
+  directory: string,
+  config: LogConfig,
+  baseOffset: number,
+  sizeBytes: number,
+  isNew: boolean,
+): LogSegment {
+  return new LogSegment({
+    openFiles,
+    directory,
+    baseOffset,
+    sizeBytes,
+    isNew,
+    createdMs: io.clock.nowMs(),
+    rollJitterMs: randomRollJitterMs(config, io.random),
+    preallocateBytes: isNew && config.preallocate ? config.segmentBytes : 0,
+  })
+}
+
+/** Snapshots that belong to no segment, except the newest one when it is above all segments: the one of the last shutdown. */
+function straySnapshots(snapshots: readonly number[], bases: ReadonlySet<number>): Set<number> {
+  const strays = snapshots.filter(offset => !bases.has(offset))
+  const newest = strays.at(-1)
+  if (newest !== undefined && newest > Math.max(-1, ...bases)) strays.pop()
+  return new Set(strays)
+}
+
+function isLeftOver(name: string, bases: ReadonlySet<number>, strays: ReadonlySet<number>): boolean {
+  if (name.endsWith(names.DELETED_SUFFIX) || name.endsWith(temporarySuffix)) return true
+  const snapshot = names.offsetOfFileName(name, names.PRODUCER_SNAPSHOT_SUFFIX)
+  if (snapshot !== undefined) return strays.has(snapshot)
+  for (const suffix of [names.OFFSET_INDEX_SUFFIX, names.TIME_INDEX_SUFFIX, names.TRANSACTION_INDEX_SUFFIX]) {
+    const offset = names.offsetOfFileName(name, suffix)
+    if (offset !== undefined) return !bases.has(offset)
+  }
+  return false
+}
+
+/** Epochs are in every batch; reading them all is slow and seldom. */
+async function rebuildEpochs(loading: Loading, problem: MalformedFile): Promise<void> {
+  const { context, folder, segments, epochs } = loading
+  context.logger.warn('leader epochs are read from the log itself', { folder, problem: problem.message })
+  for (const segment of segments.all) {
+    await segment.scan(0, (bytes, at) => {
+      const leaderEpoch = leaderEpochOf(bytes, at)
+      if (leaderEpoch > (epochs.latestEpoch ?? -1)) epochs.assign(leaderEpoch, baseOffsetOf(bytes, at))
+    })
+  }
+}
+
+async function findEnd(loading: Loading): Promise<LogEnd> {
+  const { options, logStartOffset } = loading
+  const end = options.isClean
+    ? ((await findCleanEnd(loading)) ?? (await recover(loading, true)))
+    : await recover(loading, false)
+  return end.logEndOffset >= logStartOffset ? end : startOver(loading, end)
+}
+
+/** `undefined` when the log does not look as a clean shutdown leaves it. */
+async function findCleanEnd(loading: Loading): Promise<LogEnd | undefined> {
+  const { context, options, folder, segments, producers, snapshots } = loading
+  const { active } = segments
+  const stated = options.recoveryPoint
+  const isConfirmed =
+    stated !== undefined &&
+    stated >= active.baseOffset &&
+    (snapshots.includes(stated) || (stated === active.baseOffset && active.sizeBytes === 0))
+  const logEndOffset = isConfirmed ? stated : await active.readTail()
+  if (logEndOffset === undefined) return undefined
+  if (snapshots.includes(logEndOffset)) {
+    const bytes = context.io.disk.readFileSync(snapshotPath(folder, logEndOffset))
+    if (producers.restore(bytes, logEndOffset, context.io.clock.nowMs())) {
+      return { logEndOffset, recoveryPoint: logEndOffset, snapshotOffset: logEndOffset }
+    }
+  }
+  const usable = snapshots.filter(offset => offset <= logEndOffset)
+  const snapshotOffset = await restoreNewest(loading, usable)
+  await replayProducers(segments, producers, logEndOffset)
+  return { logEndOffset, recoveryPoint: logEndOffset, snapshotOffset }
+}
+
+async function recover(loading: Loading, wasClean: boolean): Promise<LogEnd> {
+  const { context, options, folder, segments, snapshots, producers } = loading
+  const { disk } = context.io
+  // A clean shutdown whose active segment does not end well: what came before is as durable as it ever was.
+  const recoveryPoint = wasClean ? segments.active.baseOffset : (options.recoveryPoint ?? 0)
+  const result = await recoverLog({
+    ...loading,
+    config: options.config,
+    recoveryPoint,
+    saveSnapshot: (offset, snapshot) => writeSnapshot(disk, folder, offset, snapshot),
+    onProgress: options.onProgress ?? (() => {}),
+  })
+  const { logEndOffset, dropped, truncatedBytes } = result
+  if (dropped.length > 0 || truncatedBytes > 0) {
+    context.logger.warn('cut off what was not whole', {
+      folder,
+      logEndOffset,
+      truncatedBytes,
+      droppedSegments: dropped.map(segment => segment.baseOffset),
+      highWatermark: options.highWatermark,
+    })
+    segments.remove(new Set(dropped))
+    for (const segment of dropped) await segment.remove()
+    for (const above of snapshots.filter(offset => offset > logEndOffset))
+      await disk.remove(snapshotPath(folder, above))
+    await disk.syncDirectory(folder)
+  }
+  if (logEndOffset > loading.logStartOffset) await writeSnapshot(disk, folder, logEndOffset, producers.snapshot())
+  return { logEndOffset, recoveryPoint: Math.min(recoveryPoint, logEndOffset), snapshotOffset: logEndOffset }
+}
+
+/** Files are missing: the log ends before it starts. It goes on, empty, where it is known to start. */
+async function startOver(loading: Loading, end: LogEnd): Promise<LogEnd> {
+  const { context, folder, segments, snapshots, epochs, producers, logStartOffset } = loading
+  context.logger.warn('the log ends before its start offset and is emptied', { folder, logStartOffset, ...end })
+  const old = segments.all
+  const replacement = newSegment(context, folder, loading.options.config, logStartOffset)
+  segments.remove(new Set(old), replacement)
+  for (const segment of old) await segment.remove()
+  for (const offset of snapshots) await context.io.disk.remove(snapshotPath(folder, offset))
+  await replacement.createFiles()
+  epochs.clear()
+  producers.reset(logStartOffset)
+  return { logEndOffset: logStartOffset, recoveryPoint: logStartOffset, snapshotOffset: logStartOffset }
+}

@@ -1,0 +1,159 @@
+/**
+ * What changes the files of a log as a whole: rolling, deleting old segments, moving the start, cutting off the end, closing. Each runs alone of its kind
+ * (`LogCore.exclusive`), beside the appends. All reject with a `DiskError`.
+ */
+import { assert } from '../std/assert.ts'
+import type { DiskError } from '../io/io.ts'
+import type { LogCore } from './log-core.ts'
+import type { LogSegment } from './log-segment.ts'
+import type { AppendRejected } from './log-types.ts'
+import { rebuildProducerState } from './producer-recovery.ts'
+import { deletableSegments } from './retention.ts'
+
+export async function rollLog(core: LogCore): Promise<void> {
+  await core.writer.idle()
+  await core.exclusive(async () => {
+    if (core.segments.active.sizeBytes > 0) core.writer.startSegment(core.logEndOffset)
+    await core.writer.finishRolls()
+  })
+}
+
+export function applyRetention(core: LogCore, nowMs: number): Promise<number> {
+  return core.exclusive(async () => {
+    if (core.closed || core.failure !== undefined) return 0
+    const deletable = await deletableSegments({
+      segments: core.segments.all,
+      config: core.config,
+      logStartOffset: core.logStartOffset,
+      logEndOffset: core.logEndOffset,
+      highWatermark: core.highWatermark,
+      nowMs,
+    })
+    if (deletable.length === 0) return 0
+    if (deletable.length === core.segments.all.length) {
+      core.writer.startSegment(core.logEndOffset)
+      await core.writer.finishRolls()
+    }
+    const newStart = core.segments.all[deletable.length]!.baseOffset
+    assert(newStart <= core.highWatermark, () => `L9: retention of ${core.name} reaches ${newStart}`)
+    await core.moveLogStart(newStart)
+    await removeSegments(core, deletable)
+    core.context.logger.info('deleted segments', {
+      log: core.name,
+      segments: deletable.map(segment => segment.baseOffset),
+      logStartOffset: core.logStartOffset,
+    })
+    return deletable.length
+  })
+}
+
+export async function deleteRecordsBefore(core: LogCore, offset: number): Promise<AppendRejected | undefined> {
+  if (offset > core.highWatermark) {
+    return core.rejected('OFFSET_OUT_OF_RANGE', `${offset} is above the high watermark ${core.highWatermark}`)
+  }
+  try {
+    await core.exclusive(() => core.moveLogStart(offset))
+    return undefined
+  } catch (error) {
+    return core.rejected('KAFKA_STORAGE_ERROR', (error as DiskError).message)
+  }
+}
+
+export async function truncateTo(core: LogCore, offset: number): Promise<void> {
+  await core.writer.idle()
+  await core.exclusive(() => truncateNow(core, offset))
+}
+
+export async function truncateFullyAndStartAt(core: LogCore, offset: number): Promise<void> {
+  await core.writer.idle()
+  await core.exclusive(() => startOverAt(core, offset))
+}
+
+/** The disk ran full under a write: who waits is told, what was not written is dropped, and the log goes on where its file ends. */
+export function cutBack(core: LogCore, error: DiskError): void {
+  core.context.logger.warn('the disk is full', { log: core.name, directory: core.host.path }, error)
+  core.fail(error)
+  const recovering = core.writer.exclusive(async () => {
+    await core.writer.quiet()
+    await truncateNow(core, core.writer.fileEndOffset)
+    core.failure = undefined
+  })
+  recovering.then(undefined, (cause: unknown) => core.host.failed(cause as DiskError))
+}
+
+export async function closeLog(core: LogCore): Promise<void> {
+  if (core.closed) return
+  core.closed = true
+  if (core.failure === undefined) {
+    await core.writer.idle()
+    await core.exclusive(async () => {
+      core.segments.active.seal()
+      // A log that never had a record needs no files; of any other, the name of the newest segment tells where it ends.
+      if (core.logEndOffset > 0) await core.segments.active.createFiles()
+      await core.writer.flush()
+      await core.segments.active.trimFile()
+      const snapshot = core.producerSnapshotAt(core.logEndOffset)
+      if (snapshot !== undefined) await core.writer.writeSnapshot(core.logEndOffset, snapshot)
+    })
+  }
+  await core.releaseFiles()
+}
+
+/** Stops everything and closes the files of a log that is to be deleted, or whose directory is offline. */
+export async function abandonLog(core: LogCore): Promise<void> {
+  core.closed = true
+  core.writer.stop()
+  await core.writer.quiet()
+  await core.writer.exclusive(() => core.releaseFiles())
+}
+
+async function truncateNow(core: LogCore, offset: number): Promise<void> {
+  const { segments, writer } = core
+  if (offset < core.logStartOffset || offset < segments.first.baseOffset) return startOverAt(core, offset)
+  if (offset > core.logEndOffset) return
+  await writer.lowerRecoveryPoint(offset)
+  const removed = segments.all.filter(segment => segment.baseOffset > offset)
+  await removeSegments(core, removed)
+  await segments.active.truncate(offset, core.context.io.clock.nowMs())
+  // Both before anything new is written: what was cut off must not come back after a power cut and follow it.
+  await segments.active.syncLog()
+  if (removed.length > 0) await core.context.io.disk.syncDirectory(core.folder)
+  core.forgetFrom(offset)
+  core.epochs.truncateFromEnd(offset)
+  await core.epochs.flush()
+  cutOffsets(core, offset)
+  core.snapshotOffset = await rebuildProducerState(core, offset)
+  core.producers.onHighWatermark(core.highWatermark)
+}
+
+async function startOverAt(core: LogCore, offset: number): Promise<void> {
+  const { segments, writer } = core
+  await writer.lowerRecoveryPoint(Math.min(offset, core.logStartOffset))
+  const removed = segments.all
+  const replacement = writer.newSegment(offset)
+  await removeSegments(core, removed, replacement)
+  await core.context.io.disk.syncDirectory(core.folder)
+  await replacement.createFiles()
+  core.forgetFrom(0)
+  core.epochs.clear()
+  await core.epochs.flush()
+  core.logStartOffset = offset
+  core.nextLogStartOffset = offset
+  cutOffsets(core, offset)
+  core.highWatermark = offset
+  core.snapshotOffset = await rebuildProducerState(core, offset)
+}
+
+function cutOffsets(core: LogCore, endOffset: number): void {
+  core.cuts += 1
+  core.logEndOffset = endOffset
+  core.highWatermark = Math.min(core.highWatermark, endOffset)
+  core.writer.restart(endOffset)
+}
+
+async function removeSegments(core: LogCore, removed: readonly LogSegment[], replacement?: LogSegment): Promise<void> {
+  if (removed.length === 0) return
+  core.segments.remove(new Set(removed), replacement)
+  core.reader.forget()
+  for (const segment of removed) await core.deletion.delete(segment, core.folder, core.config.fileDeleteDelayMs)
+}

@@ -1,0 +1,231 @@
+/** One move of a partition's files to another log directory; see `log-moves.ts`. */
+import type { DiskError, DiskFile } from '../io/io.ts'
+import {
+  deletedDirectoryName,
+  futureDirectoryName,
+  LEADER_EPOCH_CHECKPOINT,
+  LOG_SUFFIX,
+  OFFSET_INDEX_SUFFIX,
+  offsetName,
+  PARTITION_METADATA,
+  partitionDirectoryName,
+  PRODUCER_SNAPSHOT_SUFFIX,
+  TIME_INDEX_SUFFIX,
+  TRANSACTION_INDEX_SUFFIX,
+} from './file-names.ts'
+import type { LogContext, LogDirectoryHost } from './log-context.ts'
+import type { LogCore } from './log-core.ts'
+import type { LogSegment } from './log-segment.ts'
+
+/** The writer is paused once no more than this is left to copy. */
+const lastStepBytesMax = 4 * 1024 * 1024
+/** Or after so many rounds, when more comes in than can be copied. */
+const roundsMax = 20
+const chunkBytes = 1024 * 1024
+
+export class LogMove {
+  readonly #context: LogContext
+  readonly #core: LogCore
+  readonly #target: LogDirectoryHost
+  readonly #unique: string
+  readonly #future: string
+  /** Bytes of each segment's log file that are in the copy. */
+  readonly #copied = new Map<LogSegment, number>()
+  #cuts: number
+  /** The old folder is being given up: from now on the copy is what counts. */
+  #changing = false
+  #state: 'running' | 'cancelled' | 'interrupted' = 'running'
+
+  constructor(context: LogContext, core: LogCore, target: LogDirectoryHost, unique: string) {
+    this.#context = context
+    this.#core = core
+    this.#target = target
+    this.#unique = unique
+    this.#future = `${target.path}/${futureDirectoryName(core.topic, core.partition, unique)}`
+    this.#cuts = core.cuts
+  }
+
+  get progress(): { copiedBytes: number; endOffset: number } {
+    let copiedBytes = 0
+    let endOffset = this.#core.logStartOffset
+    for (const [segment, bytes] of this.#copied) {
+      copiedBytes += bytes
+      endOffset = Math.max(endOffset, segment.baseOffset)
+    }
+    return { copiedBytes, endOffset }
+  }
+
+  /** Gives the copy up. */
+  cancel(): void {
+    this.#state = 'cancelled'
+  }
+
+  /** Stops where it is; the copy's folder stays and tells the next start where the partition was going. */
+  interrupt(): void {
+    this.#state = 'interrupted'
+  }
+
+  /** Gives back the path of the folder that was given up; `undefined` when the move was stopped. Rejects with a `DiskError`. */
+  async run(): Promise<string | undefined> {
+    const { disk } = this.#context.io
+    try {
+      await disk.makeDirectory(this.#future)
+      for (let round = 0; round < roundsMax && this.#goesOn; round++) {
+        await this.#copyLogs()
+        if (this.#missingBytes() <= lastStepBytesMax) break
+      }
+      const givenUp = this.#goesOn ? await this.#core.writer.exclusive(() => this.#finish()) : undefined
+      if (this.#state === 'cancelled' && givenUp === undefined) await disk.removeDirectory(this.#future)
+      return givenUp
+    } catch (error) {
+      if (!this.#changing) await disk.removeDirectory(this.#future).catch(() => {})
+      throw error
+    }
+  }
+
+  get #goesOn(): boolean {
+    return this.#state === 'running' && this.#core.failure === undefined && !this.#core.closed
+  }
+
+  #missingBytes(): number {
+    let bytes = 0
+    for (const segment of this.#core.segments.all) bytes += segment.writtenBytes - (this.#copied.get(segment) ?? 0)
+    return bytes
+  }
+
+  /** Copies what has been written to log files since the last time. */
+  async #copyLogs(): Promise<void> {
+    if (this.#core.cuts !== this.#cuts) await this.#startOver()
+    for (const segment of this.#core.segments.all) {
+      if (!this.#goesOn) return
+      const from = this.#copied.get(segment) ?? 0
+      if (segment.isNew || segment.writtenBytes === from) continue
+      const to = segment.writtenBytes
+      await this.#withTarget(segment, LOG_SUFFIX, async target => {
+        await segment.logFile.use(source => copyRange(source, target, from, to))
+        await target.sync()
+      })
+      this.#copied.set(segment, to)
+    }
+  }
+
+  /** Something was cut off the log: what has been copied may not be part of it any more. */
+  async #startOver(): Promise<void> {
+    this.#cuts = this.#core.cuts
+    this.#copied.clear()
+    await this.#context.io.disk.removeDirectory(this.#future)
+    await this.#context.io.disk.makeDirectory(this.#future)
+  }
+
+  /** The rest, with the writer paused, and the change of places. */
+  async #finish(): Promise<string | undefined> {
+    const { writer, segments } = this.#core
+    await writer.pause()
+    try {
+      await writer.flush()
+      await this.#copyLogs()
+      if (!this.#goesOn) return undefined
+      await this.#removeDeleted()
+      for (const segment of segments.all) await this.#copyIndexes(segment)
+      await this.#copySmallFiles()
+      await this.#context.io.disk.syncDirectory(this.#future)
+      return await this.#changePlaces()
+    } finally {
+      writer.resume()
+    }
+  }
+
+  /** Copies of segments that retention has removed meanwhile. */
+  async #removeDeleted(): Promise<void> {
+    const present = new Set(this.#core.segments.all)
+    for (const segment of this.#copied.keys()) {
+      if (present.has(segment)) continue
+      await this.#context.io.disk.remove(`${this.#future}/${offsetName(segment.baseOffset)}${LOG_SUFFIX}`)
+      this.#copied.delete(segment)
+    }
+  }
+
+  async #copyIndexes(segment: LogSegment): Promise<void> {
+    for (const suffix of [OFFSET_INDEX_SUFFIX, TIME_INDEX_SUFFIX, TRANSACTION_INDEX_SUFFIX, PRODUCER_SNAPSHOT_SUFFIX]) {
+      await this.#copyWhole(offsetName(segment.baseOffset) + suffix)
+    }
+    // An empty active segment has nothing to copy, and its name still tells where the log ends.
+    if (!segment.isNew) await this.#withTarget(segment, LOG_SUFFIX, target => target.sync())
+  }
+
+  async #copySmallFiles(): Promise<void> {
+    await this.#copyWhole(PARTITION_METADATA)
+    await this.#core.epochs.flush()
+    await this.#copyWhole(LEADER_EPOCH_CHECKPOINT)
+  }
+
+  /** A file of the partition's directory, if it is there. */
+  async #copyWhole(name: string): Promise<void> {
+    const { disk } = this.#context.io
+    const stat = await disk.stat(`${this.#core.folder}/${name}`)
+    if (stat === undefined) return
+    const source = await disk.open(`${this.#core.folder}/${name}`)
+    try {
+      const target = await disk.open(`${this.#future}/${name}`, { write: true, create: true })
+      try {
+        await copyRange(source, target, 0, stat.sizeBytes)
+        await target.sync()
+      } finally {
+        await target.close()
+      }
+    } finally {
+      await source.close()
+    }
+  }
+
+  async #changePlaces(): Promise<string> {
+    const core = this.#core
+    const { disk } = this.#context.io
+    const { topic, partition, segments } = core
+    const source = core.host
+    const oldFolder = core.folder
+    const givenUp = `${source.path}/${deletedDirectoryName(topic, partition, this.#unique)}`
+    const folderName = partitionDirectoryName(topic, partition)
+    let folder = oldFolder
+    try {
+      for (const segment of segments.all) await segment.suspend()
+      this.#changing = true
+      await disk.rename(oldFolder, givenUp)
+      await disk.syncDirectory(source.path)
+      folder = `${this.#target.path}/${folderName}`
+      await disk.rename(this.#future, folder)
+      await disk.syncDirectory(this.#target.path)
+      core.host = this.#target
+      core.folderName = folderName
+      core.epochs.moveTo(folder)
+      core.deletion.cancel()
+    } catch (error) {
+      // Halfway nothing can be served; the next start finds the copy, or the original, and takes it.
+      if (this.#changing) core.fail(error as DiskError)
+      throw error
+    } finally {
+      for (const segment of segments.all) segment.resume(folder)
+    }
+    return givenUp
+  }
+
+  async #withTarget(segment: LogSegment, suffix: string, work: (target: DiskFile) => Promise<void>): Promise<void> {
+    const path = `${this.#future}/${offsetName(segment.baseOffset)}${suffix}`
+    const target = await this.#context.io.disk.open(path, { write: true, create: true })
+    try {
+      await work(target)
+    } finally {
+      await target.close()
+    }
+  }
+}
+
+async function copyRange(source: DiskFile, target: DiskFile, from: number, to: number): Promise<void> {
+  const buffer = Buffer.allocUnsafeSlow(Math.min(chunkBytes, Math.max(1, to - from)))
+  for (let position = from; position < to;) {
+    const length = await source.read(buffer.subarray(0, Math.min(buffer.length, to - position)), position)
+    if (length === 0) return
+    await target.writev([buffer.subarray(0, length)], position)
+    position += length
+  }
+}

@@ -1,0 +1,366 @@
+/**
+ * The writing side of a log: which segment a batch goes into, when a new one begins, when bytes are in the file, and when they are durable.
+ *
+ * Three offsets follow one another. Below `fileEndOffset` everything is in the files. Below `writtenEndOffset` it may be read and acknowledged: the same, or, on topics that sync before they
+ * acknowledge, what has been synced. Below `recoveryPoint` logs, indexes and leader epochs are durable, and recovery after a crash need not look.
+ *
+ * Batches arrive with their offsets. After the log was opened, the active segment must be looked at before anything can be placed in it (*warm* it up); batches that come
+ * meanwhile wait, and are placed in order. A roll takes effect at once in memory; the rest of it, making the old segment durable, is done in
+ * the background once its last bytes are written.
+ */
+import { assert } from '../std/assert.ts'
+import type { DiskError, Timer } from '../io/io.ts'
+import { AppendQueue } from './append-queue.ts'
+import { randomRollJitterMs } from './log-config.ts'
+import type { LogConfig } from './log-config.ts'
+import { damaged } from './log-context.ts'
+import type { LogContext, LogDirectoryHost } from './log-context.ts'
+import { LogSegment } from './log-segment.ts'
+import type { LogSegments } from './log-segments.ts'
+import { writeSnapshot } from './producer-recovery.ts'
+import type { CompletedTransaction } from './producer-state.ts'
+
+export interface PlacedBatch {
+  readonly bytes: Uint8Array
+  readonly firstOffset: number
+  readonly lastOffset: number
+  readonly maxTimestampMs: number
+  /** When the batch is a marker that aborts a transaction. */
+  readonly aborted: CompletedTransaction | undefined
+}
+
+export interface LogWriterOwner {
+  readonly config: LogConfig
+  /** The partition's directory. */
+  readonly folder: string
+  readonly host: LogDirectoryHost
+  /** A snapshot of the producers as of `offset`, if that is where they are. */
+  producerSnapshotAt(offset: number): Uint8Array | undefined
+  flushLeaderEpochs(): Promise<void>
+  /** The partition's directory itself, when it has just been made. */
+  syncFolder(): Promise<void>
+  /** `writtenEndOffset` has grown. */
+  advanced(): void
+  /** A write has failed; nothing more is written. */
+  writeFailed(error: DiskError): void
+  /** Something in the background has failed. */
+  backgroundFailed(error: DiskError): void
+}
+
+interface Roll {
+  readonly old: LogSegment
+  readonly baseOffset: number
+  readonly snapshot: Uint8Array | undefined
+}
+
+export class LogWriter {
+  readonly #context: LogContext
+  readonly #segments: LogSegments
+  readonly #owner: LogWriterOwner
+  #queue: AppendQueue | undefined
+  #fileEndOffset: number
+  #writtenEndOffset: number
+  #syncedEndOffset: number
+  #recoveryPoint: number
+  /** Waiting for the active segment to become warm. */
+  #unplaced: PlacedBatch[] = []
+  #warming: Promise<void> | undefined
+  #rolls: Roll[] = []
+  #finishing = false
+  #flushTimer: Timer | undefined
+  /** Operations on the files as a whole follow one another. */
+  #lastExclusive: Promise<unknown> | undefined
+  #stopped = false
+
+  constructor(
+    context: LogContext,
+    segments: LogSegments,
+    offsets: { endOffset: number; recoveryPoint: number },
+    owner: LogWriterOwner,
+  ) {
+    this.#context = context
+    this.#segments = segments
+    this.#owner = owner
+    this.#fileEndOffset = offsets.endOffset
+    this.#writtenEndOffset = offsets.endOffset
+    this.#syncedEndOffset = offsets.recoveryPoint
+    this.#recoveryPoint = offsets.recoveryPoint
+  }
+
+  get fileEndOffset(): number {
+    return this.#fileEndOffset
+  }
+
+  get writtenEndOffset(): number {
+    return this.#writtenEndOffset
+  }
+
+  get recoveryPoint(): number {
+    return this.#recoveryPoint
+  }
+
+  /** More is synced than the recovery point says: moving it costs little. */
+  get canMoveRecoveryPoint(): boolean {
+    return this.#syncedEndOffset > this.#recoveryPoint
+  }
+
+  /** So much waits to be written that no more may come. */
+  get isFull(): boolean {
+    return this.#queue !== undefined && this.#queue.isFull
+  }
+
+  /** Begins a new segment where the next batch demands it. To be called before the producers take the batch in, so that their snapshot is right. */
+  makeRoom(firstOffset: number, lastOffset: number, maxTimestampMs: number, sizeInBytes: number): void {
+    const active = this.#segments.active
+    if (this.#unplaced.length > 0 || !active.warm) return
+    const { segmentBytes, segmentMs, segmentIndexBytes } = this.#owner.config
+    const nowMs = this.#context.io.clock.nowMs()
+    const conditions = { nowMs, maxTimestampMs, lastOffset, sizeInBytes, segmentBytes, segmentMs, segmentIndexBytes }
+    if (active.shouldRoll(conditions)) this.startSegment(firstOffset)
+  }
+
+  append(batch: PlacedBatch): void {
+    assert(!this.#stopped, () => `append of ${batch.firstOffset} to a log that has stopped`)
+    if (this.#unplaced.length > 0 || !this.#segments.active.warm) {
+      this.#unplaced.push(batch)
+      this.#warming ??= this.#warmUp()
+      return
+    }
+    this.#place(batch)
+  }
+
+  /** Begins a new segment at `baseOffset`; the old one becomes durable in the background. */
+  startSegment(baseOffset: number): LogSegment {
+    const old = this.#segments.active
+    old.seal()
+    const segment = this.newSegment(baseOffset)
+    this.#segments.add(segment)
+    this.#rolls.push({ old, baseOffset, snapshot: this.#owner.producerSnapshotAt(baseOffset) })
+    return segment
+  }
+
+  newSegment(baseOffset: number): LogSegment {
+    const { config, folder } = this.#owner
+    const { io, openFiles } = this.#context
+    return new LogSegment({
+      openFiles,
+      directory: folder,
+      baseOffset,
+      sizeBytes: 0,
+      isNew: true,
+      createdMs: io.clock.nowMs(),
+      rollJitterMs: randomRollJitterMs(config, io.random),
+      preallocateBytes: config.preallocate ? config.segmentBytes : 0,
+    })
+  }
+
+  /** Runs `work` when nothing else of the kind runs. */
+  exclusive<T>(work: () => Promise<T>): Promise<T> {
+    const previous = this.#lastExclusive
+    const running = previous === undefined ? work() : previous.then(work, work)
+    const settled = running.then(
+      () => {},
+      () => {},
+    )
+    this.#lastExclusive = settled
+    void settled.then(() => {
+      if (this.#lastExclusive === settled) this.#lastExclusive = undefined
+    })
+    return running
+  }
+
+  /** Settles when all batches that were appended are in the files, or writing has failed. Not within `exclusive`. */
+  async idle(): Promise<void> {
+    await this.#warming
+    await this.#queue?.idle()
+  }
+
+  /** Finishes the rolls under way and makes everything up to `fileEndOffset` durable. Within `exclusive`. */
+  async flush(): Promise<void> {
+    await this.finishRolls()
+    await this.#flushUpTo(this.#fileEndOffset)
+  }
+
+  /** Makes the segments before the newest one durable, those whose bytes are all written. Within `exclusive`. */
+  async finishRolls(): Promise<void> {
+    for (
+      let roll = this.#rolls[0];
+      roll !== undefined && roll.baseOffset <= this.#fileEndOffset;
+      roll = this.#rolls[0]
+    ) {
+      await roll.old.trimFile()
+      if (roll.snapshot !== undefined) await this.writeSnapshot(roll.baseOffset, roll.snapshot)
+      await this.#flushUpTo(roll.baseOffset)
+      // Without its file, what is known of the log's end would be lost when everything before is removed.
+      await this.#segments.all.find(segment => segment.baseOffset === roll.baseOffset)?.createFiles()
+      this.#rolls.shift()
+    }
+  }
+
+  writeSnapshot(offset: number, snapshot: Uint8Array): Promise<void> {
+    return writeSnapshot(this.#context.io.disk, this.#owner.folder, offset, snapshot)
+  }
+
+  /** Lets what is appended wait in memory, and settles when no write is in flight. Within `exclusive`. */
+  async pause(): Promise<void> {
+    await this.#queueOf().pause()
+  }
+
+  resume(): void {
+    this.#queue?.resume()
+  }
+
+  /** Drops what is queued; what is being written goes on unheard. */
+  stop(): void {
+    this.#stopped = true
+    this.#unplaced = []
+    this.#queue?.fail()
+    this.#cancelFlushTimer()
+  }
+
+  /** After `stop`: settles when no write is in flight. */
+  async quiet(): Promise<void> {
+    await this.#queue?.quiet()
+  }
+
+  /** The log has been cut off, or started over, at `endOffset`; it goes on from there. */
+  restart(endOffset: number): void {
+    this.#fileEndOffset = endOffset
+    this.#writtenEndOffset = endOffset
+    this.#syncedEndOffset = Math.min(this.#syncedEndOffset, endOffset)
+    this.#recoveryPoint = Math.min(this.#recoveryPoint, endOffset)
+    this.#rolls = this.#rolls.filter(roll =>
+      this.#segments.all.some(({ baseOffset }) => baseOffset === roll.baseOffset),
+    )
+    if (this.#stopped) this.#queue?.restart()
+    this.#stopped = false
+  }
+
+  /** Before something is cut off: a recovery point beyond must not be found after a crash. */
+  async lowerRecoveryPoint(offset: number): Promise<void> {
+    if (this.#recoveryPoint <= offset) return
+    this.#recoveryPoint = offset
+    this.#syncedEndOffset = Math.min(this.#syncedEndOffset, offset)
+    await this.#owner.host.saveRecoveryPoints()
+  }
+
+  #place(batch: PlacedBatch): void {
+    const { bytes, firstOffset, lastOffset, maxTimestampMs, aborted } = batch
+    const segment = this.#segments.active
+    assert(firstOffset >= segment.baseOffset, () => `L3: batch ${firstOffset} in segment ${segment.baseOffset}`)
+    const position = segment.append(lastOffset, maxTimestampMs, bytes.length, this.#owner.config.indexIntervalBytes)
+    if (aborted !== undefined) segment.transactionIndex.append(aborted)
+    this.#queueOf().push({ bytes, segment, position, endOffset: lastOffset + 1 })
+  }
+
+  #queueOf(): AppendQueue {
+    this.#queue ??= new AppendQueue(this.#context.io.clock, () => this.#owner.host.pace, {
+      written: (segment, position, endOffset) => this.#written(segment, position, endOffset),
+      writeFailed: error => this.#owner.writeFailed(error),
+    })
+    return this.#queue
+  }
+
+  async #warmUp(): Promise<void> {
+    try {
+      await this.exclusive(async () => {
+        const segment = this.#segments.active
+        if (segment.warm) return
+        const endOffset = await segment.warmUp()
+        if (endOffset !== this.#fileEndOffset) {
+          const problem = `${this.#owner.folder} was closed at offset ${this.#fileEndOffset} and ends at ${endOffset}`
+          throw damaged(problem)
+        }
+      })
+    } catch (error) {
+      this.#owner.backgroundFailed(error as DiskError)
+      return
+    } finally {
+      this.#warming = undefined
+    }
+    const waiting = this.#unplaced
+    this.#unplaced = []
+    for (const batch of waiting) {
+      this.makeRoom(batch.firstOffset, batch.lastOffset, batch.maxTimestampMs, batch.bytes.length)
+      this.#place(batch)
+    }
+  }
+
+  #written(segment: LogSegment, position: number, endOffset: number): Promise<void> | undefined {
+    assert(endOffset > this.#fileEndOffset, () => `L3: written to ${endOffset} after ${this.#fileEndOffset}`)
+    this.#background(segment.written(position, endOffset))
+    this.#fileEndOffset = endOffset
+    if (this.#rolls.length > 0 && this.#rolls[0]!.baseOffset <= segment.baseOffset && !this.#finishing) {
+      this.#finishing = true
+      this.#background(this.exclusive(() => this.finishRolls()).finally(() => (this.#finishing = false)))
+    }
+    const { flushMessages, flushMs } = this.#owner.config
+    if (flushMs === 0 || endOffset - this.#syncedEndOffset >= flushMessages) return this.#syncThenAdvance(endOffset)
+    if (flushMs < Number.MAX_SAFE_INTEGER) this.#startFlushTimer(flushMs)
+    this.#advance(endOffset)
+    return undefined
+  }
+
+  /** One sync for all that wait; nothing is written meanwhile. */
+  async #syncThenAdvance(endOffset: number): Promise<void> {
+    try {
+      await this.#syncLogs(this.#syncedEndOffset, endOffset)
+    } catch (error) {
+      this.#owner.writeFailed(damagedBySync(error as DiskError))
+      return
+    }
+    if (this.#stopped) return
+    this.#syncedEndOffset = Math.max(this.#syncedEndOffset, endOffset)
+    this.#advance(endOffset)
+  }
+
+  #advance(endOffset: number): void {
+    this.#writtenEndOffset = endOffset
+    this.#owner.advanced()
+  }
+
+  async #flushUpTo(offset: number): Promise<void> {
+    if (offset <= this.#recoveryPoint) return
+    await this.#syncLogs(this.#recoveryPoint, offset)
+    for (const segment of this.#segmentsBetween(this.#recoveryPoint, offset)) await segment.syncIndexes(offset)
+    await this.#owner.flushLeaderEpochs()
+    // Something may have been cut off while this waited, by a disk that ran full.
+    const durableTo = Math.min(offset, this.#fileEndOffset)
+    this.#syncedEndOffset = Math.max(this.#syncedEndOffset, durableTo)
+    this.#recoveryPoint = Math.max(this.#recoveryPoint, durableTo)
+  }
+
+  /** In order: a later segment must not survive a power cut that an earlier one does not (L10). */
+  async #syncLogs(from: number, to: number): Promise<void> {
+    await this.#owner.syncFolder()
+    for (const segment of this.#segmentsBetween(from, to)) {
+      if (!segment.isNew) await segment.syncLog()
+    }
+  }
+
+  #segmentsBetween(from: number, to: number): LogSegment[] {
+    const start = Math.max(0, this.#segments.floorIndex(from))
+    return this.#segments.all.slice(start).filter(segment => segment.baseOffset < to)
+  }
+
+  #startFlushTimer(flushMs: number): void {
+    this.#flushTimer ??= this.#context.io.clock.setTimer(flushMs, () => {
+      this.#flushTimer = undefined
+      this.#background(this.exclusive(() => this.flush()))
+    })
+  }
+
+  #cancelFlushTimer(): void {
+    this.#flushTimer?.cancel()
+    this.#flushTimer = undefined
+  }
+
+  #background(work: Promise<void> | undefined): void {
+    work?.then(undefined, (error: unknown) => this.#owner.backgroundFailed(error as DiskError))
+  }
+}
+
+/** After a failed sync nobody knows what is on the disk, whatever the reason: it is not to be tried again (fsyncgate). */
+function damagedBySync(error: DiskError): DiskError {
+  return Object.assign(new Error(`sync failed: ${error.message}`), { code: 'EIO' })
+}

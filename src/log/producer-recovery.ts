@@ -1,0 +1,90 @@
+/**
+ * Rebuilds what a log knows of its producers, from the newest snapshot that is not above an offset and the batches behind it. A snapshot that cannot be read is removed, and the one
+ * before it serves.
+ */
+import type { Disk } from '../io/io.ts'
+import { replaceFile } from './atomic-file.ts'
+import { lastOffsetOf } from './log-batch.ts'
+import { offsetName, offsetOfFileName, PRODUCER_SNAPSHOT_SUFFIX } from './file-names.ts'
+import type { LogContext } from './log-context.ts'
+import type { LogSegment } from './log-segment.ts'
+import type { LogSegments } from './log-segments.ts'
+import type { ProducerState } from './producer-state.ts'
+
+export interface ProducerRecovery {
+  readonly context: LogContext
+  /** The partition's directory. */
+  readonly folder: string
+  readonly segments: LogSegments
+  readonly producers: ProducerState
+  readonly logStartOffset: number
+}
+
+/** Brings the producer state to `offset` and removes snapshots above. Gives back the offset of the newest snapshot that is left. Rejects with a `DiskError`. */
+export async function rebuildProducerState(recovery: ProducerRecovery, offset: number): Promise<number> {
+  const { disk } = recovery.context.io
+  const names = await disk.list(recovery.folder)
+  const snapshots = snapshotOffsets(names.map(entry => entry.name))
+  for (const above of snapshots.filter(snapshot => snapshot > offset))
+    await disk.remove(snapshotPath(recovery.folder, above))
+  const from = await restoreNewest(
+    recovery,
+    snapshots.filter(snapshot => snapshot <= offset),
+  )
+  await replayProducers(recovery.segments, recovery.producers, offset)
+  return from
+}
+
+/** Offsets of the snapshot files among the names, ascending. */
+export function snapshotOffsets(names: readonly string[]): number[] {
+  return names
+    .map(name => offsetOfFileName(name, PRODUCER_SNAPSHOT_SUFFIX))
+    .filter(offset => offset !== undefined)
+    .sort((a, b) => a - b)
+}
+
+/** Restores the newest of these snapshots that can be read; without any, the state is that of a log which has just begun. Gives back its offset. */
+export async function restoreNewest(
+  recovery: Omit<ProducerRecovery, 'segments'>,
+  snapshots: readonly number[],
+): Promise<number> {
+  const { context, folder, producers, logStartOffset } = recovery
+  for (const offset of snapshots.toReversed()) {
+    const path = snapshotPath(folder, offset)
+    const bytes = await context.io.disk.readFile(path)
+    if (producers.restore(bytes, offset, context.io.clock.nowMs())) return offset
+    context.logger.warn('a producer snapshot cannot be read and is removed', { file: path })
+    await context.io.disk.remove(path)
+  }
+  producers.reset(logStartOffset)
+  return logStartOffset
+}
+
+/** Takes in the batches from where the state is to the one before `offset`. */
+export async function replayProducers(segments: LogSegments, producers: ProducerState, offset: number): Promise<void> {
+  const first = Math.max(0, segments.floorIndex(producers.mapEndOffset))
+  for (const segment of segments.all.slice(first)) {
+    if (segment.baseOffset >= offset || producers.mapEndOffset >= offset) break
+    await replaySegment(segment, producers, offset)
+  }
+  producers.advanceTo(offset)
+}
+
+async function replaySegment(segment: LogSegment, producers: ProducerState, offset: number): Promise<void> {
+  const start = await segment.positionFor(producers.mapEndOffset, () => {})
+  await segment.scan(start, (bytes, at) => {
+    const lastOffset = lastOffsetOf(bytes, at)
+    if (lastOffset >= offset) return false
+    if (lastOffset >= producers.mapEndOffset) producers.append(bytes, at)
+    return true
+  })
+}
+
+/** Rejects with a `DiskError`. */
+export async function writeSnapshot(disk: Disk, folder: string, offset: number, snapshot: Uint8Array): Promise<void> {
+  await replaceFile(disk, folder, offsetName(offset) + PRODUCER_SNAPSHOT_SUFFIX, snapshot)
+}
+
+export function snapshotPath(folder: string, offset: number): string {
+  return `${folder}/${offsetName(offset)}${PRODUCER_SNAPSHOT_SUFFIX}`
+}

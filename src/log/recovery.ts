@@ -1,0 +1,155 @@
+/**
+ * Finds out what a log holds after it was not closed in order: what lies above the recovery point is read and checked batch by batch, and the log ends before the first
+ * that is not whole (L10). Indexes, producer state and leader epochs are rebuilt on the way.
+ *
+ * Below the recovery point headers are read at most: records, indexes and snapshots of it are durable. Recovery can be interrupted at any moment and
+ * begins anew.
+ */
+import { verifyChecksum } from '../protocol/records/decode.ts'
+import { IndexBuilder } from './index-recovery.ts'
+import type { LeaderEpochCache } from './leader-epoch-cache.ts'
+import { baseOffsetOf, hasPlausibleHeader, lastOffsetOf, leaderEpochOf } from './log-batch.ts'
+import type { LogConfig } from './log-config.ts'
+import { damaged } from './log-context.ts'
+import type { LogSegment } from './log-segment.ts'
+import { RELATIVE_OFFSET_MAX } from './offset-index.ts'
+import type { OffsetPosition } from './offset-index.ts'
+import { replayProducers, restoreNewest } from './producer-recovery.ts'
+import type { ProducerRecovery } from './producer-recovery.ts'
+
+export interface RecoveryInput extends ProducerRecovery {
+  readonly config: LogConfig
+  readonly epochs: LeaderEpochCache
+  readonly recoveryPoint: number
+  /** Offsets of the producer snapshots that are there, ascending. */
+  readonly snapshots: readonly number[]
+  /** Keeps a producer snapshot for the start of a segment. */
+  readonly saveSnapshot: (offset: number, snapshot: Uint8Array) => Promise<void>
+  /** Called now and then with how many bytes more have been checked. */
+  readonly onProgress: (bytes: number) => void
+}
+
+export interface RecoveryResult {
+  readonly logEndOffset: number
+  /** Segments behind the end, which are no part of the log any more. */
+  readonly dropped: readonly LogSegment[]
+  readonly truncatedBytes: number
+}
+
+const batchesPerWrite = 10_000
+
+/** The producer state is at the log end offset afterwards. Rejects with a `DiskError`. */
+export async function recoverLog(input: RecoveryInput): Promise<RecoveryResult> {
+  const { segments, producers, recoveryPoint } = input
+  const unflushed = segments.all.slice(Math.max(0, segments.floorIndex(recoveryPoint)))
+  const start = Math.max(recoveryPoint, unflushed[0]!.baseOffset)
+  await restoreNewest(
+    input,
+    input.snapshots.filter(offset => offset <= start),
+  )
+  let logEndOffset = unflushed[0]!.baseOffset
+  let truncatedBytes = 0
+  let sound = 0
+  for (const segment of unflushed) {
+    // A segment that begins before the one before it ends is left over from an earlier life of the log.
+    if (truncatedBytes > 0 || segment.baseOffset < logEndOffset) break
+    if (sound > 0) {
+      producers.advanceTo(segment.baseOffset)
+      await input.saveSnapshot(segment.baseOffset, producers.snapshot())
+    }
+    const result = await new SegmentRecovery(input, segment).run()
+    logEndOffset = result.endOffset
+    truncatedBytes = result.truncatedBytes
+    sound += 1
+  }
+  producers.advanceTo(logEndOffset)
+  return { logEndOffset, dropped: unflushed.slice(sound), truncatedBytes }
+}
+
+class SegmentRecovery {
+  readonly #input: RecoveryInput
+  readonly #segment: LogSegment
+  #position = 0
+  #endOffset: number
+  #isSound = true
+
+  constructor(input: RecoveryInput, segment: LogSegment) {
+    this.#input = input
+    this.#segment = segment
+    this.#endOffset = segment.baseOffset
+  }
+
+  async run(): Promise<{ endOffset: number; truncatedBytes: number }> {
+    const { segments, producers, config } = this.#input
+    const segment = this.#segment
+    const kept = await this.#prepareIndexes()
+    // From the start of the file, or again through the batch of the last index entry.
+    await replayProducers(segments, producers, kept?.offset ?? segment.baseOffset)
+    this.#position = kept?.position ?? 0
+    const builder = new IndexBuilder(segment, producers, config, this.#position)
+    const sizeBytes = segment.sizeBytes
+    while (await this.#scanSome(builder)) await segment.writeIndexes(this.#endOffset)
+    const truncatedBytes = sizeBytes - this.#position
+    if (truncatedBytes > 0) await this.#truncate()
+    segment.recovered(this.#position, builder.maxTimestamp)
+    segment.seal()
+    await segment.writeIndexes(this.#endOffset)
+    return { endOffset: this.#endOffset, truncatedBytes }
+  }
+
+  /** Keeps what the indexes say about batches below the recovery point, as far as the log agrees, and drops the rest. */
+  async #prepareIndexes(): Promise<OffsetPosition | undefined> {
+    const { recoveryPoint } = this.#input
+    await this.#segment.loadIndexes()
+    if (recoveryPoint > this.#segment.baseOffset) {
+      const kept = await this.#segment.keepIndexesBelow(recoveryPoint)
+      if (kept !== undefined) return kept
+    }
+    await this.#segment.clearIndexes()
+    return undefined
+  }
+
+  /** True when there may be more. */
+  async #scanSome(builder: IndexBuilder): Promise<boolean> {
+    let visited = 0
+    const start = this.#position
+    await this.#segment.scan(start, (bytes, at, size, position) => {
+      this.#isSound = this.#isValid(bytes, at)
+      if (!this.#isSound) return false
+      builder.visit(bytes, at, position)
+      this.#noteEpoch(bytes, at)
+      this.#endOffset = builder.endOffset
+      this.#position = position + size
+      visited += 1
+      return visited < batchesPerWrite
+    })
+    this.#input.onProgress(this.#position - start)
+    return this.#isSound && visited === batchesPerWrite
+  }
+
+  /** A batch that belongs here: unbroken, behind the one before, and not too far from the base of the segment. */
+  #isValid(bytes: Uint8Array, at: number): boolean {
+    if (!hasPlausibleHeader(bytes, at) || baseOffsetOf(bytes, at) < this.#endOffset) return false
+    const lastOffset = lastOffsetOf(bytes, at)
+    if (lastOffset - this.#segment.baseOffset > RELATIVE_OFFSET_MAX) return false
+    // What was durable is not cut off because a bit of it has rotted: reading it gives CORRUPT_MESSAGE.
+    return lastOffset < this.#input.recoveryPoint || verifyChecksum(bytes, at)
+  }
+
+  #noteEpoch(bytes: Uint8Array, at: number): void {
+    const leaderEpoch = leaderEpochOf(bytes, at)
+    const { epochs } = this.#input
+    if (leaderEpoch > (epochs.latestEpoch ?? -1)) epochs.assign(leaderEpoch, baseOffsetOf(bytes, at))
+  }
+
+  async #truncate(): Promise<void> {
+    const { recoveryPoint, folder } = this.#input
+    if (this.#endOffset < recoveryPoint) {
+      const where = `position ${this.#position} of segment ${this.#segment.baseOffset}`
+      throw damaged(
+        `${folder}: records that were durable cannot be read at ${where}, below the recovery point ${recoveryPoint}`,
+      )
+    }
+    await this.#segment.logFile.use(file => file.truncate(this.#position))
+  }
+}

@@ -1,0 +1,51 @@
+/**
+ * Finishes what compaction left half done: its output is written to `.cleaned` files, which are renamed to `.swap` once they are whole, and from `.swap` to their final
+ * names once they may take the place of the segments that they were made from. So `.cleaned` files are of no use after a crash, and `.swap` files are to be put in place.
+ */
+import { lastOffsetOf } from './log-batch.ts'
+import { CLEANED_SUFFIX, LOG_SUFFIX, SWAP_SUFFIX } from './file-names.ts'
+import type { LogContext } from './log-context.ts'
+import { LazyFile } from './open-files.ts'
+import { scanBatches } from './segment-scan.ts'
+
+/** True when files have been removed or renamed. Rejects with a `DiskError`. */
+export async function finishSwaps(context: LogContext, folder: string, names: readonly string[]): Promise<boolean> {
+  const cleaned = names.filter(name => name.endsWith(CLEANED_SUFFIX))
+  const swaps = names.filter(name => name.endsWith(SWAP_SUFFIX))
+  if (cleaned.length + swaps.length === 0) return false
+  const { disk } = context.io
+  // Swap files from the first cleaned one on belong to an operation whose output is not whole.
+  const wholeBelow = Math.min(Infinity, ...cleaned.map(offsetOf))
+  const remove = [...cleaned, ...swaps.filter(name => offsetOf(name) >= wholeBelow)]
+  const keep = swaps.filter(name => offsetOf(name) < wholeBelow)
+  for (const name of remove) await disk.remove(`${folder}/${name}`)
+
+  const logs = keep.filter(name => name.endsWith(LOG_SUFFIX + SWAP_SUFFIX))
+  const from = Math.min(Infinity, ...logs.map(offsetOf))
+  let to = -Infinity
+  for (const name of logs) to = Math.max(to, await endOffsetOf(context, `${folder}/${name}`, offsetOf(name)))
+  for (const name of names) {
+    const isReplaced = /^[0-9]+\./.test(name) && offsetOf(name) >= from && offsetOf(name) < to
+    if (isReplaced && !keep.includes(name) && !remove.includes(name)) await disk.remove(`${folder}/${name}`)
+  }
+  for (const name of keep) await disk.rename(`${folder}/${name}`, `${folder}/${name.slice(0, -SWAP_SUFFIX.length)}`)
+  await disk.syncDirectory(folder)
+  context.logger.info('finished an interrupted compaction', { folder, files: keep })
+  return true
+}
+
+function offsetOf(name: string): number {
+  return Number(name.slice(0, name.indexOf('.')))
+}
+
+/** Behind the last record of a log file. */
+async function endOffsetOf(context: LogContext, path: string, baseOffset: number): Promise<number> {
+  const stat = await context.io.disk.stat(path)
+  const file = new LazyFile(context.openFiles, path)
+  let endOffset = baseOffset
+  await scanBatches(file, 0, stat?.sizeBytes ?? 0, (bytes, at) => {
+    endOffset = lastOffsetOf(bytes, at) + 1
+  })
+  await file.close()
+  return endOffset
+}

@@ -1,0 +1,106 @@
+/**
+ * Offsets by timestamp, exact to the record: the indexes narrow the search down to one batch, which is then decoded.
+ *
+ * Timestamps need not grow along a log, so the answer to "at or after" is the first record in the order of offsets whose timestamp is large
+ * enough; the largest timestamp of each segment, read once, says where it cannot be.
+ */
+import { decodeBatch, verifyChecksum } from '../protocol/records/decode.ts'
+import { leaderEpochOf, lastOffsetOf, maxTimestampOf } from './log-batch.ts'
+import type { LogSegment } from './log-segment.ts'
+import type { ReadFailed, TimestampAndOffset } from './log-types.ts'
+import type { TimestampOffset } from './time-index.ts'
+
+type Found = TimestampAndOffset | ReadFailed | undefined
+
+const chunkBytes = 16 * 1024
+
+/** The first record at or above `fromOffset` and below `upTo` whose timestamp is at least `timestampMs`. Rejects with a `DiskError`. */
+export async function findTimestamp(
+  segments: readonly LogSegment[],
+  timestampMs: number,
+  fromOffset: number,
+  upTo: number,
+): Promise<Found> {
+  for (const [index, segment] of segments.entries()) {
+    const next = segments[index + 1]
+    if (segment.baseOffset >= upTo) return undefined
+    if (next !== undefined && next.baseOffset <= fromOffset) continue
+    const largest = await segment.loadMaxTimestamp()
+    if (largest.timestampMs < timestampMs) continue
+    const found = await findInSegment(segment, timestampMs, fromOffset, upTo)
+    if (found !== undefined) return found
+  }
+  return undefined
+}
+
+/** The record with the largest timestamp, the first of several; `undefined` when no record has one. Rejects with a `DiskError`. */
+export async function findMaxTimestamp(
+  segments: readonly LogSegment[],
+  fromOffset: number,
+  upTo: number,
+): Promise<Found> {
+  let best: { segment: LogSegment; largest: TimestampOffset } | undefined
+  for (const segment of segments) {
+    if (segment.baseOffset >= upTo) break
+    const largest = await segment.loadMaxTimestamp()
+    if (largest.timestampMs >= 0 && (best === undefined || largest.timestampMs > best.largest.timestampMs)) {
+      best = { segment, largest }
+    }
+  }
+  if (best === undefined) return undefined
+  const { segment, largest } = best
+  const start = await segment.positionFor(largest.offset, () => {})
+  let found: Found
+  const end = await segment.scan(
+    start,
+    (bytes, at) => {
+      if (maxTimestampOf(bytes, at) !== largest.timestampMs) return true
+      found = firstRecord(bytes, at, largest.timestampMs, fromOffset, upTo)
+      return found === undefined
+    },
+    chunkBytes,
+  )
+  return end.reason === 'corrupt' ? corrupt(noBatchAt(segment, end.position)) : found
+}
+
+async function findInSegment(
+  segment: LogSegment,
+  timestampMs: number,
+  fromOffset: number,
+  upTo: number,
+): Promise<Found> {
+  // What the time index has below the timestamp says that no earlier record has a larger one.
+  const entry = (await segment.timeIndex.lookup(timestampMs - 1)) ?? { offset: segment.baseOffset }
+  const start = await segment.positionFor(Math.max(entry.offset, fromOffset), () => {})
+  let found: Found
+  const end = await segment.scan(
+    start,
+    (bytes, at) => {
+      if (lastOffsetOf(bytes, at) < fromOffset || maxTimestampOf(bytes, at) < timestampMs) return true
+      found = firstRecord(bytes, at, timestampMs, fromOffset, upTo)
+      return found === undefined && lastOffsetOf(bytes, at) < upTo
+    },
+    chunkBytes,
+  )
+  return end.reason === 'corrupt' ? corrupt(noBatchAt(segment, end.position)) : found
+}
+
+function firstRecord(bytes: Uint8Array, at: number, timestampMs: number, fromOffset: number, upTo: number): Found {
+  if (!verifyChecksum(bytes, at))
+    return corrupt(`the checksum of the batch that ends with ${lastOffsetOf(bytes, at)} does not match`)
+  const records = decodeBatch(bytes, at)
+  if (!Array.isArray(records)) return corrupt(records.message)
+  for (const record of records) {
+    if (record.offset < fromOffset || record.offset >= upTo || record.timestampMs < timestampMs) continue
+    return { timestampMs: record.timestampMs, offset: record.offset, leaderEpoch: leaderEpochOf(bytes, at) }
+  }
+  return undefined
+}
+
+function noBatchAt(segment: LogSegment, position: number): string {
+  return `no batch begins at position ${position} of segment ${segment.baseOffset}`
+}
+
+function corrupt(message: string): ReadFailed {
+  return { kind: 'failed', error: 'CORRUPT_MESSAGE', message }
+}
