@@ -2,11 +2,11 @@
  * Installs what the client programs need and builds them, into the cache. A build is skipped while its inputs are what
  * they were; the languages' own caches (Maven, Go, Cargo, pip, npm) make the first one of a fresh clone quick too.
  */
-import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { join, relative } from 'node:path';
-import { cacheDir, cached, interopDir, kafkaJars, kafkaToolClasses } from './paths.ts';
-import { mustRun, type Command } from './process.ts';
+import { createHash } from 'node:crypto'
+import { existsSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { join, relative } from 'node:path'
+import { cacheDir, cached, interopDir, kafkaJars, kafkaToolClasses } from './paths.ts'
+import { mustRun, type Command } from './process.ts'
 
 export type BuildName =
   | 'c'
@@ -17,19 +17,19 @@ export type BuildName =
   | 'python'
   | 'go'
   | 'rust'
-  | 'node';
+  | 'node'
 
 type Build = {
   /** Files and folders below interop/ whose content decides whether the build is up to date. */
-  readonly inputs: readonly string[];
-  readonly timeLimitMs: number;
-  readonly steps: () => Command[];
+  readonly inputs: readonly string[]
+  readonly timeLimitMs: number
+  readonly steps: () => Command[]
   /** Whatever must exist for the build to count as done. */
-  readonly output: string;
-};
+  readonly output: string
+}
 
-const minuteMs = 60_000;
-export const javaVersions = ['4.3.1', '3.9.1', '2.3.1'] as const;
+const minuteMs = 60_000
+export const javaVersions = ['4.3.1', '3.9.1', '2.3.1'] as const
 
 const builds: Record<BuildName, Build> = {
   c: {
@@ -45,10 +45,7 @@ const builds: Record<BuildName, Build> = {
     inputs: ['kafka-tools'],
     timeLimitMs: 5 * minuteMs,
     output: kafkaToolClasses,
-    steps: () => [
-      copyJars('kafka-tools/pom.xml', kafkaJars),
-      compileJava('kafka-tools', kafkaToolClasses, kafkaJars),
-    ],
+    steps: () => [copyJars('kafka-tools/pom.xml', kafkaJars), compileJava('kafka-tools', kafkaToolClasses, kafkaJars)],
   },
   python: {
     inputs: ['python/requirements.txt'],
@@ -66,9 +63,7 @@ const builds: Record<BuildName, Build> = {
     inputs: ['go'],
     timeLimitMs: 10 * minuteMs,
     output: cached('go', 'franz'),
-    steps: () => [
-      { file: 'go', args: ['build', '-o', `${cached('go')}/`, './...'], cwd: join(interopDir, 'go') },
-    ],
+    steps: () => [{ file: 'go', args: ['build', '-o', `${cached('go')}/`, './...'], cwd: join(interopDir, 'go') }],
   },
   rust: {
     inputs: ['rust/Cargo.toml', 'rust/src'],
@@ -86,68 +81,66 @@ const builds: Record<BuildName, Build> = {
     inputs: ['node/package.json'],
     timeLimitMs: 5 * minuteMs,
     output: join(interopDir, 'node', 'node_modules'),
-    steps: () => [
-      { file: 'npm', args: ['install', '--silent', '--no-package-lock'], cwd: join(interopDir, 'node') },
-    ],
+    steps: () => [{ file: 'npm', args: ['install', '--silent', '--no-package-lock'], cwd: join(interopDir, 'node') }],
   },
-};
+}
 
 /** Brings one build up to date; returns whether there was anything to do. */
 export async function build(name: BuildName): Promise<boolean> {
-  const { inputs, output, steps, timeLimitMs } = builds[name];
-  const stampPath = cached('stamps', name);
-  const stamp = digest(inputs);
-  if (existsSync(output) && existsSync(stampPath) && readFileSync(stampPath, 'utf8') === stamp) return false;
-  rmSync(stampPath, { force: true });
-  for (const step of steps()) await mustRun(step, timeLimitMs);
-  writeFileSync(stampPath, stamp);
-  return true;
+  const { inputs, output, steps, timeLimitMs } = builds[name]
+  const stampPath = cached('stamps', name)
+  const stamp = digest(inputs)
+  if (existsSync(output) && existsSync(stampPath) && readFileSync(stampPath, 'utf8') === stamp) return false
+  rmSync(stampPath, { force: true })
+  for (const step of steps()) await mustRun(step, timeLimitMs)
+  writeFileSync(stampPath, stamp)
+  return true
 }
 
 function javaBuild(version: (typeof javaVersions)[number]): Build {
-  const jars = join(cacheDir, `java-${version}`, 'jars');
-  const classes = join(cacheDir, `java-${version}`, 'classes');
+  const jars = join(cacheDir, `java-${version}`, 'jars')
+  const classes = join(cacheDir, `java-${version}`, 'classes')
   return {
     inputs: ['java/src', `java/${version}`],
     timeLimitMs: 5 * minuteMs,
     output: classes,
     steps: () => [copyJars(`java/${version}/pom.xml`, jars), compileJava('java/src', classes, jars)],
-  };
+  }
 }
 
 /** Maven only fetches; javac by itself starts in a third of the time. */
 function copyJars(pom: string, jars: string): Command {
-  const args = ['-q', '-B', '-f', join(interopDir, pom), 'dependency:copy-dependencies', `-DoutputDirectory=${jars}`];
-  return { file: 'mvn', args };
+  const args = ['-q', '-B', '-f', join(interopDir, pom), 'dependency:copy-dependencies', `-DoutputDirectory=${jars}`]
+  return { file: 'mvn', args }
 }
 
 function compileJava(sourceDir: string, classes: string, jars: string): Command {
-  const sources = filesBelow(join(interopDir, sourceDir)).filter((path) => path.endsWith('.java'));
-  const flags = ['-Xlint:all,-processing,-serial,-try,-classfile,-deprecation', '-Werror', '-proc:none'];
-  return { file: 'javac', args: [...flags, '-d', classes, '-cp', `${jars}/*`, ...sources] };
+  const sources = filesBelow(join(interopDir, sourceDir)).filter(path => path.endsWith('.java'))
+  const flags = ['-Xlint:all,-processing,-serial,-try,-classfile,-deprecation', '-Werror', '-proc:none']
+  return { file: 'javac', args: [...flags, '-d', classes, '-cp', `${jars}/*`, ...sources] }
 }
 
 function compileC(program: string): Command {
-  const sources = [`c/${program}.c`, 'c/vectors.c'].map((path) => join(interopDir, path));
-  const flags = ['-std=c11', '-D_GNU_SOURCE', '-O1', '-g', '-Wall', '-Wextra', '-Werror'];
-  return { file: 'gcc', args: [...flags, '-o', cached('c', program), ...sources, '-lrdkafka', '-lpthread'] };
+  const sources = [`c/${program}.c`, 'c/vectors.c'].map(path => join(interopDir, path))
+  const flags = ['-std=c11', '-D_GNU_SOURCE', '-O1', '-g', '-Wall', '-Wextra', '-Werror']
+  return { file: 'gcc', args: [...flags, '-o', cached('c', program), ...sources, '-lrdkafka', '-lpthread'] }
 }
 
 function digest(inputs: readonly string[]): string {
-  const hash = createHash('sha256');
+  const hash = createHash('sha256')
   for (const input of inputs) {
     for (const path of filesBelow(join(interopDir, input))) {
-      hash.update(`${relative(interopDir, path)}\0`).update(readFileSync(path));
+      hash.update(`${relative(interopDir, path)}\0`).update(readFileSync(path))
     }
   }
-  return hash.digest('hex');
+  return hash.digest('hex')
 }
 
 function filesBelow(path: string): string[] {
-  if (!existsSync(path)) return [];
-  if (!statSync(path).isDirectory()) return [path];
+  if (!existsSync(path)) return []
+  if (!statSync(path).isDirectory()) return [path]
   return readdirSync(path)
     .sort()
-    .filter((name) => name !== 'node_modules' && name !== 'target' && name !== '__pycache__')
-    .flatMap((name) => filesBelow(join(path, name)));
+    .filter(name => name !== 'node_modules' && name !== 'target' && name !== '__pycache__')
+    .flatMap(name => filesBelow(join(path, name)))
 }

@@ -1,1 +1,13 @@
-export {};
+/** Kafka's DumpLogSegments over all that a stopped broker left behind: see kafka-tools/DumpLogs.java. */
+import { java } from './broker.ts'
+import { kafkaToolClasses } from './paths.ts'
+import { run } from './process.ts'
+import { readProgram, type Result } from './results.ts'
+
+export async function dumpLogs(suite: string, dataDir: string | undefined): Promise<Result[]> {
+  if (dataDir === undefined) {
+    return [{ suite, test: 'DumpLogSegments', outcome: 'skipped', why: 'the data folder is not known' }]
+  }
+  const options = ['-XX:TieredStopAtLevel=1', '-Dorg.slf4j.simpleLogger.defaultLogLevel=off']
+  return readProgram(suite, await run(java(options, 'DumpLogs', [dataDir], kafkaToolClasses), 2 * 60_000)).results
+}

@@ -1,28 +1,28 @@
 /** The command line of `npm run interop`. */
-import { parseArgs } from 'node:util';
+import { parseArgs } from 'node:util'
 
 export type Against =
   | { readonly kind: 'ottla' }
   | { readonly kind: 'kafka' }
-  | { readonly kind: 'address'; readonly address: string };
+  | { readonly kind: 'address'; readonly address: string }
 
 export type Options = {
-  readonly against: Against;
+  readonly against: Against
   /** Suite names or families; empty means all. */
-  readonly only: readonly string[];
-  readonly skip: readonly string[];
-  readonly keep: boolean;
-  readonly json: boolean;
-  readonly list: boolean;
-  readonly help: boolean;
+  readonly only: readonly string[]
+  readonly skip: readonly string[]
+  readonly keep: boolean
+  readonly json: boolean
+  readonly list: boolean
+  readonly help: boolean
   /** Builds and installs everything, runs nothing. */
-  readonly buildOnly: boolean;
+  readonly buildOnly: boolean
   /** How often the kill test kills the broker. */
-  readonly rounds: number;
-  readonly jobs: number;
+  readonly rounds: number
+  readonly jobs: number
   /** Seed of the kill test's waiting times. */
-  readonly seed: number;
-};
+  readonly seed: number
+}
 
 export const usage = `npm run interop -- [options]
 
@@ -36,7 +36,7 @@ export const usage = `npm run interop -- [options]
   --keep            leave the broker's data and logs behind and say where
   --json            results as JSON lines on standard output
   --list            list suites
-`;
+`
 
 /** Throws an Error with a one-line message for options that make no sense. */
 export function parseOptions(argv: readonly string[]): Options {
@@ -55,7 +55,7 @@ export function parseOptions(argv: readonly string[]): Options {
       list: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
     },
-  });
+  })
   return {
     against: parseAgainst(values.against),
     only: splitNames(values.only),
@@ -68,21 +68,21 @@ export function parseOptions(argv: readonly string[]): Options {
     rounds: positiveInteger('--rounds', values.rounds),
     jobs: positiveInteger('--jobs', values.jobs),
     seed: positiveInteger('--seed', values.seed),
-  };
+  }
 }
 
 function parseAgainst(value: string): Against {
-  if (value === 'ottla' || value === 'kafka') return { kind: value };
-  if (/^.+:\d+$/.test(value)) return { kind: 'address', address: value };
-  throw new Error(`--against ${value}: expected ottla, kafka or host:port`);
+  if (value === 'ottla' || value === 'kafka') return { kind: value }
+  if (/^.+:\d+$/.test(value)) return { kind: 'address', address: value }
+  throw new Error(`--against ${value}: expected ottla, kafka or host:port`)
 }
 
 function splitNames(value: string | undefined): string[] {
-  return (value ?? '').split(',').filter((name) => name !== '');
+  return (value ?? '').split(',').filter(name => name !== '')
 }
 
 function positiveInteger(option: string, value: string): number {
-  const number = Number(value);
-  if (!Number.isSafeInteger(number) || number < 1) throw new Error(`${option} ${value}: expected a positive integer`);
-  return number;
+  const number = Number(value)
+  if (!Number.isSafeInteger(number) || number < 1) throw new Error(`${option} ${value}: expected a positive integer`)
+  return number
 }

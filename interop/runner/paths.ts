@@ -1,19 +1,19 @@
 /** Where things are. The cache outlives a run: installed dependencies and built programs. */
-import { mkdirSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { mkdirSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 
-export const interopDir = dirname(dirname(fileURLToPath(import.meta.url)));
-export const repositoryDir = dirname(interopDir);
-export const cacheDir = process.env['OTTLA_INTEROP_CACHE'] ?? join(repositoryDir, '.cache', 'interop');
+export const interopDir = dirname(dirname(fileURLToPath(import.meta.url)))
+export const repositoryDir = dirname(interopDir)
+export const cacheDir = process.env['OTTLA_INTEROP_CACHE'] ?? join(repositoryDir, '.cache', 'interop')
 
 /** A path in the cache whose folder exists. */
 export function cached(...names: string[]): string {
-  const path = join(cacheDir, ...names);
-  mkdirSync(dirname(path), { recursive: true });
-  return path;
+  const path = join(cacheDir, ...names)
+  mkdirSync(dirname(path), { recursive: true })
+  return path
 }
 
 /** The jars of Kafka 4.3.1: its command-line tools, its DumpLogSegments, and the oracle itself. */
-export const kafkaJars = join(cacheDir, 'kafka-4.3.1');
-export const kafkaToolClasses = join(cacheDir, 'kafka-tools-classes');
+export const kafkaJars = join(cacheDir, 'kafka-4.3.1')
+export const kafkaToolClasses = join(cacheDir, 'kafka-tools-classes')

@@ -1,29 +1,30 @@
 /** The list of suites: what each needs built, how its program is started, how long it may take. */
-import { join } from 'node:path';
-import { java } from './broker.ts';
-import type { BuildName } from './builds.ts';
-import { cacheDir, cached, interopDir, kafkaToolClasses } from './paths.ts';
-import type { Command } from './process.ts';
+import { join } from 'node:path'
+import { java } from './broker.ts'
+import type { BuildName } from './builds.ts'
+import { cacheDir, cached, interopDir, kafkaToolClasses } from './paths.ts'
+import type { Command } from './process.ts'
 
 /** What a program is told: where the broker is, which records to use, what its topics' names begin with. */
 export type Assignment = {
-  readonly address: string;
-  readonly vectorsPath: string;
-  readonly topicPrefix: string;
-};
+  readonly address: string
+  readonly vectorsPath: string
+  readonly topicPrefix: string
+}
 
 export type Suite = {
-  readonly name: string;
+  readonly name: string
   /** `--only` and `--skip` take these as well as names. */
-  readonly family: string;
-  readonly about: string;
-  readonly builds: readonly BuildName[];
+  readonly family: string
+  readonly about: string
+  readonly builds: readonly BuildName[]
   /** Absent for the suites that the runner itself carries out: see run.ts. */
-  readonly command?: (assignment: Assignment) => Command;
-  readonly timeLimitMs: number;
-};
+  readonly command?: (assignment: Assignment) => Command
+  readonly timeLimitMs: number
+}
 
-const clientLimitMs = 60_000;
+const clientLimitMs = 60_000
+const toolOptions = ['-XX:TieredStopAtLevel=1', '-Dorg.slf4j.simpleLogger.defaultLogLevel=off']
 
 export const suites: readonly Suite[] = [
   javaClient('4.3.1'),
@@ -35,7 +36,7 @@ export const suites: readonly Suite[] = [
     family: 'c',
     about: 'kcat, driven from a script',
     builds: [],
-    command: (assignment) => ({
+    command: assignment => ({
       file: process.execPath,
       args: [join(interopDir, 'kcat', 'kcat.ts'), ...programArguments(assignment)],
     }),
@@ -55,8 +56,7 @@ export const suites: readonly Suite[] = [
     family: 'kafka-tools',
     about: "Kafka's own command-line tools, in one JVM",
     builds: ['kafka-tools'],
-    command: (assignment) =>
-      java(['-XX:TieredStopAtLevel=1'], 'Tools', programArguments(assignment), kafkaToolClasses),
+    command: assignment => java(toolOptions, 'Tools', programArguments(assignment), kafkaToolClasses),
     timeLimitMs: 2 * 60_000,
   },
   {
@@ -80,31 +80,31 @@ export const suites: readonly Suite[] = [
     builds: ['java-4.3.1', 'c', 'kafka-tools'],
     timeLimitMs: 10 * 60_000,
   },
-];
+]
 
 /** The suites that an `--only` and a `--skip` list leave. Throws on a name that is none. */
 export function selectSuites(only: readonly string[], skip: readonly string[]): Suite[] {
-  const known = new Set(suites.flatMap((suite) => [suite.name, suite.family]));
-  const unknown = [...only, ...skip].find((name) => !known.has(name));
-  if (unknown !== undefined) throw new Error(`no suite or family "${unknown}"; there are ${[...known].join(', ')}`);
-  const named = (suite: Suite, names: readonly string[]) => names.includes(suite.name) || names.includes(suite.family);
-  return suites.filter((suite) => (only.length === 0 || named(suite, only)) && !named(suite, skip));
+  const known = new Set(suites.flatMap(suite => [suite.name, suite.family]))
+  const unknown = [...only, ...skip].find(name => !known.has(name))
+  if (unknown !== undefined) throw new Error(`no suite or family "${unknown}"; there are ${[...known].join(', ')}`)
+  const named = (suite: Suite, names: readonly string[]) => names.includes(suite.name) || names.includes(suite.family)
+  return suites.filter(suite => (only.length === 0 || named(suite, only)) && !named(suite, skip))
 }
 
 export function javaClientCommand(version: string, mainClass: string, args: readonly string[]): Command {
-  const home = join(cacheDir, `java-${version}`);
-  const classpath = `${join(home, 'classes')}:${join(home, 'jars')}/*`;
-  const options = ['-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC', '-Dorg.slf4j.simpleLogger.defaultLogLevel=off'];
-  return { file: 'java', args: [...options, '-cp', classpath, mainClass, ...args] };
+  const home = join(cacheDir, `java-${version}`)
+  const classpath = `${join(home, 'classes')}:${join(home, 'jars')}/*`
+  const options = ['-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC', '-Dorg.slf4j.simpleLogger.defaultLogLevel=off']
+  return { file: 'java', args: [...options, '-cp', classpath, mainClass, ...args] }
 }
 
 function programArguments(assignment: Assignment): string[] {
-  return [assignment.address, assignment.vectorsPath, assignment.topicPrefix];
+  return [assignment.address, assignment.vectorsPath, assignment.topicPrefix]
 }
 
 function client(name: string, family: string, about: string, builds: readonly BuildName[], file: string): Suite {
-  const command = (assignment: Assignment) => ({ file, args: programArguments(assignment) });
-  return { name, family, about, builds, command, timeLimitMs: clientLimitMs };
+  const command = (assignment: Assignment) => ({ file, args: programArguments(assignment) })
+  return { name, family, about, builds, command, timeLimitMs: clientLimitMs }
 }
 
 function javaClient(version: '4.3.1' | '3.9.1' | '2.3.1'): Suite {
@@ -113,9 +113,9 @@ function javaClient(version: '4.3.1' | '3.9.1' | '2.3.1'): Suite {
     family: 'java',
     about: `org.apache.kafka:kafka-clients ${version}`,
     builds: [`java-${version}`],
-    command: (assignment) => javaClientCommand(version, 'Interop', programArguments(assignment)),
+    command: assignment => javaClientCommand(version, 'Interop', programArguments(assignment)),
     timeLimitMs: clientLimitMs,
-  };
+  }
 }
 
 function pythonClient(name: string, script: string, about: string): Suite {
@@ -123,8 +123,8 @@ function pythonClient(name: string, script: string, about: string): Suite {
     file: cached('python', 'bin', 'python'),
     args: [join(interopDir, 'python', script), ...programArguments(assignment)],
     env: { PYTHONDONTWRITEBYTECODE: '1', PYTHONUNBUFFERED: '1' },
-  });
-  return { name, family: 'python', about, builds: ['python'], command, timeLimitMs: clientLimitMs };
+  })
+  return { name, family: 'python', about, builds: ['python'], command, timeLimitMs: clientLimitMs }
 }
 
 function nodeClient(name: string, script: string, about: string): Suite {
@@ -132,6 +132,6 @@ function nodeClient(name: string, script: string, about: string): Suite {
     file: process.execPath,
     // kafkajs computes a negative timeout when it is idle, and Node says so each time.
     args: ['--no-warnings', join(interopDir, 'node', script), ...programArguments(assignment)],
-  });
-  return { name, family: 'node', about, builds: ['node'], command, timeLimitMs: clientLimitMs };
+  })
+  return { name, family: 'node', about, builds: ['node'], command, timeLimitMs: clientLimitMs }
 }

@@ -19,6 +19,7 @@ public final class CrossRead {
         settings.put("bootstrap.servers", args[0]);
         settings.put("auto.offset.reset", "none");
         settings.put("enable.auto.commit", "false");
+        settings.put("fetch.max.wait.ms", "20");
         try (KafkaConsumer<byte[], byte[]> consumer = new KafkaConsumer<>(settings, new ByteArrayDeserializer(), new ByteArrayDeserializer())) {
             for (String line : Files.readAllLines(Path.of(args[2]))) {
                 String[] field = line.split(" ");

@@ -208,16 +208,18 @@ public final class Interop {
         });
         report.test("alter configs", () -> {
             alter(resource, "cleanup.policy", "compact", AlterConfigOp.OpType.APPEND);
-            Report.equal("after APPEND", Set.of("delete", "compact"), Set.of(config(resource, "cleanup.policy").value().split(",")));
+            eventually("both policies after APPEND",
+                () -> Set.of("delete", "compact").equals(Set.of(config(resource, "cleanup.policy").value().split(","))));
             alter(resource, "cleanup.policy", "delete", AlterConfigOp.OpType.SUBTRACT);
-            Report.equal("after SUBTRACT", "compact", config(resource, "cleanup.policy").value());
+            eventually("only compact after SUBTRACT", () -> config(resource, "cleanup.policy").value().equals("compact"));
             alter(resource, "retention.ms", "", AlterConfigOp.OpType.DELETE);
-            Report.equal("after DELETE", "604800000", config(resource, "retention.ms").value());
+            eventually("the default after DELETE", () -> config(resource, "retention.ms").value().equals("604800000"));
             Report.fails("a bad value", ApiException.class, () -> alter(resource, "retention.ms", "banana", AlterConfigOp.OpType.SET));
         });
         report.test("create partitions", () -> {
             admin.createPartitions(Map.of(topic, NewPartitions.increaseTo(5))).all().get();
             eventually("five partitions", () -> describe(topic).partitions().size() == 5);
+            awaitOpen(topic, 5);
             Report.fails("fewer", InvalidPartitionsException.class,
                 () -> admin.createPartitions(Map.of(topic, NewPartitions.increaseTo(3))).all().get());
         });
@@ -407,6 +409,10 @@ public final class Interop {
      */
     private void create(String topic, int partitions, Map<String, String> configs) throws Exception {
         admin.createTopics(List.of(new NewTopic(topic, partitions, (short) 1).configs(configs))).all().get();
+        awaitOpen(topic, partitions);
+    }
+
+    private void awaitOpen(String topic, int partitions) {
         List<TopicPartition> created = new ArrayList<>();
         for (int i = 0; i < partitions; i++) created.add(new TopicPartition(topic, i));
         try (KafkaConsumer<byte[], byte[]> consumer = consumer(Map.of())) {

@@ -1,0 +1,123 @@
+import java.io.IOException;
+import java.io.OutputStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.regex.Pattern;
+
+/**
+ * Lets DumpLogSegments read every file of every partition of a data folder. It ends with 0 on corruption too, so what it
+ * prints decides: any line on standard error, or one that speaks of a mismatch.
+ */
+public final class DumpLogs {
+    private static final Pattern BAD = Pattern.compile("Mismatches|mismatch|invalid|isvalid: false|isValid: false|Could not|Error");
+    private static final Pattern ANY = Pattern.compile("\\S");
+    private static final Pattern GAP = Pattern.compile("\\s*\\d+ is followed by \\d+\\s*");
+    /** The tool takes the first record of every segment but the first for one that follows offset -1. */
+    private static final Pattern FIRST = Pattern.compile("\\s*-1 is followed by \\d+\\s*");
+
+    private final Harness harness = new Harness();
+    private final Outcomes outcomes = new Outcomes(harness.console);
+    private final List<Path> partitions = new ArrayList<>();
+
+    public static void main(String[] args) throws Exception {
+        DumpLogs dump = new DumpLogs();
+        try (DirectoryStream<Path> folders = Files.newDirectoryStream(Path.of(args[0]))) {
+            for (Path folder : folders) {
+                String name = folder.getFileName().toString();
+                if (Files.isDirectory(folder) && name.matches(".+-\\d+") && !name.startsWith("__cluster_metadata")) dump.partitions.add(folder);
+            }
+        }
+        Collections.sort(dump.partitions);
+        dump.all();
+        dump.outcomes.end();
+    }
+
+    private void all() {
+        check("partition folders", "", List.of());
+        check("records of the segments", ".log", List.of("--deep-iteration", "--print-data-log"));
+        check("sanity of offset indexes", ".index", List.of("--index-sanity-check"));
+        check("offset indexes against the segments", ".index", List.of("--verify-index-only"));
+        check("offset indexes", ".index", List.of());
+        check("sanity of time indexes", ".timeindex", List.of("--index-sanity-check"));
+        check("time indexes against the segments", ".timeindex", List.of("--verify-index-only"));
+        check("transaction indexes", ".txnindex", List.of());
+        check("producer snapshots", ".snapshot", List.of());
+    }
+
+    private void check(String what, String suffix, List<String> options) {
+        outcomes.test(what, () -> {
+            if (partitions.isEmpty()) throw new AssertionError("there is no partition folder at all");
+            if (suffix.isEmpty()) return;
+            List<String> problems = new ArrayList<>();
+            for (Path partition : partitions) {
+                List<String> files = files(partition, suffix);
+                if (files.isEmpty() && suffix.equals(".log")) problems.add(partition + " has no segment");
+                if (!files.isEmpty()) problems.addAll(dump(files, options));
+            }
+            if (!problems.isEmpty()) {
+                List<String> first = problems.subList(0, Math.min(problems.size(), 5));
+                throw new AssertionError(problems.size() + " problems, the first: " + String.join(" | ", first));
+            }
+        });
+    }
+
+    private List<String> dump(List<String> files, List<String> options) throws Exception {
+        List<String> arguments = new ArrayList<>(List.of("--files", String.join(",", files)));
+        arguments.addAll(options);
+        BadLines out = new BadLines(BAD);
+        BadLines err = new BadLines(ANY);
+        List<String> problems = new ArrayList<>();
+        int code = harness.run("org.apache.kafka.tools.DumpLogSegments", "", out, err, arguments.toArray(String[]::new));
+        if (code != 0) problems.add("exit code " + code + " for " + files);
+        for (String line : err.found) problems.add(files.get(0) + ": " + line);
+        for (String line : out.found) problems.add(files.get(0) + ": " + line);
+        return problems;
+    }
+
+    private static List<String> files(Path partition, String suffix) throws IOException {
+        List<String> files = new ArrayList<>();
+        try (DirectoryStream<Path> all = Files.newDirectoryStream(partition, "*" + suffix)) {
+            for (Path file : all) files.add(file.toString());
+        }
+        Collections.sort(files);
+        return files;
+    }
+
+    /** Keeps only the lines that speak of trouble: values are printed in full, hundreds of megabytes in all. */
+    private static final class BadLines extends OutputStream {
+        private static final int LOOKED_AT = 1000;
+        final List<String> found = new ArrayList<>();
+        private final byte[] line = new byte[LOOKED_AT];
+        private int length;
+        private final Pattern bad;
+        private String gapsIn = "";
+
+        BadLines(Pattern bad) {
+            this.bad = bad;
+        }
+
+        @Override
+        public void write(int value) {
+            if (value == '\n') endLine();
+            else if (length < LOOKED_AT) line[length++] = (byte) value;
+        }
+
+        @Override
+        public void write(byte[] bytes, int offset, int count) {
+            for (int at = offset; at < offset + count; at++) write(bytes[at]);
+        }
+
+        private void endLine() {
+            String text = new String(line, 0, length, StandardCharsets.UTF_8);
+            length = 0;
+            if (text.startsWith("Non-consecutive offsets in ")) gapsIn = text;
+            else if (GAP.matcher(text).matches()) found.add(gapsIn + text);
+            else if (!FIRST.matcher(text).matches() && bad.matcher(text).find()) found.add(text);
+        }
+    }
+}
