@@ -6,8 +6,9 @@ import type { ErrorName } from '../protocol/errors.ts'
 import type { ControlState } from './control-state.ts'
 import { placeReplicas } from './placement.ts'
 
-/** Kafka's limit on what one request may change. */
-export const PARTITIONS_PER_REQUEST_MAX = 10_000
+/** Kafka's limit on what one request may change: topics, partitions and settings together. */
+export const DELTAS_PER_REQUEST_MAX = 10_000
+export const TOO_MANY_PARTITIONS = `Excessively large number of partitions per request: at most ${DELTAS_PER_REQUEST_MAX} changes.`
 
 export interface Unplaced {
   readonly ok: false
@@ -67,9 +68,7 @@ const NOBODY: readonly number[] = []
 
 /** New partitions, placed by the controller. */
 export function placeNew(state: ControlState, count: number, replicationFactor: number): NewPartitions {
-  if (count > PARTITIONS_PER_REQUEST_MAX) {
-    return unplaced('POLICY_VIOLATION', `a request may create at most ${PARTITIONS_PER_REQUEST_MAX} partitions`)
-  }
+  if (count > DELTAS_PER_REQUEST_MAX) return unplaced('POLICY_VIOLATION', TOO_MANY_PARTITIONS)
   const { image } = state
   const brokers = [...image.brokers.values()].map(({ id, rack }) => ({ id, rack, isActive: image.isActive(id) }))
   const placement = placeReplicas(brokers, count, replicationFactor, state.random)

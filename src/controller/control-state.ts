@@ -93,13 +93,16 @@ export class ControlState {
     return this.#plainTopicConfig.config
   }
 
+  /** Names with the same key get in each other's way. */
+  collisionKeyOf(name: string): string {
+    return collisionKey(name, this.#options.caseInsensitiveDisk)
+  }
+
   /** An existing topic whose name would get in the way of this one. */
   collidingTopic(name: string): string | undefined {
-    const { caseInsensitiveDisk } = this.#options
-    const key = collisionKey(name, caseInsensitiveDisk)
+    const key = this.collisionKeyOf(name)
     if (!this.#collisions.has(key)) return undefined
-    for (const topic of this.image.topics())
-      if (collisionKey(topic.name, caseInsensitiveDisk) === key) return topic.name
+    for (const topic of this.image.topics()) if (this.collisionKeyOf(topic.name) === key) return topic.name
     return undefined
   }
 
@@ -118,7 +121,7 @@ export class ControlState {
   }
 
   #countName(name: string, by: number): void {
-    const key = collisionKey(name, this.#options.caseInsensitiveDisk)
+    const key = this.collisionKeyOf(name)
     const count = (this.#collisions.get(key) ?? 0) + by
     assert(count >= 0, () => `${count} topics are named like ${name}`)
     if (count === 0) this.#collisions.delete(key)

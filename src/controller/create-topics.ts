@@ -3,12 +3,20 @@
 import { newTopicOverrides } from '../metadata/config/alter-topic.ts'
 import { ConfigResourceType } from '../metadata/config-resource.ts'
 import type { PartitionState } from '../metadata/cluster-image.ts'
-import { CLUSTER_METADATA_TOPIC, collisionKey, topicNameProblem } from '../metadata/topic-name.ts'
+import { CLUSTER_METADATA_TOPIC, topicNameProblem } from '../metadata/topic-name.ts'
 import { ZERO_UUID } from '../protocol/uuid.ts'
-import { assignmentProblem, newPartition, PARTITIONS_PER_REQUEST_MAX, placeNew, unplaced } from './assignments.ts'
-import type { NewPartitions } from './assignments.ts'
+import type { Uuid } from '../protocol/uuid.ts'
+import {
+  assignmentProblem,
+  DELTAS_PER_REQUEST_MAX,
+  newPartition,
+  placeNew,
+  TOO_MANY_PARTITIONS,
+  unplaced,
+} from './assignments.ts'
+import type { NewPartitions, Unplaced } from './assignments.ts'
 import type { ControlState } from './control-state.ts'
-import { refused } from './requests.ts'
+import { DONE, refused } from './requests.ts'
 import type { CreatableTopic, CreateTopicResult, Outcome } from './requests.ts'
 
 export function createTopics(
@@ -16,75 +24,73 @@ export function createTopics(
   topics: readonly CreatableTopic[],
   { validateOnly }: { validateOnly: boolean },
 ): CreateTopicResult[] {
+  const planned = planTopics(state, topics)
+  const deltaCount = planned.reduce((sum, plan) => sum + (plan.ok ? deltaCountOf(plan) : 0), 0)
+  if (deltaCount > DELTAS_PER_REQUEST_MAX) {
+    return topics.map(({ name }) => failedTopic(name, refused('POLICY_VIOLATION', TOO_MANY_PARTITIONS)))
+  }
+  return planned.map(plan => {
+    if (!plan.ok) return failedTopic(plan.name, plan)
+    // As in Kafka the id is told when the topic is only validated, too, though it means nothing then.
+    const topicId = state.newTopicId()
+    if (!validateOnly) stageTopic(state, plan, topicId)
+    const { name, partitions, overrides: configs } = plan
+    const replicationFactor = partitions[0]!.replicas.length
+    return { name, topicId, ...DONE, numPartitions: partitions.length, replicationFactor, configs }
+  })
+}
+
+/** A topic as it would be made. */
+interface TopicPlan {
+  readonly ok: true
+  readonly name: string
+  readonly overrides: ReadonlyMap<string, string>
+  readonly partitions: readonly PartitionState[]
+}
+
+type Planned = TopicPlan | (Unplaced & { readonly name: string })
+
+function planTopics(state: ControlState, topics: readonly CreatableTopic[]): Planned[] {
   const counts = new Map<string, number>()
   for (const { name } of topics) counts.set(name, (counts.get(name) ?? 0) + 1)
-  const results: CreateTopicResult[] = []
-  const created = new CreatedInRequest()
-  const answered = new Set<string>()
+  const planned = new Map<string, Planned>()
+  const collisionKeys = new Set<string>()
   for (const topic of topics) {
+    const { name } = topic
     // A name that is there twice is answered once.
-    if (answered.has(topic.name)) continue
-    answered.add(topic.name)
-    const isRepeated = counts.get(topic.name)! > 1
-    results.push(
-      isRepeated
-        ? failedTopic(topic.name, refused('INVALID_REQUEST', 'the request names this topic more than once'))
-        : createTopic(state, topic, created, validateOnly),
-    )
+    if (planned.has(name)) continue
+    const isRepeated = counts.get(name)! > 1
+    const plan = isRepeated
+      ? { name, ...unplaced('INVALID_REQUEST', 'the request names this topic more than once') }
+      : planTopic(state, topic, collisionKeys)
+    if (plan.ok) collisionKeys.add(state.collisionKeyOf(name))
+    planned.set(name, plan)
   }
-  return results
+  return [...planned.values()]
 }
 
-/** What earlier topics of the same request used up. */
-class CreatedInRequest {
-  readonly collisionKeys = new Set<string>()
-  partitions = 0
-}
-
-function createTopic(
-  state: ControlState,
-  topic: CreatableTopic,
-  created: CreatedInRequest,
-  validateOnly: boolean,
-): CreateTopicResult {
-  const nameProblem = checkName(state, topic.name, created)
-  if (nameProblem !== undefined) return failedTopic(topic.name, nameProblem)
+/** `collisionKeys` are those of earlier topics of the same request. */
+function planTopic(state: ControlState, topic: CreatableTopic, collisionKeys: ReadonlySet<string>): Planned {
+  const { name } = topic
+  const problem = nameProblem(state, name, collisionKeys)
+  if (problem !== undefined) return { name, ...problem }
   const altered = newTopicOverrides(state.config.topicDefaults, topic.configs)
-  if (!altered.ok) return failedTopic(topic.name, refused(altered.error, altered.message))
-  const planned = topic.assignments.length > 0 ? planAssigned(state, topic) : planPlaced(state, topic)
-  if (!planned.ok) return failedTopic(topic.name, planned)
-  const { partitions } = planned
-  created.partitions += partitions.length
-  if (created.partitions > PARTITIONS_PER_REQUEST_MAX) {
-    return failedTopic(
-      topic.name,
-      refused('POLICY_VIOLATION', `a request may create at most ${PARTITIONS_PER_REQUEST_MAX} partitions`),
-    )
+  if (!altered.ok) return { name, ...altered }
+  const placed = topic.assignments.length > 0 ? planAssigned(state, topic) : planPlaced(state, topic)
+  return placed.ok ? { ...placed, name, overrides: altered.overrides } : { name, ...placed }
+}
+
+function deltaCountOf({ overrides, partitions }: TopicPlan): number {
+  return 1 + overrides.size + partitions.length
+}
+
+function stageTopic(state: ControlState, { name, overrides, partitions }: TopicPlan, topicId: Uuid): void {
+  state.stage({ type: 'topic-created', name, topicId })
+  for (const [key, value] of overrides) {
+    state.stage({ type: 'config-changed', resourceType: ConfigResourceType.TOPIC, resourceName: name, key, value })
   }
-  created.collisionKeys.add(collisionKey(topic.name, false))
-  const topicId = validateOnly ? ZERO_UUID : state.newTopicId()
-  if (!validateOnly) {
-    state.stage({ type: 'topic-created', name: topic.name, topicId })
-    for (const [key, value] of altered.overrides) {
-      state.stage({
-        type: 'config-changed',
-        resourceType: ConfigResourceType.TOPIC,
-        resourceName: topic.name,
-        key,
-        value,
-      })
-    }
-    for (const [partition, each] of partitions.entries())
-      state.stage({ type: 'partition-changed', topicId, partition, ...each })
-  }
-  return {
-    name: topic.name,
-    topicId,
-    error: 'NONE',
-    message: null,
-    numPartitions: partitions.length,
-    replicationFactor: partitions[0]!.replicas.length,
-    configs: altered.overrides,
+  for (const [partition, each] of partitions.entries()) {
+    state.stage({ type: 'partition-changed', topicId, partition, ...each })
   }
 }
 
@@ -100,21 +106,20 @@ export function failedTopic(name: string, { error, message }: Outcome): CreateTo
   }
 }
 
-function checkName(state: ControlState, name: string, created: CreatedInRequest): Outcome | undefined {
-  if (name === CLUSTER_METADATA_TOPIC)
-    return refused('INVALID_REQUEST', `creation of the internal topic ${name} is prohibited`)
+function nameProblem(state: ControlState, name: string, collisionKeys: ReadonlySet<string>): Unplaced | undefined {
+  if (name === CLUSTER_METADATA_TOPIC) {
+    return unplaced('INVALID_REQUEST', `creation of the internal topic ${name} is prohibited`)
+  }
+  const invalid = (message: string): Unplaced => unplaced('INVALID_TOPIC_EXCEPTION', message)
   const problem = topicNameProblem(name)
-  if (problem !== undefined) return refused('INVALID_TOPIC_EXCEPTION', problem)
-  if (state.image.topicByName(name) !== undefined)
-    return refused('TOPIC_ALREADY_EXISTS', `Topic '${name}' already exists.`)
+  if (problem !== undefined) return invalid(problem)
+  if (state.image.topicByName(name) !== undefined) {
+    return unplaced('TOPIC_ALREADY_EXISTS', `Topic '${name}' already exists.`)
+  }
   const colliding = state.collidingTopic(name)
-  if (colliding !== undefined) {
-    return refused('INVALID_TOPIC_EXCEPTION', `topic '${name}' collides with the existing topic '${colliding}'`)
-  }
-  if (created.collisionKeys.has(collisionKey(name, false))) {
-    return refused('INVALID_TOPIC_EXCEPTION', `topic '${name}' collides with another topic of the request`)
-  }
-  return undefined
+  if (colliding !== undefined) return invalid(`topic '${name}' collides with the existing topic '${colliding}'`)
+  if (!collisionKeys.has(state.collisionKeyOf(name))) return undefined
+  return invalid(`topic '${name}' collides with another topic of the request`)
 }
 
 /** The client says where each replica goes. */

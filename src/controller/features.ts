@@ -8,7 +8,7 @@
 import type { SupportedFeature } from '../metadata/cluster-image.ts'
 import type { ControlState } from './control-state.ts'
 import { DONE, refused } from './requests.ts'
-import type { FeatureUpdate, Outcome, UpdateFeaturesResult } from './requests.ts'
+import type { FeatureUpdate, UpdateFeaturesResult } from './requests.ts'
 
 export const METADATA_VERSION = 'metadata.version'
 export const ELIGIBLE_LEADER_REPLICAS_VERSION = 'eligible.leader.replicas.version'
@@ -34,13 +34,11 @@ export function updateFeatures(
   updates: readonly FeatureUpdate[],
   { validateOnly }: { validateOnly: boolean },
 ): UpdateFeaturesResult {
-  const names = new Set(updates.map(update => update.feature))
-  if (names.size < updates.length) {
-    return { ...refused('INVALID_REQUEST', 'the request names a feature more than once'), features: [] }
-  }
   for (const update of updates) {
     const problem = problemOf(state, update)
-    if (problem !== undefined) return { ...problem, features: [] }
+    if (problem === undefined) continue
+    const message = `The update failed for all features since the following feature had an error: ${problem}`
+    return { ...refused('INVALID_UPDATE_VERSION', message), features: [] }
   }
   if (!validateOnly) for (const update of updates) stageUpdate(state, update)
   return { ...DONE, features: updates.map(({ feature }) => ({ feature, ...DONE })) }
@@ -51,21 +49,21 @@ function stageUpdate(state: ControlState, { feature, maxVersionLevel }: FeatureU
   if (level !== maxVersionLevel) state.stage({ type: 'feature-level-changed', name: feature, level: maxVersionLevel })
 }
 
-function problemOf(state: ControlState, { feature, maxVersionLevel, upgradeType }: FeatureUpdate): Outcome | undefined {
-  const invalid = (why: string): Outcome =>
-    refused('INVALID_UPDATE_VERSION', `Invalid update version ${maxVersionLevel} for feature ${feature}. ${why}`)
+function problemOf(state: ControlState, { feature, maxVersionLevel, upgradeType }: FeatureUpdate): string | undefined {
+  const invalid = (why: string): string => `Invalid update version ${maxVersionLevel} for feature ${feature}. ${why}`
   if (!Object.values<number>(UpgradeType).includes(upgradeType))
     return invalid(`There is no upgrade type ${upgradeType}.`)
   if (maxVersionLevel < 0) return invalid('A feature version cannot be less than 0.')
   const unsupported = unsupportedBy(state, feature, maxVersionLevel)
   if (unsupported !== undefined) return invalid(unsupported)
   const level = state.image.features.get(feature) ?? 0
-  if (maxVersionLevel < level && upgradeType === UpgradeType.UPGRADE) {
-    return invalid('A downgrade needs the upgrade type safe or unsafe downgrade.')
-  }
   if (maxVersionLevel > level && upgradeType !== UpgradeType.UPGRADE)
     return invalid('A downgrade cannot go to a newer version.')
-  return undefined
+  if (maxVersionLevel >= level) return undefined
+  if (upgradeType === UpgradeType.UPGRADE)
+    return invalid('A downgrade needs the upgrade type safe or unsafe downgrade.')
+  // Kafka refuses every step down that could lose metadata, and from its newest version that is every one.
+  return feature === METADATA_VERSION ? invalid(`It cannot be lowered from ${level}.`) : undefined
 }
 
 /** Every registered broker has to support the level, the fenced ones too: they may come back. */
@@ -86,7 +84,7 @@ function rangeProblem(
   level: number,
 ): string | undefined {
   const range = features.find(each => each.name === name)
-  if (range === undefined) return level === 0 ? undefined : `${who} does not support this feature.`
+  if (range === undefined) return `${who} does not know this feature.`
   if (level >= range.minVersion && level <= range.maxVersion) return undefined
   return `${who} only supports versions ${range.minVersion}-${range.maxVersion}`
 }
