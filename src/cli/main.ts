@@ -3,9 +3,9 @@
  * The `ottla` command. What must happen before anything else is loaded happens here: the check of Node's version, the size of libuv's
  * thread pool, and the compile cache. The command line itself is loaded after that, and each verb when it is asked for.
  */
-import { enableCompileCache } from 'node:module'
-import { homedir } from 'node:os'
+import * as nodeModule from 'node:module'
 import { join } from 'node:path'
+import { homeFolder } from './home.ts'
 
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
 if (major < 22 || (major === 22 && minor < 18)) {
@@ -15,7 +15,7 @@ if (major < 22 || (major === 22 && minor < 18)) {
   // Reads, syncs and name look-ups share the pool: with four threads two slow disks would stop everything. It is sized when it is first used, so not later than here.
   process.env['UV_THREADPOOL_SIZE'] ??= '16'
   // In a folder of the user's own: one that others can write to would let them run code here.
-  enableCompileCache(join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'ottla', 'compile'))
+  nodeModule.enableCompileCache(join(process.env['XDG_CACHE_HOME'] ?? join(homeFolder(), '.cache'), 'ottla', 'compile'))
   const { main } = await import('./program.ts')
   await main(process.argv.slice(2))
 }

@@ -5,7 +5,6 @@
  * error and exit code 1; only a bug has a stack. At the end every handle is closed, so that the process ends because nothing is left to do.
  */
 import { readFileSync } from 'node:fs'
-import { homedir } from 'node:os'
 import { resolve } from 'node:path'
 import { BrokerStartError } from '../broker/broker-start-error.ts'
 import type { Broker } from '../broker/broker.ts'
@@ -19,6 +18,7 @@ import type { LoadedConfig } from '../metadata/config/load.ts'
 import type { LogLevel } from '../std/logger.ts'
 import { VERSION } from '../std/version.ts'
 import { defaultDataFolder } from './data-folder.ts'
+import { homeFolder } from './home.ts'
 import { Output } from './output.ts'
 import { StopSignals } from './stop-signals.ts'
 
@@ -67,7 +67,7 @@ function load(options: StartOptions, output: Output): LoadedConfig | undefined {
       port: options.port,
       dataFolder: options.data === undefined ? undefined : resolve(options.data),
     },
-    defaultDataFolder: defaultDataFolder({ platform, env, home: homedir(), workingDirectory: process.cwd() }),
+    defaultDataFolder: defaultDataFolder({ platform, env, home: homeFolder(), workingDirectory: process.cwd() }),
   })
   for (const problem of loaded.problems) fail(output, problem)
   if (loaded.problems.length > 0) return undefined
