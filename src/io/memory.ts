@@ -129,6 +129,12 @@ export class Machine implements FabricMachine, DiskHost {
     return this.#life !== undefined
   }
 
+  /** How the trace calls the running process. */
+  get lifeName(): string {
+    assert(this.#life !== undefined, () => `${this.name} is not running`)
+    return this.#life.name
+  }
+
   /** Files that the running process has open. */
   get openPaths(): string[] {
     return this.#disk?.openPaths ?? []
