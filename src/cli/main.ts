@@ -15,7 +15,8 @@ if (major < 22 || (major === 22 && minor < 18)) {
   // Reads, syncs and name look-ups share the pool: with four threads two slow disks would stop everything. It is sized when it is first used, so not later than here.
   process.env['UV_THREADPOOL_SIZE'] ??= '16'
   // In a folder of the user's own: one that others can write to would let them run code here.
-  nodeModule.enableCompileCache(join(process.env['XDG_CACHE_HOME'] ?? join(homeFolder(), '.cache'), 'ottla', 'compile'))
+  const cacheFolder = process.env['XDG_CACHE_HOME'] || (homeFolder() && join(homeFolder(), '.cache'))
+  if (cacheFolder) nodeModule.enableCompileCache(join(cacheFolder, 'ottla', 'compile'))
   const { main } = await import('./program.ts')
   await main(process.argv.slice(2))
 }
