@@ -1,6 +1,6 @@
 /** Every request of the differential run, in order: later ones build on the topics and records of earlier ones. */
 
-import { clusterSteps } from './corpus/cluster.ts'
+import { clusterSteps, coordinatorSteps } from './corpus/cluster.ts'
 import { configSteps } from './corpus/configs.ts'
 import { fetchSteps } from './corpus/fetch.ts'
 import { offsetSteps } from './corpus/offsets.ts'
@@ -17,6 +17,7 @@ export function corpus(): Step[] {
     ...offsetSteps(),
     ...configSteps(),
     ...deleteTopicSteps(),
+    ...coordinatorSteps(),
   ]
   const names = steps.map(step => `${step.api} v${step.version} ${step.name}`)
   const twice = names.find((name, index) => names.indexOf(name) !== index)

@@ -31,4 +31,30 @@ export const explained: readonly Explained[] = [
     reason:
       'No coordinator exists until groups and transactions are served, so every key is answered with COORDINATOR_NOT_AVAILABLE.',
   },
+  {
+    api: 'CreateTopics',
+    path: /topicId$/,
+    step: /only validated/,
+    reason: 'A topic that is only validated has no id; Kafka answers with one that no topic will have.',
+  },
+  {
+    api: 'Produce',
+    path: /errorCode$/,
+    step: /unknown codec|bytes that are no gzip/,
+    reason:
+      'Batches whose compression is unknown, or which do not decompress, are UNSUPPORTED_COMPRESSION_TYPE and INVALID_RECORD; Kafka answers UNKNOWN_SERVER_ERROR, which clients take for a fault of the broker.',
+  },
+  {
+    api: 'IncrementalAlterConfigs',
+    path: /errorCode$/,
+    step: /unknown operation/,
+    reason: 'An operation that there is not is INVALID_REQUEST; Kafka fails with UNKNOWN_SERVER_ERROR.',
+  },
+  {
+    api: 'Produce',
+    path: /logStartOffset$/,
+    step: /refused: (no bytes|a truncated|magic 1|two batches|an unknown codec)/,
+    reason:
+      'A batch that is refused is answered with the log start offset; Kafka leaves it out where the request itself is malformed.',
+  },
 ]

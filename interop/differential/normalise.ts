@@ -3,22 +3,9 @@
  * the same for both, and lists whose order means nothing are sorted.
  */
 
-/** Values that a broker makes up: the n-th distinct one that it shows becomes `<kind n>`. One for each broker, for a whole run. */
-export class Names {
-  readonly #known = new Map<string, Map<unknown, string>>()
-
-  of(kind: string, value: unknown): string {
-    const values = this.#known.get(kind) ?? new Map<unknown, string>()
-    this.#known.set(kind, values)
-    const name = values.get(value) ?? `<${kind} ${values.size}>`
-    values.set(value, name)
-    return name
-  }
-}
-
 const zeroUuid = 'AAAAAAAAAAAAAAAAAAAAAA'
 const messageFields = new Set(['errorMessage', 'batchIndexErrorMessage'])
-const idFields = new Set(['topicId', 'clusterId', 'sessionId'])
+const idFields = new Set(['topicId', 'clusterId', 'sessionId', 'logDir'])
 /** Producer ids from here on are the corpus's own; a fresh broker hands out small ones. */
 const ownProducerIds = 4000
 const droppedFields = new Set(['throttleTimeMs', 'totalBytes', 'usableBytes', 'documentation', 'host', 'port'])
@@ -26,31 +13,42 @@ const timeFields = new Set(['logAppendTimeMs', 'timestamp', 'lastTimestamp'])
 /** A time this close to now was read off the broker's clock. */
 const nowWithinMs = 600_000
 
-export function normalise(value: unknown, names: Names, nowMs: number): unknown {
-  return walk('', value, names, nowMs)
+export function normalise(value: unknown, nowMs: number): unknown {
+  return walk('', value, nowMs)
 }
 
-function walk(field: string, value: unknown, names: Names, nowMs: number): unknown {
+function walk(field: string, value: unknown, nowMs: number): unknown {
   if (value instanceof Uint8Array) return Buffer.from(value).toString('hex')
-  if (Array.isArray(value)) return sorted(value.map(each => walk(field, each, names, nowMs)))
+  if (Array.isArray(value)) return sorted(value.filter(each => !isLeftOut(each)).map(each => walk(field, each, nowMs)))
   if (typeof value === 'bigint') return String(value)
   if (typeof value === 'object' && value !== null) {
     const entries = Object.entries(value)
       .filter(([name]) => !droppedFields.has(name))
-      .map(([name, each]) => [name, walk(name, each, names, nowMs)] as const)
+      .map(([name, each]) => [name, walk(name, each, nowMs)] as const)
     return Object.fromEntries(entries)
   }
-  return scalar(field, value, names, nowMs)
+  return scalar(field, value, nowMs)
 }
 
-function scalar(field: string, value: unknown, names: Names, nowMs: number): unknown {
+/**
+ * Kafka, where eligible leader replicas are on, gives all brokers a dynamic `min.insync.replicas` when it formats its storage; here the setting is
+ * as it was configured.
+ */
+function isLeftOut(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && (value as { name?: unknown }).name === 'min.insync.replicas'
+}
+
+function scalar(field: string, value: unknown, nowMs: number): unknown {
   if (messageFields.has(field)) return value === null || value === '' ? null : '<message>'
-  if (idFields.has(field))
-    return value === zeroUuid || value === -1 || value === 0 || value === null ? value : names.of(field, value)
-  if (field === 'producerId') return value === -1 || Number(value) >= ownProducerIds ? value : names.of(field, value)
-  if (field === 'logDir') return names.of(field, value)
+  if (idFields.has(field)) return isChosen(value) ? `<${field}>` : value
+  if (field === 'producerId') return value === -1 || Number(value) >= ownProducerIds ? value : '<producerId>'
   if (timeFields.has(field) && typeof value === 'number' && Math.abs(value - nowMs) < nowWithinMs) return '<now>'
   return value
+}
+
+/** Whether an id is one that a broker made up, and not a way to say that there is none. */
+function isChosen(value: unknown): boolean {
+  return value !== zeroUuid && value !== -1 && value !== 0 && value !== null
 }
 
 /** Objects that have a name or an index go by it; what has neither keeps its order, which then means something. */
@@ -69,6 +67,7 @@ const keyFields = [
   'topicName',
   'topicId',
   'resourceName',
+  'resourceType',
   'partitionIndex',
   'partition',
   'index',
@@ -77,6 +76,7 @@ const keyFields = [
   'feature',
   'logDir',
   'key',
+  'producerId',
 ]
 
 function keyOf(value: unknown): string | undefined {

@@ -72,6 +72,7 @@ export interface FetchSessionRequest {
 }
 
 export interface FetchContext {
+  /** May be gone through several times. */
   readonly partitions: Iterable<FetchedPartition>
   readonly partitionCount: number
   /** Whether the response names this partition; remembers what it says. Called once a partition, when the response is made. */
@@ -142,7 +143,7 @@ export class FetchSessionCache {
     this.#update(session, request.partitions)
     this.#sessions.set(session.id, session)
     return {
-      partitions: session.partitions.values(),
+      partitions: { [Symbol.iterator]: () => session.partitions.values() },
       partitionCount: session.partitions.size,
       include: (partition, news) => {
         remember(partition as SessionPartition, news)
@@ -168,7 +169,7 @@ export class FetchSessionCache {
     }
     const gaveData: SessionPartition[] = []
     return {
-      partitions: session.partitions.values(),
+      partitions: { [Symbol.iterator]: () => session.partitions.values() },
       partitionCount: session.partitions.size,
       include: (fetched, news) => {
         const partition = fetched as SessionPartition

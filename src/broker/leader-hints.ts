@@ -14,10 +14,12 @@ export interface LeaderHints {
   endpoints(): { nodeId: number; host: string; port: number; rack: string | null }[]
 }
 
-export function leaderHints(context: RequestContext): LeaderHints {
+/** `since` is the first version of the API that has room for hints. */
+export function leaderHints(context: RequestContext, since: number): LeaderHints {
   const named = new Set<number>()
   return {
     currentLeader(partition, error) {
+      if (context.apiVersion < since) return undefined
       if (error !== 'NOT_LEADER_OR_FOLLOWER' && error !== 'FENCED_LEADER_EPOCH') return undefined
       const { leader, leaderEpoch } = partition.state
       named.add(leader)

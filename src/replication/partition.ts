@@ -93,11 +93,12 @@ export class Partition {
   }
 
   get isUnderMinIsr(): boolean {
-    return this.isLeader && this.#state.isr.length < this.#minInSyncReplicas
+    return this.isLeader && this.#state.isr.length < this.minInSyncReplicas
   }
 
+  /** `min.insync.replicas`, or all of them where the partition has fewer: as in Kafka since eligible leader replicas (KIP-966). */
   get minInSyncReplicas(): number {
-    return this.#minInSyncReplicas
+    return Math.min(this.#minInSyncReplicas, this.#state.replicas.length)
   }
 
   /** The end of what every reader may see; the last stable offset where only decided transactions may be seen. */
@@ -105,11 +106,11 @@ export class Partition {
     return isolation === 'read-committed' ? this.log.lastStableOffset : this.log.highWatermark
   }
 
-  /** Why this replica cannot serve a request that believes in `currentLeaderEpoch` (−1: in any), or undefined when it can (KIP-320). */
+  /** Why this replica cannot serve a request that believes in `currentLeaderEpoch` (negative: in any), or undefined when it can (KIP-320). */
   leaderError(currentLeaderEpoch: number): ErrorName | undefined {
     if (this.#closedBy !== undefined) return this.#closedBy
     if (this.log.failure !== undefined) return 'KAFKA_STORAGE_ERROR'
-    if (currentLeaderEpoch !== -1 && currentLeaderEpoch < this.leaderEpoch) return 'FENCED_LEADER_EPOCH'
+    if (currentLeaderEpoch >= 0 && currentLeaderEpoch < this.leaderEpoch) return 'FENCED_LEADER_EPOCH'
     if (currentLeaderEpoch > this.leaderEpoch) return 'UNKNOWN_LEADER_EPOCH'
     if (!this.isLeader) return 'NOT_LEADER_OR_FOLLOWER'
     return undefined
@@ -123,7 +124,7 @@ export class Partition {
     const error = this.leaderError(-1)
     if (error !== undefined) return this.#rejected(error, '')
     if (requiredAcks === -1 && this.isUnderMinIsr) {
-      const counts = `${this.#state.isr.length} in-sync replicas, min.insync.replicas is ${this.#minInSyncReplicas}`
+      const counts = `${this.#state.isr.length} in-sync replicas, min.insync.replicas is ${this.minInSyncReplicas}`
       return this.#rejected('NOT_ENOUGH_REPLICAS', `${this.topic}-${this.partition} has ${counts}`)
     }
     return this.log.appendAsLeader(records, { leaderEpoch: this.leaderEpoch, origin })

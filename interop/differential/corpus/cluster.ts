@@ -22,8 +22,6 @@ export function clusterSteps(): Step[] {
     ...forVersions('DescribeCluster', [1, 2], 'controllers asked at a broker', () => ({ endpointType: 2 })),
     ...forVersions('DescribeCluster', [1, 2], 'unknown endpoint type', () => ({ endpointType: 7 })),
     ...forVersions('DescribeCluster', [2, 2], 'with fenced brokers', () => ({ includeFencedBrokers: true })),
-    ...forVersions('FindCoordinator', [0, 3], 'of a group', () => ({ key: 'group' })),
-    ...forVersions('FindCoordinator', [4, 6], 'of two groups', () => ({ coordinatorKeys: ['group', 'other'] })),
     ...forVersions('UnregisterBroker', [0, 0], 'that does not exist', () => ({ brokerId: 77 })),
     ...forVersions('UpdateFeatures', [0, 1], 'nothing', () => ({ featureUpdates: [] })),
     ...forVersions('UpdateFeatures', [0, 1], 'unknown feature', version => ({
@@ -43,5 +41,13 @@ export function clusterSteps(): Step[] {
       featureUpdates: [{ feature: 'metadata.version', maxVersionLevel: 30, upgradeType: 9 }],
       validateOnly: true,
     })),
+  ]
+}
+
+/** Last: Kafka makes the topic of offsets when it is first asked for a coordinator. */
+export function coordinatorSteps(): Step[] {
+  return [
+    ...forVersions('FindCoordinator', [0, 3], 'of a group', () => ({ key: 'group' })),
+    ...forVersions('FindCoordinator', [4, 6], 'of two groups', () => ({ coordinatorKeys: ['group', 'other'] })),
   ]
 }

@@ -33,7 +33,8 @@ function handleDescribe(
   const { image, config } = context.broker
   const { cursor } = request
   const names = request.topics.length > 0 ? new Set(request.topics.map(topic => topic.name)) : allNames(context)
-  if (cursor !== null && cursor.partitionIndex < 0) return refuse(names)
+  if (cursor !== null && (cursor.partitionIndex < 0 || (request.topics.length > 0 && !names.has(cursor.topicName))))
+    return refuse(names)
 
   let rest = Math.min(request.responsePartitionLimit, config.maxRequestPartitionSizeLimit)
   const topics: TopicAnswer[] = []
@@ -82,7 +83,14 @@ function describe(topic: TopicImage, from: number, to: number, { broker: { image
 
 function unknown(name: string): TopicAnswer {
   const error = isValidTopicName(name) ? 'UNKNOWN_TOPIC_OR_PARTITION' : 'INVALID_TOPIC_EXCEPTION'
-  return { errorCode: ErrorCode[error], name, topicId: ZERO_UUID, isInternal: isInternalTopic(name), partitions: [] }
+  return {
+    errorCode: ErrorCode[error],
+    name,
+    topicId: ZERO_UUID,
+    isInternal: isInternalTopic(name),
+    partitions: [],
+    topicAuthorizedOperations: topicOperations,
+  }
 }
 
 function refuse(names: ReadonlySet<string>): Input<typeof DescribeTopicPartitionsResponse> {

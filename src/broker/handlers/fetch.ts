@@ -22,6 +22,9 @@ import type { Readiness } from '../waiting-fetch.ts'
 
 type PartitionAnswer = NonNullable<NonNullable<Input<typeof FetchResponse>['responses']>[number]['partitions']>[number]
 
+/** The first version whose clients know zstd (KIP-110). */
+const zstdSince = 10
+
 interface ReadPartition {
   readonly answer: PartitionAnswer
   readonly recordsBytes: number
@@ -160,7 +163,7 @@ class FetchReading {
   /** Reads the partitions in their order until `maxBytes` are full; the first batch of all is given whole, however large (KIP-74). */
   async answer(): Promise<Input<typeof FetchResponse>> {
     const topics: { topic: string; topicId: string; partitions: PartitionAnswer[] }[] = []
-    const hints = leaderHints(this.#context)
+    const hints = leaderHints(this.#context, 16)
     let restBytes = this.#maxBytes
     let gaveRecords = false
     // A copy: a later request of the same session may change the order while a read from disk is under way.
@@ -192,12 +195,20 @@ class FetchReading {
     hints: LeaderHints,
   ): Promise<ReadPartition> {
     const partition = this.#find(fetched)
-    if (typeof partition === 'string') return failed(fetched, partition)
+    // Kafka's answer where there is no such partition has an empty list, every other one has null.
+    if (typeof partition === 'string') return failed(fetched, partition, [])
     const error = partition.leaderError(fetched.currentLeaderEpoch)
-    if (error !== undefined) return failed(fetched, error, hints.currentLeader(partition, error))
+    if (error !== undefined) return failed(fetched, error, null, hints.currentLeader(partition, error))
     const diverging = divergence(partition, fetched)
-    if (diverging === 'OFFSET_OUT_OF_RANGE') return failed(fetched, diverging)
+    if (diverging === 'OFFSET_OUT_OF_RANGE') return failed(fetched, diverging, null)
 
+    // A client that old cannot read what the topic holds.
+    if (
+      this.#context.apiVersion < zstdSince &&
+      this.#context.broker.topicConfig(partition.topic).compressionType === 'zstd'
+    ) {
+      return failed(fetched, 'UNSUPPORTED_COMPRESSION_TYPE', null)
+    }
     const { log } = partition
     const highWatermark = log.highWatermark
     const upTo = partition.readableEnd(this.#isolation)
@@ -208,12 +219,15 @@ class FetchReading {
       logStartOffset: log.logStartOffset,
     }
     if (diverging !== undefined) {
-      return { answer: { ...state, divergingEpoch: diverging, records: [] }, recordsBytes: 0 }
+      return {
+        answer: { ...state, abortedTransactions: null, divergingEpoch: diverging, records: [] },
+        recordsBytes: 0,
+      }
     }
     const maxBytes = Math.min(restBytes, fetched.partitionBytesMax)
     const outcome = await log.read({ offset: fetched.fetchOffset, maxBytes, minOneBatch: isFirst, upTo })
-    if (outcome.kind === 'out-of-range') return failed(fetched, 'OFFSET_OUT_OF_RANGE')
-    if (outcome.kind === 'failed') return failed(fetched, outcome.error)
+    if (outcome.kind === 'out-of-range') return failed(fetched, 'OFFSET_OUT_OF_RANGE', null)
+    if (outcome.kind === 'failed') return failed(fetched, outcome.error, null)
     this.#context.broker.topicMetrics.fetched(partition.topic, outcome.sizeBytes)
     const abortedTransactions =
       this.#isolation === 'read-uncommitted'
@@ -240,6 +254,7 @@ function divergence(
 function failed(
   fetched: FetchedPartition,
   error: ErrorName,
+  abortedTransactions: [] | null,
   currentLeader?: { leaderId: number; leaderEpoch: number },
 ): ReadPartition {
   const answer: PartitionAnswer = {
@@ -248,7 +263,7 @@ function failed(
     highWatermark: -1,
     lastStableOffset: -1,
     logStartOffset: -1,
-    abortedTransactions: null,
+    abortedTransactions,
     records: [],
     currentLeader,
   }

@@ -49,23 +49,17 @@ export const incrementalAlterConfigs = apiHandler({
   },
 })
 
-/** A resource that is named more than once is answered once, and nothing of it is done. */
+/** Of a resource that is named more than once nothing is done, and each mention is answered. */
 function repeated(resources: readonly Resource[], counts: ReadonlyMap<string, number>): Answer[] {
-  const answered = new Set<string>()
-  const answers: Answer[] = []
-  for (const resource of resources) {
-    const key = keyOf(resource)
-    if (counts.get(key) === 1 || answered.has(key)) continue
-    answered.add(key)
-    const { resourceType, resourceName } = resource
-    answers.push({
+  const errorMessage = 'the request names this resource more than once'
+  return resources
+    .filter(resource => counts.get(keyOf(resource))! > 1)
+    .map(({ resourceType, resourceName }) => ({
       resourceType,
       resourceName,
       errorCode: ErrorCode.INVALID_REQUEST,
-      errorMessage: 'the request names this resource more than once',
-    })
-  }
-  return answers
+      errorMessage,
+    }))
 }
 
 function alterLoggersOf(

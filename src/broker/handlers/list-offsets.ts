@@ -38,6 +38,9 @@ const specialSince = new Map([
   [earliestPendingUpload, 11],
 ])
 
+/** The first version that tells the epoch of what was found (KIP-320). */
+const leaderEpochSince = 4
+
 /** There is no such offset: an empty log has no largest timestamp, and nothing here is tiered. */
 const nothingFound: FoundOffset = { offset: -1, timestamp: -1, leaderEpoch: -1 }
 
@@ -55,12 +58,14 @@ async function handleListOffsets(
   const isolation: Isolation = request.isolationLevel === 1 ? 'read-committed' : 'read-uncommitted'
   const topics = []
   for (const topic of request.topics) {
-    const asked = new Map<number, number>()
-    for (const { partitionIndex } of topic.partitions) asked.set(partitionIndex, (asked.get(partitionIndex) ?? 0) + 1)
+    const counts = new Map<number, number>()
+    for (const { partitionIndex } of topic.partitions) counts.set(partitionIndex, (counts.get(partitionIndex) ?? 0) + 1)
+    // A partition that is asked about twice is answered once, with an error.
+    const asked = new Map(topic.partitions.map(partition => [partition.partitionIndex, partition]))
     const partitions = []
-    for (const { partitionIndex, currentLeaderEpoch, timestamp } of topic.partitions) {
+    for (const { partitionIndex, currentLeaderEpoch, timestamp } of asked.values()) {
       const found =
-        asked.get(partitionIndex)! > 1
+        counts.get(partitionIndex)! > 1
           ? 'INVALID_REQUEST'
           : await lookUp(
               context,
@@ -71,8 +76,10 @@ async function handleListOffsets(
               isolation,
               request.replicaId,
             )
-      if (typeof found === 'string') partitions.push({ partitionIndex, errorCode: ErrorCode[found], ...nothingFound })
-      else partitions.push({ partitionIndex, errorCode: ErrorCode.NONE, ...found })
+      const { offset, timestamp: foundAt, leaderEpoch } = typeof found === 'string' ? nothingFound : found
+      const errorCode = ErrorCode[typeof found === 'string' ? found : 'NONE']
+      const answer = { partitionIndex, errorCode, offset, timestamp: foundAt }
+      partitions.push(context.apiVersion >= leaderEpochSince ? { ...answer, leaderEpoch } : answer)
     }
     topics.push({ name: topic.name, partitions })
   }

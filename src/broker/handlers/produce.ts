@@ -9,6 +9,7 @@
 import { ErrorCode } from '../../protocol/errors.ts'
 import type { ErrorName } from '../../protocol/errors.ts'
 import { ProduceRequest, ProduceResponse } from '../../protocol/messages/produce.ts'
+import * as Batch from '../../protocol/records/batch-header.ts'
 import type { Infer, Input } from '../../protocol/schema.ts'
 import type { Partition } from '../../replication/partition.ts'
 import { apiHandler } from '../api-handler.ts'
@@ -34,12 +35,26 @@ export const produce = apiHandler({
   handle: handleProduce,
 })
 
+/** The first version in which zstd may be produced (KIP-110). */
+const zstdSince = 7
+const noRecords = new Uint8Array(0)
+
+/** Errors with which Kafka does not say where the log starts. */
+const withoutLogStart: ReadonlySet<ErrorName> = new Set([
+  'CORRUPT_MESSAGE',
+  'MESSAGE_TOO_LARGE',
+  'RECORD_LIST_TOO_LARGE',
+  'KAFKA_STORAGE_ERROR',
+  'NOT_ENOUGH_REPLICAS',
+  'NOT_LEADER_OR_FOLLOWER',
+])
+
 function handleProduce(
   request: Infer<typeof ProduceRequest>,
   context: RequestContext,
 ): Response | undefined | Promise<Response | undefined> {
   const { acks } = request
-  const hints = leaderHints(context)
+  const hints = leaderHints(context, 10)
   const waits = new AcknowledgeWaits()
   const responses = request.topicData.map(topic => {
     const named = context.apiVersion >= 13 ? context.broker.image.topicById(topic.topicId)?.name : topic.name
@@ -72,7 +87,9 @@ function append(
   context: RequestContext,
 ): PartitionAnswer {
   const index = partition.partition
-  const outcome = partition.append(records ?? new Uint8Array(0), acks, 'client')
+  if (context.apiVersion < zstdSince && records !== null && holdsZstd(records))
+    return failure(index, 'UNSUPPORTED_COMPRESSION_TYPE')
+  const outcome = partition.append(records ?? noRecords, acks, 'client')
   const { topicMetrics } = context.broker
   if (outcome.kind === 'rejected') {
     topicMetrics.produceFailed(partition.topic)
@@ -82,6 +99,7 @@ function append(
       batchIndexErrorMessage: message,
     }))
     answer.currentLeader = hints.currentLeader(partition, outcome.error)
+    answer.logStartOffset = withoutLogStart.has(outcome.error) ? -1 : outcome.logStartOffset
     return answer
   }
   if (outcome.kind === 'appended')
@@ -101,6 +119,11 @@ function append(
     waits.done(answer)
   })
   return answer
+}
+
+/** Whether the batch, if it is one, is compressed with zstd. */
+function holdsZstd(records: Uint8Array): boolean {
+  return records.length >= Batch.BATCH_HEADER_BYTES && Batch.compression(records, 0) === 'zstd'
 }
 
 /** With acks=0 a client learns of an error only by losing its connection, which makes it ask for metadata anew. */
