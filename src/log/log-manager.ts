@@ -166,6 +166,8 @@ export class LogManager {
       const metadata = await disk.open(`${folder}/${PARTITION_METADATA}`, { write: true, create: true })
       try {
         await metadata.writev([Buffer.from(formatPartitionMetadata(topicId))], 0)
+        // Without its id the log would be taken for another topic's.
+        await metadata.sync()
       } finally {
         await metadata.close()
       }
