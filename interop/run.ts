@@ -18,7 +18,11 @@ import { parseOptions, usage, type Options } from './runner/options.ts'
 import { readProgram, summaryLine, type Result, type Wrote } from './runner/results.ts'
 import { selectSuites, suites, type Suite } from './runner/suites.ts'
 import { makeVectors, writeVectors } from './runner/vectors.ts'
+import { differentialSuite } from './differential/suite.ts'
 import { killTest } from './kill/kill.ts'
+
+/** Suites that start brokers of their own. */
+const byThemselves = new Set(['differential', 'kill'])
 
 const startedMs = performance.now()
 
@@ -89,7 +93,7 @@ async function runAll(selected: readonly Suite[], options: Options, dir: string)
   }
   const has = (name: string) => selected.some(suite => suite.name === name)
 
-  if (selected.some(suite => suite.name !== 'kill')) {
+  if (selected.some(suite => !byThemselves.has(suite.name))) {
     const broker = await openBroker(options, join(dir, 'broker'))
     progress(`${options.against.kind} on ${broker.address}`)
     const wrote = await runPrograms(selected, options, broker, dir, add)
@@ -98,6 +102,7 @@ async function runAll(selected: readonly Suite[], options: Options, dir: string)
     add(brokerResults(problems), 0)
     if (has('dump')) await timed(() => dumpLogs('dump', broker.dataDir))
   }
+  if (has('differential')) await timed(() => differentialSuite(join(dir, 'differential'), options.record))
   if (has('kill')) await timed(() => killTest(options, join(dir, 'kill'), progress))
   return results
 }

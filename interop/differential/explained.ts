@@ -32,12 +32,6 @@ export const explained: readonly Explained[] = [
       'No coordinator exists until groups and transactions are served, so every key is answered with COORDINATOR_NOT_AVAILABLE.',
   },
   {
-    api: 'CreateTopics',
-    path: /topicId$/,
-    step: /only validated/,
-    reason: 'A topic that is only validated has no id; Kafka answers with one that no topic will have.',
-  },
-  {
     api: 'Produce',
     path: /errorCode$/,
     step: /unknown codec|bytes that are no gzip/,

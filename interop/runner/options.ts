@@ -17,6 +17,8 @@ export type Options = {
   readonly help: boolean
   /** Builds and installs everything, runs nothing. */
   readonly buildOnly: boolean
+  /** Kafka's answers in the differential run replace the recorded ones. */
+  readonly record: boolean
   /** How often the kill test kills the broker. */
   readonly rounds: number
   readonly jobs: number
@@ -29,6 +31,7 @@ export const usage = `npm run interop -- [options]
   --only a,b        run these suites or families of suites (see --list)
   --skip a,b        leave these out
   --against WHAT    ottla (default), kafka (a real Kafka 4.3.1) or host:port of a running broker
+  --record          with --only differential: record Kafka's answers anew
   --rounds N        kills in the kill test (default 20)
   --seed N          seed of the kill test's waiting times
   --jobs N          client programs at a time (default 2)
@@ -46,6 +49,7 @@ export function parseOptions(argv: readonly string[]): Options {
       only: { type: 'string' },
       skip: { type: 'string' },
       against: { type: 'string', default: 'ottla' },
+      record: { type: 'boolean', default: false },
       rounds: { type: 'string', default: '20' },
       seed: { type: 'string', default: '1' },
       jobs: { type: 'string', default: '2' },
@@ -65,6 +69,7 @@ export function parseOptions(argv: readonly string[]): Options {
     list: values.list,
     help: values.help,
     buildOnly: values.build,
+    record: values.record,
     rounds: positiveInteger('--rounds', values.rounds),
     jobs: positiveInteger('--jobs', values.jobs),
     seed: positiveInteger('--seed', values.seed),

@@ -74,6 +74,13 @@ export const suites: readonly Suite[] = [
     timeLimitMs: 2 * 60_000,
   },
   {
+    name: 'differential',
+    family: 'differential',
+    about: 'every API in every version, good and bad requests: the same answers as a real Kafka',
+    builds: ['kafka-tools'],
+    timeLimitMs: 3 * 60_000,
+  },
+  {
     name: 'kill',
     family: 'kill',
     about: 'SIGKILL under acks=all load: nothing acknowledged is lost, doubled or out of order',

@@ -1,0 +1,26 @@
+/** Ottla, in this process and on real sockets, asked what Kafka 4.3.1 was asked: see interop/differential. */
+
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { askAll, compareAnswers, describeDifference } from '../interop/differential/differential.ts'
+import { explained } from '../interop/differential/explained.ts'
+import { readRecorded } from '../interop/differential/recorded.ts'
+import { startBroker } from '../src/testing/index.ts'
+
+describe('the same questions that Kafka was asked', () => {
+  it('are answered as Kafka did, but for the differences that are explained', async () => {
+    await using broker = await startBroker()
+    const recorded = readRecorded()
+    const answers = await askAll(broker.port)
+    assert.equal(answers.length, recorded.length, 'the corpus has changed since it was recorded')
+    const differences = compareAnswers(answers, recorded)
+    const unexplained = differences.filter(difference => difference.explanation === undefined)
+    assert.deepEqual(unexplained.map(describeDifference), [])
+    const used = new Set(differences.map(difference => difference.explanation))
+    assert.deepEqual(
+      explained.filter(each => !used.has(each)).map(each => each.reason),
+      [],
+      'explanations of differences that there are not',
+    )
+  })
+})
