@@ -1,6 +1,7 @@
 /**
  * Replaces a small file as a whole: whoever reads it, also after a power cut at any moment, finds the old content or the new one.
  */
+import { dirname } from 'node:path/posix'
 import type { Disk } from '../io/io.ts'
 
 /** Of files that were being written; they mean nothing after a crash. */
@@ -26,6 +27,16 @@ export async function replaceFile(
   }
   await disk.rename(temporary, path)
   await disk.syncDirectory(directory)
+}
+
+/** Makes a directory and its missing parents, and their names durable. Rejects with a `DiskError`. */
+export async function makeDurableDirectory(disk: Disk, path: string): Promise<void> {
+  const made: string[] = []
+  for (let each = path; (await disk.stat(each)) === undefined && dirname(each) !== each; each = dirname(each))
+    made.push(each)
+  if (made.length === 0) return
+  await disk.makeDirectory(path)
+  for (const each of made.toReversed()) await disk.syncDirectory(dirname(each))
 }
 
 /** The text of a small file; `undefined` when there is none. Other failures are thrown as `DiskError`. */

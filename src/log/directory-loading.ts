@@ -100,7 +100,8 @@ async function promote(context: LogContext, folder: Folder): Promise<Folder> {
 
 /** What the checkpoints say of partitions that are not there must not be believed of later ones of the same names. */
 function noteGone(source: OpenedDirectory, directory: LogDirectory, current: ReadonlyMap<string, Folder>): void {
-  for (const offsets of [source.recoveryPoints, source.logStartOffsets, source.highWatermarks]) {
+  const { recoveryPoints, logStartOffsets, highWatermarks, firstDirtyOffsets } = source
+  for (const offsets of [recoveryPoints, logStartOffsets, highWatermarks, firstDirtyOffsets]) {
     for (const name of offsets.keys()) if (current.get(name)?.directory !== directory) directory.gone.add(name)
   }
 }
@@ -152,6 +153,7 @@ class DirectoryLoader {
           recoveryPoint: source.recoveryPoints.get(name),
           logStartOffset: source.logStartOffsets.get(name) ?? 0,
           highWatermark: source.highWatermarks.get(name) ?? 0,
+          firstDirtyOffset: source.firstDirtyOffsets.get(name),
           onProgress: bytes => this.#progress(bytes),
         })
         this.#loaded.push({ log, directory: this.#directory })

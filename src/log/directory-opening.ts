@@ -6,11 +6,12 @@ import type { DiskError, DiskLock, Io } from '../io/io.ts'
 import type { Logger } from '../std/logger.ts'
 import { uuidOf } from '../protocol/uuid.ts'
 import type { Uuid } from '../protocol/uuid.ts'
-import { readTextSync, replaceFile } from './atomic-file.ts'
+import { makeDurableDirectory, readTextSync, replaceFile } from './atomic-file.ts'
 import { MalformedFile, parseOffsetCheckpoint } from './checkpoint-file.ts'
 import { parseCleanShutdown } from './clean-shutdown.ts'
 import {
   CLEAN_SHUTDOWN,
+  CLEANER_OFFSET_CHECKPOINT,
   HIGH_WATERMARK_CHECKPOINT,
   LOCK_FILE,
   LOG_START_OFFSET_CHECKPOINT,
@@ -33,6 +34,7 @@ export interface OpenedDirectory {
   readonly recoveryPoints: ReadonlyMap<string, number>
   readonly logStartOffsets: ReadonlyMap<string, number>
   readonly highWatermarks: ReadonlyMap<string, number>
+  readonly firstDirtyOffsets: ReadonlyMap<string, number>
 }
 
 /** Why the logs cannot be opened: one line for a person each, without a stack. */
@@ -132,7 +134,7 @@ async function lockDirectory(
   const { disk } = io
   let lock: DiskLock | undefined
   try {
-    await disk.makeDirectory(path)
+    await makeDurableDirectory(disk, path)
     lock = await disk.lock(`${path}/${LOCK_FILE}`)
     if (lock === undefined) {
       return new Refusal('locked', path, `${path} is in use by another broker; stop it, or choose another directory`)
@@ -192,7 +194,12 @@ async function takeOver(
     const content = formatMetaProperties({ clusterId, nodeId, directoryId }, io.clock.nowMs())
     await replaceFile(disk, path, META_PROPERTIES, content)
   }
-  const checkpoints = [RECOVERY_POINT_CHECKPOINT, LOG_START_OFFSET_CHECKPOINT, HIGH_WATERMARK_CHECKPOINT]
+  const checkpoints = [
+    RECOVERY_POINT_CHECKPOINT,
+    LOG_START_OFFSET_CHECKPOINT,
+    HIGH_WATERMARK_CHECKPOINT,
+    CLEANER_OFFSET_CHECKPOINT,
+  ]
   const offsets: Map<string, number>[] = []
   for (const name of checkpoints) {
     const entries = parseOffsetCheckpoint(readTextSync(disk, `${path}/${name}`) ?? '')
@@ -219,6 +226,7 @@ async function takeOver(
     recoveryPoints: offsets[0]!,
     logStartOffsets: offsets[1]!,
     highWatermarks: offsets[2]!,
+    firstDirtyOffsets: offsets[3]!,
   }
 }
 

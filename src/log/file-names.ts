@@ -24,6 +24,7 @@ export const LOCK_FILE = '.lock'
 export const RECOVERY_POINT_CHECKPOINT = 'recovery-point-offset-checkpoint'
 export const LOG_START_OFFSET_CHECKPOINT = 'log-start-offset-checkpoint'
 export const HIGH_WATERMARK_CHECKPOINT = 'replication-offset-checkpoint'
+export const CLEANER_OFFSET_CHECKPOINT = 'cleaner-offset-checkpoint'
 
 const DELETE_DIRECTORY_SUFFIX = '-delete'
 const FUTURE_DIRECTORY_SUFFIX = '-future'

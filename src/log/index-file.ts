@@ -61,6 +61,11 @@ export class IndexFile {
     return this.#fileEntries
   }
 
+  /** Of all entries, written or not. */
+  get sizeBytes(): number {
+    return this.entryCount * this.entryBytes
+  }
+
   get tailBytes(): number {
     return this.#tailEntries * this.entryBytes
   }

@@ -26,6 +26,8 @@ export interface LogDirectoryHost {
   saveLogStartOffsets(): Promise<void>
   /** The same for their recovery points. */
   saveRecoveryPoints(): Promise<void>
+  /** The same for where compaction of them is to go on. */
+  saveCleanerOffsets(): Promise<void>
 }
 
 /** Whether a failure passes when somebody makes room: the operation had no effect and may be tried again. */

@@ -43,6 +43,8 @@ export interface LogState {
   readonly producers: ProducerState
   /** Of the newest producer snapshot that is there for this state. */
   readonly snapshotOffset: number
+  /** From the cleaner's checkpoint; `undefined` when nothing has been compacted. */
+  readonly firstDirtyOffset?: number | undefined
   /** The partition's directory has just been made, and a power cut could take it away again. */
   readonly isNewFolder: boolean
 }
@@ -66,9 +68,11 @@ export class LogCore {
   highWatermark: number
   /** Of the newest producer snapshot. */
   snapshotOffset: number
+  /** Everything below is compacted; `undefined` when nothing has been. */
+  firstDirtyOffset: number | undefined
   tail: CachedTail | undefined
   closed = false
-  /** How often something was cut off its end. */
+  /** How often something was cut off its end, or segments were replaced: what has been read of the files may not be in them any more. */
   cuts = 0
   #folderSynced: boolean
   failure: DiskError | undefined
@@ -95,6 +99,7 @@ export class LogCore {
     this.logEndOffset = state.logEndOffset
     this.highWatermark = state.highWatermark
     this.snapshotOffset = state.snapshotOffset
+    this.firstDirtyOffset = state.firstDirtyOffset
     this.#folderSynced = !state.isNewFolder
     const offsets = { endOffset: state.logEndOffset, recoveryPoint: state.recoveryPoint }
     this.writer = new LogWriter(context, state.segments, offsets, this)
@@ -174,6 +179,16 @@ export class LogCore {
     this.producers.onHighWatermark(offset)
     this.producers.advanceTo(offset)
     await this.epochs.flush()
+  }
+
+  /**
+   * What is cut off and written anew is to be compacted anew. Durable before anything is cut off: a tombstone that counts as compacted, and is not, would be dropped before
+   * the records that it deletes.
+   */
+  async lowerFirstDirtyOffset(offset: number): Promise<void> {
+    if (this.firstDirtyOffset === undefined || this.firstDirtyOffset <= offset) return
+    this.firstDirtyOffset = offset
+    await this.host.saveCleanerOffsets()
   }
 
   /** For `LogWriter`. */

@@ -13,6 +13,7 @@ import type { OffsetEntry } from './checkpoint-file.ts'
 import { formatCleanShutdown } from './clean-shutdown.ts'
 import {
   CLEAN_SHUTDOWN,
+  CLEANER_OFFSET_CHECKPOINT,
   HIGH_WATERMARK_CHECKPOINT,
   LOG_START_OFFSET_CHECKPOINT,
   partitionDirectoryName,
@@ -37,6 +38,7 @@ export class LogDirectory implements LogDirectoryHost {
   readonly #recoveryPoints: FileReplacer
   readonly #logStartOffsets: FileReplacer
   readonly #highWatermarks: FileReplacer
+  readonly #cleanerOffsets: FileReplacer
   #offline: DiskError | undefined
 
   constructor(
@@ -55,6 +57,7 @@ export class LogDirectory implements LogDirectoryHost {
       log.logStartOffsetToSave > log.firstSegmentOffset ? log.logStartOffsetToSave : undefined,
     )
     this.#highWatermarks = this.#checkpoint(HIGH_WATERMARK_CHECKPOINT, log => log.highWatermark)
+    this.#cleanerOffsets = this.#checkpoint(CLEANER_OFFSET_CHECKPOINT, log => log.firstDirtyOffset)
   }
 
   /** Why it is offline; undefined while it is not. */
@@ -74,10 +77,19 @@ export class LogDirectory implements LogDirectoryHost {
     return this.#highWatermarks.replace()
   }
 
+  saveCleanerOffsets(): Promise<void> {
+    return this.#cleanerOffsets.replace()
+  }
+
   /** Rejects with a `DiskError`. */
   async saveAll(): Promise<void> {
     const { size } = this.gone
-    await Promise.all([this.saveRecoveryPoints(), this.saveLogStartOffsets(), this.saveHighWatermarks()])
+    await Promise.all([
+      this.saveRecoveryPoints(),
+      this.saveLogStartOffsets(),
+      this.saveHighWatermarks(),
+      this.saveCleanerOffsets(),
+    ])
     if (this.gone.size === size) this.gone.clear()
   }
 

@@ -37,6 +37,8 @@ export interface LoadOptions {
   readonly recoveryPoint: number | undefined
   readonly logStartOffset: number
   readonly highWatermark: number
+  /** Where compaction is to go on; `undefined` where it has not begun. */
+  readonly firstDirtyOffset?: number | undefined
   /** Called now and then during recovery with how many bytes more have been checked. */
   readonly onProgress?: (bytes: number) => void
 }
@@ -122,6 +124,8 @@ function makeLog(loading: Loading, host: LogDirectoryHost, topicId: Uuid | undef
     epochs,
     producers,
     snapshotOffset,
+    // What was compacted was durable, so a log that ends before was damaged: all of it counts as dirty.
+    firstDirtyOffset: (options.firstDirtyOffset ?? 0) <= logEndOffset ? options.firstDirtyOffset : undefined,
     isNewFolder: false,
   })
 }

@@ -112,6 +112,7 @@ async function truncateNow(core: LogCore, offset: number): Promise<void> {
   if (offset < core.logStartOffset || offset < segments.first.baseOffset) return startOverAt(core, offset)
   if (offset > core.logEndOffset) return
   await writer.lowerRecoveryPoint(offset)
+  await core.lowerFirstDirtyOffset(offset)
   const removed = segments.all.filter(segment => segment.baseOffset > offset)
   await removeSegments(core, removed)
   await segments.active.truncate(offset, core.context.io.clock.nowMs())
@@ -129,6 +130,7 @@ async function truncateNow(core: LogCore, offset: number): Promise<void> {
 async function startOverAt(core: LogCore, offset: number): Promise<void> {
   const { segments, writer } = core
   await writer.lowerRecoveryPoint(Math.min(offset, core.logStartOffset))
+  await core.lowerFirstDirtyOffset(offset)
   const removed = segments.all
   const replacement = writer.newSegment(offset)
   await removeSegments(core, removed, replacement)

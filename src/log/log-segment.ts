@@ -42,6 +42,8 @@ export interface SegmentOptions {
   readonly rollJitterMs: number
   /** Size that the file of a new segment is given at once; 0 for none. */
   readonly preallocateBytes: number
+  /** Behind the names of its files, as long as it is no part of its log. Default none. */
+  readonly nameSuffix?: string
 }
 
 export interface RollConditions {
@@ -64,6 +66,7 @@ export class LogSegment {
   readonly #rollJitterMs: number
   readonly #preallocateBytes: number
   #directory: string
+  #nameSuffix: string
   #sizeBytes: number
   #writtenBytes: number
   /** When it was made or emptied, for segments whose records have no timestamps. */
@@ -90,6 +93,7 @@ export class LogSegment {
     this.#rollJitterMs = options.rollJitterMs
     this.#preallocateBytes = options.isNew ? options.preallocateBytes : 0
     this.#directory = options.directory
+    this.#nameSuffix = options.nameSuffix ?? ''
     this.#sizeBytes = options.sizeBytes
     this.#writtenBytes = options.sizeBytes
     this.#createdMs = options.createdMs
@@ -382,6 +386,22 @@ export class LogSegment {
     }
   }
 
+  /** Gives the log file another suffix behind its name; `renameIndexes` is to follow. */
+  async renameLog(nameSuffix: string): Promise<void> {
+    this.#nameSuffix = nameSuffix
+    await this.logFile.rename(this.#path(LOG_SUFFIX))
+  }
+
+  /** Gives the indexes the suffix that the log file has. */
+  async renameIndexes(): Promise<void> {
+    await this.offsetIndex.entries.file.rename(this.#path(OFFSET_INDEX_SUFFIX))
+    await this.timeIndex.entries.file.rename(this.#path(TIME_INDEX_SUFFIX))
+    const { file } = this.transactionIndex.entries
+    const exists = (await this.#openFiles.disk.stat(file.path)) !== undefined
+    if (exists) await file.rename(this.#path(TRANSACTION_INDEX_SUFFIX))
+    else file.moveTo(this.#path(TRANSACTION_INDEX_SUFFIX))
+  }
+
   /** Removes the files, renamed or not. */
   async remove(): Promise<void> {
     for (const file of this.#files()) {
@@ -453,7 +473,7 @@ export class LogSegment {
   }
 
   #path(suffix: string): string {
-    return `${this.#directory}/${offsetName(this.baseOffset)}${suffix}`
+    return `${this.#directory}/${offsetName(this.baseOffset)}${suffix}${this.#nameSuffix}`
   }
 
   #files(): LazyFile[] {

@@ -49,6 +49,20 @@ export class LogSegments {
     this.#segments = [...this.#segments, segment]
   }
 
+  /** Puts one segment in the place of some that follow one another, the first of which has the same base offset. */
+  replace(replaced: readonly LogSegment[], replacement: LogSegment): void {
+    const at = this.#segments.indexOf(replaced[0]!)
+    assert(
+      at >= 0 && replaced.every((segment, index) => this.#segments[at + index] === segment),
+      () => `segments from ${replaced[0]!.baseOffset} on are not what is to be replaced`,
+    )
+    assert(
+      at + replaced.length < this.#segments.length && replacement.baseOffset === replaced[0]!.baseOffset,
+      () => `segment ${replacement.baseOffset} replaces ${replaced.length} from ${replaced[0]!.baseOffset} on`,
+    )
+    this.#segments = [...this.#segments.slice(0, at), replacement, ...this.#segments.slice(at + replaced.length)]
+  }
+
   /** Removes some; the active one only with a replacement. */
   remove(removed: ReadonlySet<LogSegment>, replacement?: LogSegment): void {
     const kept = this.#segments.filter(segment => !removed.has(segment))

@@ -132,6 +132,11 @@ export class Log {
     return this.#core.segments.first.baseOffset
   }
 
+  /** Everything below is compacted; `undefined` when nothing has been. */
+  get firstDirtyOffset(): number | undefined {
+    return this.#core.firstDirtyOffset
+  }
+
   /** What the checkpoint of log start offsets is to hold: the log start offset, or where it is about to move. */
   get logStartOffsetToSave(): number {
     return this.#core.nextLogStartOffset
@@ -386,6 +391,11 @@ export class Log {
 
   /** Only for `LogMoves`. */
   forMove(): LogCore {
+    return this.#core
+  }
+
+  /** Only for the log cleaner. */
+  forCleaner(): LogCore {
     return this.#core
   }
 

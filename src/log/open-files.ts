@@ -115,6 +115,12 @@ export class LazyFile {
     await renaming
   }
 
+  /** For a file that does not exist yet. */
+  moveTo(path: string): void {
+    assert(this.#file === undefined && !this.inUse, () => `${this.#path} is in use and does not exist`)
+    this.#path = path
+  }
+
   /** Closes the file, after the uses under way, and lets those that come wait until `resume`. */
   async suspend(): Promise<void> {
     this.#gate ??= new Promise<void>(resolve => {

@@ -51,6 +51,12 @@ export interface CompletedTransaction {
   readonly lastStableOffset: number
 }
 
+export interface LastBatch {
+  /** `undefined` when a marker is all that is known. */
+  readonly lastOffset: number | undefined
+  readonly producerEpoch: number
+}
+
 interface Verification {
   readonly guard: VerificationGuard
   readonly createdMs: number
@@ -204,6 +210,15 @@ export class ProducerState {
     for (const [producerId, { createdMs }] of this.#verifications ?? []) {
       if (nowMs - createdMs >= this.#options.producerIdExpirationMs) this.#verifications!.delete(producerId)
     }
+  }
+
+  /** The last batch of each producer, for the cleaner, which keeps these. */
+  lastBatches(): Map<number, LastBatch> {
+    const last = new Map<number, LastBatch>()
+    for (const { producerId, producerEpoch, lastBatch } of this.#producers?.values() ?? []) {
+      last.set(producerId, { lastOffset: lastBatch?.lastOffset, producerEpoch })
+    }
+    return last
   }
 
   describe(): ActiveProducer[] {

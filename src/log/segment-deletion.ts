@@ -18,12 +18,15 @@ export class SegmentDeletion {
     this.#onError = onError
   }
 
-  /** Renames the files of a segment and its producer snapshot, and removes them later. Rejects with a `DiskError`. */
-  async delete(segment: LogSegment, folder: string, delayMs: number): Promise<void> {
+  /**
+   * Renames the files of a segment and its producer snapshot, and removes them later; the snapshot stays where another segment begins at the same offset. Rejects with a
+   * `DiskError`.
+   */
+  async delete(segment: LogSegment, folder: string, delayMs: number, keepsSnapshot = false): Promise<void> {
     await segment.markDeleted()
     const snapshot = `${folder}/${offsetName(segment.baseOffset)}${PRODUCER_SNAPSHOT_SUFFIX}`
     const deletedSnapshot = snapshot + DELETED_SUFFIX
-    const hasSnapshot = (await this.#disk.stat(snapshot)) !== undefined
+    const hasSnapshot = !keepsSnapshot && (await this.#disk.stat(snapshot)) !== undefined
     if (hasSnapshot) await this.#disk.rename(snapshot, deletedSnapshot)
     const timer = this.#clock.setTimer(delayMs, () => {
       this.#timers.delete(timer)

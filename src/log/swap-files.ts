@@ -28,10 +28,19 @@ export async function finishSwaps(context: LogContext, folder: string, names: re
     const isReplaced = /^[0-9]+\./.test(name) && offsetOf(name) >= from && offsetOf(name) < to
     if (isReplaced && !keep.includes(name) && !remove.includes(name)) await disk.remove(`${folder}/${name}`)
   }
-  for (const name of keep) await disk.rename(`${folder}/${name}`, `${folder}/${name.slice(0, -SWAP_SUFFIX.length)}`)
+  // Step by step, durably, as the cleaner itself does it: as long as there is a log file to be put in place, no index of the same segment has been, or the next start would
+  // take that for one of what is replaced.
+  await disk.syncDirectory(folder)
+  for (const name of logs) await disk.rename(`${folder}/${name}`, finalPath(folder, name))
+  await disk.syncDirectory(folder)
+  for (const name of keep) if (!logs.includes(name)) await disk.rename(`${folder}/${name}`, finalPath(folder, name))
   await disk.syncDirectory(folder)
   context.logger.info('finished an interrupted compaction', { folder, files: keep })
   return true
+}
+
+function finalPath(folder: string, name: string): string {
+  return `${folder}/${name.slice(0, -SWAP_SUFFIX.length)}`
 }
 
 function offsetOf(name: string): number {

@@ -206,13 +206,21 @@ export class CachedTail {
       this.#appendedBytes = batch.appendedBefore
       this.#cache.release(batch)
     }
+    if (this.#head === this.#batches.length) this.#restart([])
+  }
+
+  /** Forgets the batches that end below `offset`. */
+  forgetBelow(offset: number): void {
+    while (this.#head < this.#batches.length && this.#batches[this.#head]!.lastOffset < offset) {
+      const batch = this.#batches[this.#head]!
+      this.#cache.release(batch)
+      this.dropOldest(batch)
+    }
   }
 
   /** Forgets everything. */
   clear(): void {
     this.truncate(0)
-    this.#batches = []
-    this.#head = 0
   }
 
   /** Only for `TailCache`: the oldest batch has to go. */

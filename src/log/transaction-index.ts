@@ -72,6 +72,19 @@ export class TransactionIndex {
     return false
   }
 
+  /** All entries; `undefined` for a file that is not what it should be. */
+  async all(): Promise<AbortedTransactionEntry[] | undefined> {
+    const count = this.entries.entryCount
+    const bytes = count === 0 ? new Uint8Array(0) : await this.entries.readEntries(0, count)
+    if (bytes === undefined) return undefined
+    const entries: AbortedTransactionEntry[] = []
+    for (let at = 0; at < bytes.length; at += entryBytes) {
+      if (readInt16(bytes, at) !== currentVersion) return undefined
+      entries.push(readEntry(bytes, at))
+    }
+    return entries
+  }
+
   /** How many of the entries in memory are of markers below `offset`: those that may be written. */
   countInMemoryBelow(offset: number): number {
     let index = this.entries.entryCount
