@@ -2,7 +2,7 @@
  * Replaces a small file as a whole: whoever reads it, also after a power cut at any moment, finds the old content or the new one.
  */
 import { dirname } from 'node:path/posix'
-import type { Disk } from '../io/io.ts'
+import type { Disk, DiskError } from '../io/io.ts'
 
 /** Of files that were being written; they mean nothing after a crash. */
 export const temporarySuffix = '.tmp'
@@ -31,12 +31,24 @@ export async function replaceFile(
 
 /** Makes a directory and its missing parents, and their names durable. Rejects with a `DiskError`. */
 export async function makeDurableDirectory(disk: Disk, path: string): Promise<void> {
-  const made: string[] = []
-  for (let each = path; (await disk.stat(each)) === undefined && dirname(each) !== each; each = dirname(each))
-    made.push(each)
-  if (made.length === 0) return
+  const names = [path]
+  for (let each = path; (await disk.stat(dirname(each))) === undefined && dirname(each) !== each;) {
+    each = dirname(each)
+    names.push(each)
+  }
   await disk.makeDirectory(path)
-  for (const each of made.toReversed()) await disk.syncDirectory(dirname(each))
+  // Its own name also when it was there: perhaps its maker was killed before it did this.
+  for (const each of names.toReversed()) await syncName(disk, each)
+}
+
+/** A directory that we may use need not lie in one that we may read; then its name is not ours to make durable. */
+async function syncName(disk: Disk, path: string): Promise<void> {
+  try {
+    await disk.syncDirectory(dirname(path))
+  } catch (error) {
+    const { code } = error as DiskError
+    if (code !== 'EACCES' && code !== 'EPERM') throw error
+  }
 }
 
 /** The text of a small file; `undefined` when there is none. Other failures are thrown as `DiskError`. */

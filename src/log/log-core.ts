@@ -5,7 +5,7 @@
  * The transitions that several of them need are here, and the assertions with them.
  */
 import { assert } from '../std/assert.ts'
-import type { DiskError } from '../io/io.ts'
+import type { Disk, DiskError } from '../io/io.ts'
 import type { Uuid } from '../protocol/uuid.ts'
 import { PARTITION_METADATA } from './file-names.ts'
 import type { LeaderEpochCache } from './leader-epoch-cache.ts'
@@ -45,8 +45,8 @@ export interface LogState {
   readonly snapshotOffset: number
   /** From the cleaner's checkpoint; `undefined` when nothing has been compacted. */
   readonly firstDirtyOffset?: number | undefined
-  /** The partition's directory has just been made, and a power cut could take it away again. */
-  readonly isNewFolder: boolean
+  /** Whether a power cut could take the partition's directory away: it has just been made, or perhaps was before a crash. */
+  readonly isFolderUnsynced: boolean
 }
 
 export class LogCore {
@@ -100,7 +100,7 @@ export class LogCore {
     this.highWatermark = state.highWatermark
     this.snapshotOffset = state.snapshotOffset
     this.firstDirtyOffset = state.firstDirtyOffset
-    this.#folderSynced = !state.isNewFolder
+    this.#folderSynced = !state.isFolderUnsynced
     const offsets = { endOffset: state.logEndOffset, recoveryPoint: state.recoveryPoint }
     this.writer = new LogWriter(context, state.segments, offsets, this)
     assert(
@@ -207,12 +207,8 @@ export class LogCore {
   async syncFolder(): Promise<void> {
     if (this.#folderSynced) return
     const { disk } = this.context.io
-    const file = await disk.open(`${this.folder}/${PARTITION_METADATA}`, { write: true })
-    try {
-      await file.sync()
-    } finally {
-      await file.close()
-    }
+    const metadata = `${this.folder}/${PARTITION_METADATA}`
+    if ((await disk.stat(metadata)) !== undefined) await syncFile(disk, metadata)
     await disk.syncDirectory(this.folder)
     await disk.syncDirectory(this.host.path)
     this.#folderSynced = true
@@ -294,5 +290,14 @@ export class LogCore {
     this.tail?.clear()
     this.#deletion?.cancel()
     for (const segment of this.segments.all) await segment.close()
+  }
+}
+
+async function syncFile(disk: Disk, path: string): Promise<void> {
+  const file = await disk.open(path, { write: true })
+  try {
+    await file.sync()
+  } finally {
+    await file.close()
   }
 }

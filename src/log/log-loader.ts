@@ -126,7 +126,7 @@ function makeLog(loading: Loading, host: LogDirectoryHost, topicId: Uuid | undef
     snapshotOffset,
     // What was compacted was durable, so a log that ends before was damaged: all of it counts as dirty.
     firstDirtyOffset: (options.firstDirtyOffset ?? 0) <= logEndOffset ? options.firstDirtyOffset : undefined,
-    isNewFolder: false,
+    isFolderUnsynced: !options.isClean,
   })
 }
 
@@ -149,7 +149,7 @@ export function newLog(
     epochs: new LeaderEpochCache(context.io.disk, folder, []),
     producers: new ProducerState(context.producerOptions, 0),
     snapshotOffset: 0,
-    isNewFolder: true,
+    isFolderUnsynced: true,
   })
 }
 
