@@ -173,10 +173,6 @@ public final class Tools {
             int sum = offsets.out().lines().mapToInt(line -> Integer.parseInt(line.substring(line.lastIndexOf(':') + 1))).sum();
             equal("records", 20000, sum);
         });
-        outcomes.test("EndToEndLatency", () -> {
-            prints(topicCommand("--create", "--topic", topic + "-latency"));
-            prints(run("EndToEndLatency", "", bootstrap, topic + "-latency", "200", "all", "100"), "Avg latency");
-        });
         outcomes.test("TransactionsCommand describe-producers", () ->
             prints(run("TransactionsCommand", "", "--bootstrap-server", bootstrap, "describe-producers", "--topic", topic + "-load", "--partition", "0"),
                 "ProducerId", "LastSequence"));

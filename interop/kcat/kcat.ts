@@ -39,7 +39,7 @@ function test(name: string, body: () => void): void {
     console.log(`ok ${name}`)
   } catch (error) {
     counts.failed++
-    console.log(`not ok ${name}: ${String((error as Error).message).replaceAll('\n', ' ')}`)
+    console.log(`not ok ${name}: ${(error as Error).message.replaceAll('\n', ' ')}`)
   }
 }
 

@@ -60,7 +60,7 @@ async function fails(what, type, action) {
   } catch (error) {
     const types = [error, error.cause, ...(error.errors ?? [])].map(one => one?.type)
     if (types.includes(type)) return
-    throw new Error(`${what}: expected ${type}, came ${types} ${error.message}`)
+    throw new Error(`${what}: expected ${type}, came ${types} ${error.message}`, { cause: error })
   }
   throw new Error(`${what}: expected ${type}, came no error`)
 }

@@ -21,7 +21,8 @@ async function fails(what, apiId, action) {
     await action()
   } catch (error) {
     if (error.findBy?.('apiId', apiId)) return
-    throw new Error(`${what}: expected ${apiId}, came ${error.message} ${error.errors?.map(one => one.message)}`)
+    const came = `${error.message} ${error.errors?.map(one => one.message)}`
+    throw new Error(`${what}: expected ${apiId}, came ${came}`, { cause: error })
   }
   throw new Error(`${what}: expected ${apiId}, came no error`)
 }
@@ -131,8 +132,11 @@ await test(run, 'unknown topic', async () => {
   const name = `${run.prefix}-nowhere`
   const messages = [{ topic: name, partition: 0, value: Buffer.from('x') }]
   // The client turns the code in the metadata into words of its own.
-  const refused = await producer.send({ messages, acks: -1 }).catch(error => error)
-  equal('produce', `Unknown topic ${name}.`, refused.message)
+  const refused = await producer.send({ messages, acks: -1 }).then(
+    () => 'no error',
+    (/** @type {unknown} */ error) => /** @type {Error} */ (error).message,
+  )
+  equal('produce', `Unknown topic ${name}.`, refused)
   await fails('delete', 'UNKNOWN_TOPIC_OR_PARTITION', () => admin.deleteTopics({ topics: [name] }))
 })
 await test(run, 'bad config', async () => {

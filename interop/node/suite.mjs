@@ -40,7 +40,7 @@ export function wrote(run, topic, partition) {
 export function end(run) {
   const { passed, failed, skipped } = run.counts
   console.log(`${passed} passed, ${failed} failed, ${skipped} skipped`)
-  process.exit(failed > 0 ? 1 : 0)
+  process.exitCode = failed > 0 ? 1 : 0
 }
 
 /** Groups of vectors that fit into one batch of less than a megabyte. */

@@ -184,7 +184,7 @@ function watch(child: ChildProcess, logPath: string, isError: (line: string) => 
     const deadlineMs = performance.now() + startLimitMs
     for (;;) {
       const value = await look()
-      if (value !== undefined && value !== false) return value as T
+      if (value !== undefined && value !== false) return value
       if (ended !== undefined) throw new Error(`the broker ended (${ended}) before ${what}\n${lastLines(output, 30)}`)
       if (performance.now() > deadlineMs) {
         signalGroup(child, 'SIGKILL')
