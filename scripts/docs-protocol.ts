@@ -1,31 +1,42 @@
 /**
- * `npm run docs`: writes the coverage table of docs/protocol.md from the code: the list of APIs (`src/protocol/apis.ts`) and the list of
- * handlers that dispatch and ApiVersions are made from (`src/broker/served.ts`). With `--check` nothing is written, and a stale table fails.
+ * `npm run docs`: writes two parts of docs/protocol.md from the code. The coverage table comes from the list of APIs (`src/protocol/apis.ts`) and the
+ * list of handlers that dispatch and ApiVersions are made from (`src/broker/served.ts`), the differences from Kafka from those that the differential run
+ * explains (`interop/differential/explained.ts`). With `--check` nothing is written, and a stale part fails.
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { explained } from '../interop/differential/explained.ts'
 import { served } from '../src/broker/served.ts'
 import { apis } from '../src/protocol/apis.ts'
 import type { Api, VersionRange } from '../src/protocol/apis.ts'
 
 const root = join(import.meta.dirname, '..')
 const file = 'docs/protocol.md'
-const begin = '<!-- The table below is written by `npm run docs`. -->'
-const end = '<!-- End of the table. -->'
-
 const { values } = parseArgs({ options: { check: { type: 'boolean', default: false } } })
 const text = readFileSync(join(root, file), 'utf8')
-const start = text.indexOf(begin)
-const stop = text.indexOf(end)
-if (start < 0 || stop < start)
-  throw new Error(`${file} has lost the marks between which the table goes:\n${begin}\n${end}`)
-const fresh = `${text.slice(0, start + begin.length)}\n\n${coverage()}\n${text.slice(stop)}`
+const fresh = withPart(withPart(text, 'coverage', coverage()), 'differences', differences())
 
 if (!values.check) writeFileSync(join(root, file), fresh)
 else if (fresh !== text) {
   console.error(`${file} is stale: run npm run docs`)
   process.exitCode = 1
+}
+
+/** Puts `content` between the marks of a part. */
+function withPart(page: string, part: string, content: string): string {
+  const begin = `<!-- ${part}: written by npm run docs -->`
+  const end = `<!-- end of ${part} -->`
+  const start = page.indexOf(begin)
+  const stop = page.indexOf(end)
+  if (start < 0 || stop < start)
+    throw new Error(`${file} has lost the marks between which ${part} goes:\n${begin}\n${end}`)
+  return `${page.slice(0, start + begin.length)}\n\n${content}\n${page.slice(stop)}`
+}
+
+/** One line for each difference that is meant. */
+function differences(): string {
+  return explained.map(({ api, reason }) => `- **${api}**: ${reason}\n`).join('')
 }
 
 function coverage(): string {
