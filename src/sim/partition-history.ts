@@ -51,8 +51,10 @@ export class PartitionHistory {
   }
 
   /** The broker runs again, and this is what its log holds. */
-  restarted(records: readonly { offset: number; value: string }[], bounds: LogBounds, powerWasLost: boolean): void {
-    const mayLose = powerWasLost && !this.#isFlushed
+  restarted(records: readonly { offset: number; value: string }[], bounds: LogBounds, after: Downfall): void {
+    const mayLose = after === 'power cut' && !this.#isFlushed
+    // What retention had just removed may be there again, unless the broker had the time to note where the log starts.
+    if (after !== 'stop') this.#logStartOffset = Math.min(this.#logStartOffset, bounds.logStartOffset)
     for (const [offset, value] of this.#valueAt) {
       if (offset < bounds.endOffset) continue
       assert(mayLose, () => `L6 ${this.name}: ${value} at ${offset} is lost, the log ends at ${bounds.endOffset}`)
@@ -97,6 +99,9 @@ export class PartitionHistory {
     for (const offset of this.#valueAt.keys()) if (offset < logStartOffset) this.#valueAt.delete(offset)
   }
 }
+
+/** How the broker went down. */
+export type Downfall = 'stop' | 'crash' | 'power cut'
 
 export interface LogBounds {
   readonly logStartOffset: number

@@ -103,15 +103,13 @@ export class ScriptedClient {
     return new Map(topics.map(topic => [topic.name ?? '', topic.partitions.length]))
   }
 
-  async producerId(): Promise<{ producerId: number; producerEpoch: number }> {
-    const response = await this.connection.request(apis.InitProducerId, {
+  async producerId(): Promise<{ errorCode: number; producerId: number; producerEpoch: number }> {
+    return this.connection.request(apis.InitProducerId, {
       transactionalId: null,
       transactionTimeoutMs: 60_000,
       enable2Pc: false,
       keepPreparedTxn: false,
     })
-    assert(response.errorCode === 0, () => `InitProducerId was answered ${response.errorCode}`)
-    return response
   }
 
   /** One batch. With acks=0 there is no answer, and the result says so with the offset −1. */

@@ -19,7 +19,8 @@ export const initProducerId = apiHandler({
       return { errorCode: ErrorCode.INVALID_REQUEST, producerEpoch: -1 }
     if (transactionalId !== null) return { errorCode: ErrorCode.COORDINATOR_NOT_AVAILABLE, producerEpoch: -1 }
     const allocated = await broker.producerIds.next()
-    if (typeof allocated === 'string') return { errorCode: ErrorCode[allocated], producerEpoch: -1 }
+    // Whatever keeps the controller from giving a block, a client may ask again; of the controller's errors it knows none here.
+    if (typeof allocated === 'string') return { errorCode: ErrorCode.COORDINATOR_LOAD_IN_PROGRESS, producerEpoch: -1 }
     return { errorCode: ErrorCode.NONE, producerId: allocated, producerEpoch: 0 }
   },
 })
