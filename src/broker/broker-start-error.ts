@@ -12,6 +12,7 @@ export class BrokerStartError extends Error {
     this.kind = kind
   }
 
+  /** @internal */
   static ofBind(error: BindError): BrokerStartError {
     const address = `${error.host.includes(':') ? `[${error.host}]` : error.host}:${error.port}`
     switch (error.code) {
