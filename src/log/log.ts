@@ -13,6 +13,7 @@ import type { Uuid } from '../protocol/uuid.ts'
 import * as header from '../protocol/records/batch-header.ts'
 import { verifyChecksum } from '../protocol/records/decode.ts'
 import { forEachBatch } from '../protocol/records/walk.ts'
+import { legacyOffsetsBefore } from './legacy-offsets.ts'
 import { baseOffsetOf, hasPlausibleHeader, lastOffsetOf, leaderEpochOf, maxTimestampOf } from './log-batch.ts'
 import type { LogConfig } from './log-config.ts'
 import { damaged } from './log-context.ts'
@@ -298,6 +299,13 @@ export class Log {
     const { segments, logStartOffset } = this.#core
     const end = Math.min(upTo, this.writtenEndOffset)
     return this.#lookup(() => findMaxTimestamp(segments.all, logStartOffset, end))
+  }
+
+  /** Beginnings of segments, newest first, by when their files were last changed: see legacy-offsets.ts. Rejects with a `DiskError`. */
+  legacyOffsetsBefore(timestampMs: number, count: number, upTo = this.writtenEndOffset): Promise<number[]> {
+    const { segments, logStartOffset } = this.#core
+    const endOffset = Math.min(upTo, this.writtenEndOffset)
+    return legacyOffsetsBefore(segments.all, { logStartOffset, endOffset }, timestampMs, count)
   }
 
   /** The largest epoch ≤ the one asked, and its end offset (KIP-101, KIP-279); undefined when no such epoch is known. */
