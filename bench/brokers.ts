@@ -156,12 +156,12 @@ export async function withTopic<T>(port: number, name: string, partitions: numbe
   }
 }
 
-/** A topic's creation is answered before its partitions have leaders that accept records. */
+/** A topic's creation is answered, and its leaders are named in metadata, before these accept records: asks them until all do. */
 async function untilLed(connection: KafkaConnection, name: string, partitions: number): Promise<void> {
+  const asked = Array.from({ length: partitions }, (_, partitionIndex) => ({ partitionIndex, timestamp: -1 }))
   for (;;) {
-    const { topics } = await connection.request(apis.Metadata, { topics: [{ name }], allowAutoTopicCreation: false })
-    const led = topics[0]?.partitions.filter(partition => partition.errorCode === 0 && partition.leaderId >= 0).length
-    if (led === partitions) return
+    const { topics } = await connection.request(apis.ListOffsets, { topics: [{ name, partitions: asked }] })
+    if (topics[0]!.partitions.every(partition => partition.errorCode === 0)) return
     await sleep(20)
   }
 }
