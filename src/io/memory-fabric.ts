@@ -17,6 +17,8 @@ export interface FabricMachine {
   readonly ipv6: string
   /** False while it has no power: then nothing answers, not even with a refusal. */
   powered: boolean
+  /** How often it has lost power: what it had to repeat before is not repeated after. */
+  readonly powerLossCount: number
 }
 
 export interface FabricOptions {
@@ -31,6 +33,8 @@ export interface FabricOptions {
 /** A packet that waits for its link to heal. */
 interface HeldPacket {
   readonly stream: PacketStream
+  /** Of the sender, when it was sent. */
+  readonly powerLossCount: number
   readonly deliver: () => void
 }
 
@@ -95,7 +99,8 @@ export class Fabric {
     this.events.trace('network', `heal ${key}`)
     this.#cut.delete(key)
     const delays = new Map<PacketStream, number>()
-    for (const { stream, deliver } of held) {
+    for (const { stream, powerLossCount, deliver } of held) {
+      if (from.powerLossCount !== powerLossCount) continue
       let delayMs = delays.get(stream)
       if (delayMs === undefined) {
         delayMs = this.random.float() * repeatMsMax
@@ -117,7 +122,7 @@ export class Fabric {
   /** Sends a packet behind the others of its stream. What reaches a machine without power is lost. */
   send(stream: PacketStream, deliver: () => void): void {
     const held = this.#cut.get(linkKey(stream.from, stream.to))
-    if (held !== undefined) held.push({ stream, deliver })
+    if (held !== undefined) held.push({ stream, powerLossCount: stream.from.powerLossCount, deliver })
     else this.#deliverAt(stream, this.events.nowMs + this.#latencyMs(stream), deliver)
   }
 

@@ -98,6 +98,7 @@ export class Machine implements FabricMachine, DiskHost {
   readonly ipv4: string
   readonly ipv6: string
   powered = true
+  powerLossCount = 0
   readonly volume: Volume
   faults: SeededDiskFaults
   readonly random: SeededRandom
@@ -176,6 +177,7 @@ export class Machine implements FabricMachine, DiskHost {
       this.#disk!.crash()
     }
     this.powered = false
+    this.powerLossCount += 1
     const { namesLost, writesLost } = this.volume.loseUnsynced(this.random)
     this.events.trace(this.name, `lost ${namesLost} names and ${writesLost} writes`)
   }

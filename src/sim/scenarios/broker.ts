@@ -47,6 +47,8 @@ interface Story {
   readonly counts: Counts
   readonly histories: Map<string, PartitionHistory>
   readonly topicIds: Map<string, string>
+  /** How often the broker went down: an answer that comes later than that says nothing about the broker that runs now. */
+  era: number
   /** Nobody produces while hours go by, or the simulation would take minutes. */
   quiet: boolean
   over: boolean
@@ -65,6 +67,7 @@ async function tell(simulator: Simulator): Promise<Counts> {
     counts: {},
     histories: new Map(),
     topicIds: new Map(),
+    era: 0,
     quiet: false,
     over: false,
   }
@@ -120,6 +123,7 @@ class Server {
 
   /** An orderly end; the machine is free for the next process. */
   async stop(): Promise<void> {
+    this.#story.era += 1
     await this.#running!.broker.stop()
     const open = this.openPaths
     assert(open.length === 0, () => `files open after a stop: ${open.join()}`)
@@ -194,6 +198,7 @@ class Server {
   }
 
   async #down(how: 'crash' | 'power cut'): Promise<void> {
+    this.#story.era += 1
     if (how === 'power cut') this.#machine.losePower()
     else this.#machine.crash()
     await this.#simulator.sleep(this.#simulator.world.random.exponential(2000))
@@ -268,10 +273,11 @@ async function runProducer(story: Story, io: Io, partition: TopicPartition, isId
       const values = producer.nextBatch(random.between(1, 3))
       // A repeated batch must be known to be in or out; one that is not repeated may be sent with less care.
       const acks = isIdempotent ? -1 : random.pick([-1, 0, 1] as const)
+      const { era } = story
       const { errorCode, baseOffset } = await client.produce(partition, values, acks, producer.batchOptions)
       if (errorCode === 0) {
         producer.done()
-        if (acks === 0) continue
+        if (acks === 0 || era !== story.era) continue
         count(counts, 'acknowledged')
         history.acknowledged(baseOffset, values)
       } else if (sequenceErrors.has(errorCode) && isIdempotent) {
@@ -339,7 +345,9 @@ async function runConsumer(story: Story, io: Io, partition: TopicPartition): Pro
   await stayConnected(story, io, async client => {
     while (!story.over) {
       const maxWaitMs = story.quiet ? 5 * minuteMs : 1000
+      const { era } = story
       const fetched = await client.fetch({ ...partition, offset, maxWaitMs })
+      if (era !== story.era) continue
       if (fetched.errorCode === 0) {
         history.read(fetched.records, fetched.logStartOffset, fetched.highWatermark)
         count(counts, 'read')
