@@ -181,9 +181,10 @@ export class IndexFile {
     })
   }
 
-  /** Cuts off what is behind the last whole entry and what a preallocated file has beyond `count`. */
+  /** Cuts off the file what is behind the first `count` entries. Nothing is in memory. */
   async trim(count: number): Promise<void> {
     assert(this.#tailEntries === 0, () => `${this.#file.path} is trimmed with entries in memory`)
+    if (count === this.#fileEntries) return
     this.#fileEntries = count
     this.#dirty = true
     await this.#file.use(file => file.truncate(count * this.entryBytes), true)

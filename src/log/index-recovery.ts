@@ -86,7 +86,7 @@ export async function rebuildIndexes(
     position = end.position
     await segment.writeIndexes(builder.endOffset)
   } while (visited === batchesPerWrite)
-  segment.recovered(position, builder.maxTimestamp)
+  segment.recovered(position, builder.maxTimestamp, false)
   segment.seal()
   await segment.syncIndexes(builder.endOffset)
 }

@@ -20,10 +20,17 @@ export async function legacyOffsetsBefore(
   count: number,
 ): Promise<number[]> {
   const { logStartOffset, endOffset } = bounds
-  const starts = segments.map(segment => Math.max(segment.baseOffset, logStartOffset)).filter(start => start <= endOffset)
+  const starts = segments
+    .map(segment => Math.max(segment.baseOffset, logStartOffset))
+    .filter(start => start <= endOffset)
   // An active segment that holds something has an end of its own, as of now.
   const offsets = starts.at(-1) === endOffset ? starts : [...starts, endOffset]
-  const last = timestampMs === latest ? offsets.length - 1 : timestampMs === earliest ? 0 : await lastChangedBy(segments, timestampMs)
+  const last =
+    timestampMs === latest
+      ? offsets.length - 1
+      : timestampMs === earliest
+        ? 0
+        : await lastChangedBy(segments, timestampMs)
   return offsets
     .slice(0, last + 1)
     .toReversed()

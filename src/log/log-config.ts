@@ -83,8 +83,15 @@ export function isCompacted(config: LogConfig): boolean {
   return config.cleanupPolicy.includes('compact')
 }
 
+/** After how long a segment is rolled: on compacted topics early enough for `max.compaction.lag.ms`, since the active segment is never compacted. */
+export function segmentMsMax(config: LogConfig): number {
+  return isCompacted(config) && config.maxCompactionLagMs > 0
+    ? Math.min(config.maxCompactionLagMs, config.segmentMs)
+    : config.segmentMs
+}
+
 /** By how much earlier than `segment.ms` a segment is rolled, so that the logs of a topic do not all roll at once. */
 export function randomRollJitterMs(config: LogConfig, random: Random): number {
-  const jitterMs = Math.min(config.segmentJitterMs, config.segmentMs)
+  const jitterMs = Math.min(config.segmentJitterMs, segmentMsMax(config))
   return jitterMs > 0 ? Math.floor(random.float() * jitterMs) : 0
 }

@@ -50,6 +50,8 @@ interface Loading {
   readonly segments: LogSegments
   /** Offsets of the producer snapshots that are there, ascending. */
   readonly snapshots: number[]
+  /** Base offsets of the segments that have more than a log file. */
+  readonly confirmed: ReadonlySet<number>
   readonly epochs: LeaderEpochCache
   readonly producers: ProducerState
   readonly logStartOffset: number
@@ -72,13 +74,14 @@ export async function loadLog(context: LogContext, host: LogDirectoryHost, optio
   }
   const topicId = orFail(readTopicId(context, folder), names.PARTITION_METADATA)
   const epochEntries = readEpochs(context, folder)
-  const { segments, snapshots } = await findFiles(context, folder, options)
+  const { segments, snapshots, confirmed } = await findFiles(context, folder, options)
   const loading: Loading = {
     context,
     options,
     folder,
     segments,
     snapshots,
+    confirmed,
     epochs: new LeaderEpochCache(context.io.disk, folder, epochEntries instanceof MalformedFile ? [] : epochEntries),
     producers: new ProducerState(context.producerOptions, 0),
     logStartOffset: Math.max(options.logStartOffset, segments.first.baseOffset),
@@ -168,15 +171,14 @@ async function findFiles(
   context: LogContext,
   folder: string,
   options: LoadOptions,
-): Promise<{ segments: LogSegments; snapshots: number[] }> {
+): Promise<{ segments: LogSegments; snapshots: number[]; confirmed: ReadonlySet<number> }> {
   const { disk } = context.io
   const list = (): string[] => disk.listSync(folder).map(entry => entry.name)
   let files = list()
   if (await finishSwaps(context, folder, files)) files = list()
-  const baseOffsets = files
-    .map(name => names.offsetOfFileName(name, names.LOG_SUFFIX))
-    .filter(base => base !== undefined)
-  const bases = new Set(baseOffsets)
+  const bases = offsetsOf(files, names.LOG_SUFFIX)
+  const others = [names.OFFSET_INDEX_SUFFIX, names.TIME_INDEX_SUFFIX, names.PRODUCER_SNAPSHOT_SUFFIX]
+  const confirmed = new Set(others.flatMap(suffix => [...offsetsOf(files, suffix)]))
   const snapshots = snapshotOffsets(files)
   const strays = straySnapshots(snapshots, bases)
   for (const name of files.filter(file => isLeftOver(file, bases, strays))) await disk.remove(`${folder}/${name}`)
@@ -188,7 +190,11 @@ async function findFiles(
       return openSegment(context, folder, options.config, base, disk.statSync(path)!.sizeBytes, false)
     })
   if (found.length === 0) found.push(newSegment(context, folder, options.config, options.logStartOffset))
-  return { segments: new LogSegments(found), snapshots: snapshots.filter(offset => !strays.has(offset)) }
+  return { segments: new LogSegments(found), snapshots: snapshots.filter(offset => !strays.has(offset)), confirmed }
+}
+
+function offsetsOf(files: readonly string[], suffix: string): Set<number> {
+  return new Set(files.map(name => names.offsetOfFileName(name, suffix)).filter(offset => offset !== undefined))
 }
 
 function newSegment(context: LogContext, folder: string, config: LogConfig, baseOffset: number): LogSegment {
@@ -212,6 +218,7 @@ function openSegment(
     createdMs: io.clock.nowMs(),
     rollJitterMs: randomRollJitterMs(config, io.random),
     preallocateBytes: isNew && config.preallocate ? config.segmentBytes : 0,
+    isProvisional: false,
   })
 }
 
@@ -285,11 +292,13 @@ async function recover(loading: Loading, wasClean: boolean): Promise<LogEnd> {
   const result = await recoverLog({
     ...loading,
     config: options.config,
+    statedStartOffset: options.logStartOffset,
     recoveryPoint,
     saveSnapshot: (offset, snapshot) => writeSnapshot(disk, folder, offset, snapshot),
     onProgress: options.onProgress ?? (() => {}),
   })
   const { logEndOffset, dropped, truncatedBytes } = result
+  if (dropped.length === segments.all.length) return startOver(loading, { logEndOffset })
   if (dropped.length > 0 || truncatedBytes > 0) {
     context.logger.warn('cut off what was not whole', {
       folder,
@@ -304,14 +313,15 @@ async function recover(loading: Loading, wasClean: boolean): Promise<LogEnd> {
       await disk.remove(snapshotPath(folder, above))
     await disk.syncDirectory(folder)
   }
-  if (logEndOffset > loading.logStartOffset) await writeSnapshot(disk, folder, logEndOffset, producers.snapshot())
+  if (logEndOffset > loading.logStartOffset && !snapshots.includes(logEndOffset))
+    await writeSnapshot(disk, folder, logEndOffset, producers.snapshot())
   return { logEndOffset, recoveryPoint: Math.min(recoveryPoint, logEndOffset), snapshotOffset: logEndOffset }
 }
 
-/** Files are missing: the log ends before it starts. It goes on, empty, where it is known to start. */
-async function startOver(loading: Loading, end: LogEnd): Promise<LogEnd> {
+/** Files are missing, at the start of the log or more than all it is known to hold. It goes on, empty, where it is known to start. */
+async function startOver(loading: Loading, end: { logEndOffset: number }): Promise<LogEnd> {
   const { context, folder, segments, snapshots, epochs, producers, logStartOffset } = loading
-  context.logger.warn('the log ends before its start offset and is emptied', { folder, logStartOffset, ...end })
+  context.logger.warn('files of the log are missing, and it is emptied', { folder, logStartOffset, ...end })
   const old = segments.all
   const replacement = newSegment(context, folder, loading.options.config, logStartOffset)
   segments.remove(new Set(old), replacement)

@@ -7,6 +7,8 @@
 import type { DiskError, Io, Timer } from '../io/io.ts'
 import type { Uuid } from '../protocol/uuid.ts'
 import type { Logger, Logging } from '../std/logger.ts'
+import { LogCleaner } from './cleaner/log-cleaner.ts'
+import type { LogCleanerOptions } from './cleaner/log-cleaner.ts'
 import { openDirectories } from './directory-opening.ts'
 import type { LogManagerOpenError, OpenedDirectory } from './directory-opening.ts'
 import { loadDirectories } from './directory-loading.ts'
@@ -53,6 +55,8 @@ export interface LogManagerOptions {
   readonly recoveryThreadsPerDirectory: number
   /** Files that may be open at a time; 2,000 by default. */
   readonly openFilesMax?: number
+  /** `log.cleaner.*`; without them nothing is compacted. */
+  readonly cleaner?: LogCleanerOptions
   /** Called when a directory has failed: its logs answer KAFKA_STORAGE_ERROR from now on. */
   readonly onDirectoryOffline: (directory: string, cause: Error) => void
 }
@@ -82,6 +86,7 @@ export class LogManager {
   readonly #logs = new Map<string, Log>()
   readonly #directoryOf = new Map<Log, LogDirectory>()
   readonly #moves: LogMoves
+  readonly #cleaner: LogCleaner | undefined
   readonly #timers = new Set<Timer>()
   #closed = false
 
@@ -128,6 +133,8 @@ export class LogManager {
     for (const directory of opened) {
       this.#directories.push(new LogDirectory(io.disk, directory, (...failure) => this.#offline(...failure)))
     }
+    const cleanerLogger = options.logging.logger('kafka.log.LogCleaner')
+    this.#cleaner = options.cleaner && new LogCleaner(io, cleanerLogger, options.cleaner, () => this.#logs.values())
     this.#moves = new LogMoves(this.#context, {
       moved: (log, from, to) => this.#moved(log, from, to),
       removeLater: (path, delayMs) => this.#removeLater(path, delayMs),
@@ -187,6 +194,7 @@ export class LogManager {
     const directory = this.#directoryOf.get(log)!
     this.#forget(log)
     await this.#moves.cancel(log)
+    await this.#cleaner?.release(log)
     await log.abandon()
     const deleted = `${directory.path}/${deletedDirectoryName(topic, partition, this.#uniqueDigits())}`
     await this.#context.io.disk.rename(log.folder, deleted)
@@ -217,6 +225,11 @@ export class LogManager {
     return [...descriptions, ...offline]
   }
 
+  /** Compacts logs; undefined when it was not asked for. To be started once all logs have the settings of their topics. */
+  get cleaner(): LogCleaner | undefined {
+    return this.#cleaner
+  }
+
   /** Bytes that the newest batches of all logs may occupy in memory, from now on. */
   setCacheBudget(bytes: number): void {
     this.#context.tailCache.setBudget(bytes)
@@ -229,6 +242,7 @@ export class LogManager {
     for (const timer of this.#timers) timer.cancel()
     this.#timers.clear()
     await this.#moves.stop()
+    await this.#cleaner?.stop()
     await Promise.all(this.#directories.map(directory => directory.close(brokerEpoch)))
   }
 

@@ -5,6 +5,9 @@
  * memory. The active segment is made *warm* before the first append goes into it. Appending is bookkeeping in memory (`append`); the bytes are
  * written by the log's append queue, which then calls `written`. So `sizeBytes` runs ahead of `writtenBytes`, and index entries wait
  * in memory for the bytes that they point at.
+ *
+ * The index files of a segment are made only once everything before it is durable (`createFiles`). So a segment that has none, found after a crash, is known to
+ * belong to the log only if it begins exactly where the one before it ends; one that has them may be preceded by offsets that compaction has removed.
  */
 import { assert } from '../std/assert.ts'
 import { BATCH_HEADER_BYTES, magic } from '../protocol/records/batch-header.ts'
@@ -42,6 +45,8 @@ export interface SegmentOptions {
   readonly rollJitterMs: number
   /** Size that the file of a new segment is given at once; 0 for none. */
   readonly preallocateBytes: number
+  /** Index files must wait for `createFiles`: what comes before the segment is not durable yet. */
+  readonly isProvisional: boolean
   /** Behind the names of its files, as long as it is no part of its log. Default none. */
   readonly nameSuffix?: string
 }
@@ -72,6 +77,7 @@ export class LogSegment {
   /** When it was made or emptied, for segments whose records have no timestamps. */
   #createdMs: number
   #isNew: boolean
+  #isProvisional: boolean
   #logFile: LazyFile | undefined
   #offsetIndex: OffsetIndex | undefined
   #timeIndex: TimeIndex | undefined
@@ -98,6 +104,7 @@ export class LogSegment {
     this.#writtenBytes = options.sizeBytes
     this.#createdMs = options.createdMs
     this.#isNew = options.isNew
+    this.#isProvisional = options.isProvisional
     this.#durableNames = options.isNew ? 'nothing' : 'all'
     if (options.isNew) this.#startEmpty()
   }
@@ -192,11 +199,12 @@ export class LogSegment {
     return scanBatches(this.logFile, from, this.#writtenBytes, visit, chunkBytes)
   }
 
-  /** Takes over what recovery has found out; see `recovery.ts`. */
-  recovered(sizeBytes: number, maxTimestamp: TimestampOffset): void {
+  /** Takes over what recovery has found out (`recovery.ts`). `isDurable` when nothing of it is news. */
+  recovered(sizeBytes: number, maxTimestamp: TimestampOffset, isDurable: boolean): void {
     this.#sizeBytes = sizeBytes
     this.#writtenBytes = sizeBytes
     this.#maxTimestamp = maxTimestamp
+    if (isDurable) return
     this.#unsynced = true
     this.#durableNames = 'nothing'
   }
@@ -245,7 +253,7 @@ export class LogSegment {
     this.#isNew = false
     this.#unsynced = true
     const wanted = this.offsetIndex.entries.wantsWrite || this.timeIndex.entries.wantsWrite
-    return wanted ? this.writeIndexes(endOffset) : undefined
+    return wanted && !this.#isProvisional ? this.writeIndexes(endOffset) : undefined
   }
 
   /** Writes the index entries of everything that is written and below `endOffset`. */
@@ -255,11 +263,18 @@ export class LogSegment {
     await this.transactionIndex.entries.write(() => this.transactionIndex.countInMemoryBelow(endOffset))
   }
 
-  /** Keeps the index entries of what is below `offset`, as far as the log agrees with them, and drops the rest. The last one that is kept. */
+  /**
+   * Keeps the index entries of what is below `offset`, as far as the log agrees with them, and drops the rest. The position from which batches may be missing in
+   * the indexes; `undefined` when they are not to be believed at all.
+   */
   async keepIndexesBelow(offset: number): Promise<OffsetPosition | undefined> {
-    const kept = await this.offsetIndex.keepBelow(offset, this.#writtenBytes)
-    if (kept === undefined || !(await this.#confirms(kept))) return undefined
-    await this.timeIndex.keepBelow(kept.offset + 1)
+    const kept = (await this.offsetIndex.keepBelow(offset, this.#writtenBytes)) ?? {
+      offset: this.baseOffset,
+      position: 0,
+    }
+    if (kept.position > 0 && !(await this.#confirms(kept))) return undefined
+    await this.timeIndex.keepBelow(offset)
+    await this.transactionIndex.loadLast()
     await this.transactionIndex.truncate(offset)
     return kept
   }
@@ -317,11 +332,12 @@ export class LogSegment {
     await this.#syncNames('all')
   }
 
-  /** Makes the files at once, where an append would make them later. */
+  /** Makes the files that are missing. Everything before the segment is durable. */
   async createFiles(): Promise<void> {
-    if (!this.#isNew) return
-    await this.prepareFile()
+    if (!this.#isNew && !this.#isProvisional) return
+    if (this.#isNew) await this.prepareFile()
     this.#isNew = false
+    this.#isProvisional = false
     await this.offsetIndex.entries.create()
     await this.timeIndex.entries.create()
     await this.#syncNames('all')

@@ -11,7 +11,7 @@
 import { assert } from '../std/assert.ts'
 import type { DiskError, Timer } from '../io/io.ts'
 import { AppendQueue } from './append-queue.ts'
-import { randomRollJitterMs } from './log-config.ts'
+import { randomRollJitterMs, segmentMsMax } from './log-config.ts'
 import type { LogConfig } from './log-config.ts'
 import { damaged } from './log-context.ts'
 import type { LogContext, LogDirectoryHost } from './log-context.ts'
@@ -113,7 +113,8 @@ export class LogWriter {
   makeRoom(firstOffset: number, lastOffset: number, maxTimestampMs: number, sizeInBytes: number): void {
     const active = this.#segments.active
     if (this.#unplaced.length > 0 || !active.warm) return
-    const { segmentBytes, segmentMs, segmentIndexBytes } = this.#owner.config
+    const { segmentBytes, segmentIndexBytes } = this.#owner.config
+    const segmentMs = segmentMsMax(this.#owner.config)
     const nowMs = this.#context.io.clock.nowMs()
     const conditions = { nowMs, maxTimestampMs, lastOffset, sizeInBytes, segmentBytes, segmentMs, segmentIndexBytes }
     if (active.shouldRoll(conditions)) this.startSegment(firstOffset)
@@ -151,6 +152,7 @@ export class LogWriter {
       createdMs: io.clock.nowMs(),
       rollJitterMs: randomRollJitterMs(config, io.random),
       preallocateBytes: config.preallocate ? config.segmentBytes : 0,
+      isProvisional: true,
     })
   }
 
@@ -189,9 +191,10 @@ export class LogWriter {
       roll = this.#rolls[0]
     ) {
       await roll.old.trimFile()
-      if (roll.snapshot !== undefined) await this.writeSnapshot(roll.baseOffset, roll.snapshot)
       await this.#flushUpTo(roll.baseOffset)
-      // Without its file, what is known of the log's end would be lost when everything before is removed.
+      // Both tell recovery that what comes before is durable. And without its file, what is known of the log's end would be lost when everything
+      // before it is removed.
+      if (roll.snapshot !== undefined) await this.writeSnapshot(roll.baseOffset, roll.snapshot)
       await this.#segments.all.find(segment => segment.baseOffset === roll.baseOffset)?.createFiles()
       this.#rolls.shift()
     }

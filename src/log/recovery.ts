@@ -23,6 +23,10 @@ export interface RecoveryInput extends ProducerRecovery {
   readonly recoveryPoint: number
   /** Offsets of the producer snapshots that are there, ascending. */
   readonly snapshots: readonly number[]
+  /** Where the log is to begin, as far as the checkpoint says. */
+  readonly statedStartOffset: number
+  /** Base offsets of the segments that have more than a log file: what came before them was durable once. */
+  readonly confirmed: ReadonlySet<number>
   /** Keeps a producer snapshot for the start of a segment. */
   readonly saveSnapshot: (offset: number, snapshot: Uint8Array) => Promise<void>
   /** Called now and then with how many bytes more have been checked. */
@@ -47,12 +51,13 @@ export async function recoverLog(input: RecoveryInput): Promise<RecoveryResult> 
     input,
     input.snapshots.filter(offset => offset <= start),
   )
-  let logEndOffset = unflushed[0]!.baseOffset
+  // Where the first segment of the log is to begin; of any other one, what comes before it lies below the recovery point.
+  const isFirst = unflushed.length === segments.all.length
+  let logEndOffset = isFirst ? input.statedStartOffset : unflushed[0]!.baseOffset
   let truncatedBytes = 0
   let sound = 0
   for (const segment of unflushed) {
-    // A segment that begins before the one before it ends is left over from an earlier life of the log.
-    if (truncatedBytes > 0 || segment.baseOffset < logEndOffset) break
+    if (truncatedBytes > 0 || !follows(input, segment, logEndOffset)) break
     if (sound > 0) {
       producers.advanceTo(segment.baseOffset)
       await input.saveSnapshot(segment.baseOffset, producers.snapshot())
@@ -64,6 +69,16 @@ export async function recoverLog(input: RecoveryInput): Promise<RecoveryResult> 
   }
   producers.advanceTo(logEndOffset)
   return { logEndOffset, dropped: unflushed.slice(sound), truncatedBytes }
+}
+
+/**
+ * Whether a segment belongs behind what ends at `endOffset`. One that begins before that is left over from an earlier life of the log; one that begins after it follows what
+ * compaction has removed, or what a power cut has taken.
+ */
+function follows(input: RecoveryInput, segment: LogSegment, endOffset: number): boolean {
+  const isFirst = segment === input.segments.first
+  if (segment.baseOffset <= endOffset) return isFirst || segment.baseOffset === endOffset
+  return input.confirmed.has(segment.baseOffset)
 }
 
 class SegmentRecovery {
@@ -84,29 +99,33 @@ class SegmentRecovery {
     const segment = this.#segment
     const kept = await this.#prepareIndexes()
     // From the start of the file, or again through the batch of the last index entry.
-    await replayProducers(segments, producers, kept?.offset ?? segment.baseOffset)
-    this.#position = kept?.position ?? 0
+    await replayProducers(segments, producers, kept.offset)
+    this.#position = kept.position
     const builder = new IndexBuilder(segment, producers, config, this.#position)
     const sizeBytes = segment.sizeBytes
     while (await this.#scanSome(builder)) await segment.writeIndexes(this.#endOffset)
     const truncatedBytes = sizeBytes - this.#position
     if (truncatedBytes > 0) await this.#truncate()
-    segment.recovered(this.#position, builder.maxTimestamp)
+    const isDurable = truncatedBytes === 0 && this.#endOffset <= this.#input.recoveryPoint
+    segment.recovered(this.#position, builder.maxTimestamp, isDurable)
     segment.seal()
-    await segment.writeIndexes(this.#endOffset)
+    // Before the next segment gets its index files.
+    if (!segment.isNew) {
+      await segment.syncLog()
+      await segment.syncIndexes(this.#endOffset)
+    }
     return { endOffset: this.#endOffset, truncatedBytes }
   }
 
-  /** Keeps what the indexes say about batches below the recovery point, as far as the log agrees, and drops the rest. */
-  async #prepareIndexes(): Promise<OffsetPosition | undefined> {
+  /** Keeps what the indexes say about batches below the recovery point, as far as the log agrees. Where to read on from. */
+  async #prepareIndexes(): Promise<OffsetPosition> {
     const { recoveryPoint } = this.#input
-    await this.#segment.loadIndexes()
-    if (recoveryPoint > this.#segment.baseOffset) {
-      const kept = await this.#segment.keepIndexesBelow(recoveryPoint)
-      if (kept !== undefined) return kept
-    }
-    await this.#segment.clearIndexes()
-    return undefined
+    const segment = this.#segment
+    await segment.loadIndexes()
+    const kept = recoveryPoint > segment.baseOffset ? await segment.keepIndexesBelow(recoveryPoint) : undefined
+    if (kept !== undefined) return kept
+    await segment.clearIndexes()
+    return { offset: segment.baseOffset, position: 0 }
   }
 
   /** True when there may be more. */
