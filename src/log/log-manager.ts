@@ -71,6 +71,18 @@ export interface LogDirectoryDescription {
   readonly logs: readonly LogDescription[]
 }
 
+/** What says, where a folder is to be made, that the whole directory is not to be used: it is broken, gone, or not ours to write in. */
+const directoryFailures: ReadonlySet<string> = new Set([
+  'EIO',
+  'ENOENT',
+  'ENOTDIR',
+  'EACCES',
+  'EPERM',
+  'EROFS',
+  'ENXIO',
+  'ESTALE',
+])
+
 /** As in Kafka: time for topics to get their settings before anything is deleted by the default ones. */
 const firstRetentionMs = 30_000
 
@@ -146,6 +158,12 @@ export class LogManager {
     return this.#directories.filter(directory => directory.offline === undefined).map(directory => directory.path)
   }
 
+  /** Those of `log.dirs` that could not be used at start, or have failed since. */
+  get offlineDirectories(): readonly string[] {
+    const failed = this.#directories.filter(directory => directory.offline !== undefined).map(({ path }) => path)
+    return [...this.#offlineAtStart.map(({ path }) => path), ...failed]
+  }
+
   /** The ids of all directories that are online, from their `meta.properties`. */
   directoryIds(): readonly Uuid[] {
     return this.#directories.filter(directory => directory.offline === undefined).map(({ directoryId }) => directoryId)
@@ -159,10 +177,29 @@ export class LogManager {
     return this.#logs.values()
   }
 
-  /** Makes the partition's directory, by default in the log directory with the fewest partitions. Rejects with a `DiskError`. */
+  /**
+   * Makes the partition's directory, by default in the log directory with the fewest partitions; one that turns out to have failed is passed over. Rejects with a
+   * `DiskError`.
+   */
   async create(topic: string, partition: number, topicId: Uuid, config: LogConfig, path?: string): Promise<Log> {
+    for (;;) {
+      const directory = this.#directoryFor(path)
+      try {
+        return await this.#createIn(directory, topic, partition, topicId, config)
+      } catch (error) {
+        if (directory.offline === undefined || path !== undefined) throw error
+      }
+    }
+  }
+
+  async #createIn(
+    directory: LogDirectory,
+    topic: string,
+    partition: number,
+    topicId: Uuid,
+    config: LogConfig,
+  ): Promise<Log> {
     const folderName = partitionDirectoryName(topic, partition)
-    const directory = this.#directoryFor(path)
     const folder = `${directory.path}/${folderName}`
     const { disk } = this.#context.io
     try {
@@ -179,7 +216,7 @@ export class LogManager {
         await metadata.close()
       }
     } catch (error) {
-      if ((error as DiskError).code === 'EIO') directory.failed(error as DiskError)
+      if (directoryFailures.has((error as DiskError).code)) directory.failed(error as DiskError)
       throw error
     }
     const log = newLog(this.#context, directory, { topic, partition, topicId, folderName, config })
@@ -196,6 +233,8 @@ export class LogManager {
     await this.#moves.cancel(log)
     await this.#cleaner?.release(log)
     await log.abandon()
+    // Nothing in a failed directory is touched any more; what is left there is told by its topic id from whatever comes after.
+    if (directory.offline !== undefined) return
     const deleted = `${directory.path}/${deletedDirectoryName(topic, partition, this.#uniqueDigits())}`
     await this.#context.io.disk.rename(log.folder, deleted)
     await this.#context.io.disk.syncDirectory(directory.path)
