@@ -17,11 +17,11 @@ const suite = 'differential'
 export async function differentialSuite(dir: string, record: boolean): Promise<Result[]> {
   const kafka = await answersOf('kafka', join(dir, 'kafka'))
   if (record) {
-    writeRecorded(kafka)
+    writeRecorded('4.3.1', kafka)
     return [{ suite, test: `recorded ${kafka.length} answers of Kafka`, outcome: 'passed' }]
   }
   const ottla = await answersOf('ottla', join(dir, 'ottla'))
-  return [...results('as Kafka does', ottla, kafka), ...results('as it was recorded', kafka, readRecorded())]
+  return [...results('as Kafka does', ottla, kafka), ...results('as it was recorded', kafka, readRecorded('4.3.1'))]
 }
 
 async function answersOf(kind: BrokerKind, dir: string): Promise<Answered[]> {

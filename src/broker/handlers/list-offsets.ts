@@ -3,7 +3,7 @@
  *
  * v2 isolation level; v4 leader epoch (KIP-320); v6 flexible; v7 −3 the largest timestamp (KIP-734); v8 −4 the earliest local offset (KIP-405);
  * v9 −5 the latest tiered offset (KIP-1005); v10 a timeout, for tiered reads only; v11 −6 the earliest offset that is not tiered yet (KIP-1023).
- * v0 answered lists of segment offsets; Kafka 4 removed it.
+ * v0 answers lists of segments' offsets; Kafka 4 removed it.
  */
 
 import type { ReadFailed, TimestampAndOffset } from '../../log/log-types.ts'
@@ -47,65 +47,81 @@ const nothingFound: FoundOffset = { offset: -1, timestamp: -1, leaderEpoch: -1 }
 export const listOffsets = apiHandler({
   request: ListOffsetsRequest,
   response: ListOffsetsResponse,
-  versions: [1, 11],
+  versions: [0, 11],
   handle: handleListOffsets,
 })
 
+type Request = Infer<typeof ListOffsetsRequest>
+type PartitionAsked = Request['topics'][number]['partitions'][number]
+type PartitionAnswer = NonNullable<
+  NonNullable<Input<typeof ListOffsetsResponse>['topics']>[number]['partitions']
+>[number]
+
 async function handleListOffsets(
-  request: Infer<typeof ListOffsetsRequest>,
+  request: Request,
   context: RequestContext,
 ): Promise<Input<typeof ListOffsetsResponse>> {
-  const isolation: Isolation = request.isolationLevel === 1 ? 'read-committed' : 'read-uncommitted'
   const topics = []
-  for (const topic of request.topics) {
-    const counts = new Map<number, number>()
-    for (const { partitionIndex } of topic.partitions) counts.set(partitionIndex, (counts.get(partitionIndex) ?? 0) + 1)
+  for (const { name, partitions } of request.topics) {
+    const answers: PartitionAnswer[] = []
     // A partition that is asked about twice is answered once, with an error.
-    const asked = new Map(topic.partitions.map(partition => [partition.partitionIndex, partition]))
-    const partitions = []
-    for (const { partitionIndex, currentLeaderEpoch, timestamp } of asked.values()) {
-      const found =
-        counts.get(partitionIndex)! > 1
-          ? 'INVALID_REQUEST'
-          : await lookUp(
-              context,
-              topic.name,
-              partitionIndex,
-              currentLeaderEpoch,
-              timestamp,
-              isolation,
-              request.replicaId,
-            )
-      const { offset, timestamp: foundAt, leaderEpoch } = typeof found === 'string' ? nothingFound : found
-      const errorCode = ErrorCode[typeof found === 'string' ? found : 'NONE']
-      const answer = { partitionIndex, errorCode, offset, timestamp: foundAt }
-      partitions.push(context.apiVersion >= leaderEpochSince ? { ...answer, leaderEpoch } : answer)
+    const asked = new Map(partitions.map(partition => [partition.partitionIndex, partition]))
+    const repeated = new Set(
+      partitions
+        .filter(partition => asked.get(partition.partitionIndex) !== partition)
+        .map(each => each.partitionIndex),
+    )
+    for (const partition of asked.values()) {
+      const isRepeated = repeated.has(partition.partitionIndex)
+      answers.push(
+        isRepeated ? failed(partition, 'INVALID_REQUEST', context) : await answerOf(name, partition, request, context),
+      )
     }
-    topics.push({ name: topic.name, partitions })
+    topics.push({ name, partitions: answers })
   }
   return { topics }
 }
 
-async function lookUp(
-  context: RequestContext,
+async function answerOf(
   topic: string,
-  index: number,
-  currentLeaderEpoch: number,
-  timestamp: number,
-  isolation: Isolation,
-  replicaId: number,
-): Promise<FoundOffset | ErrorName> {
+  asked: PartitionAsked,
+  request: Request,
+  context: RequestContext,
+): Promise<PartitionAnswer> {
+  const { partitionIndex, timestamp } = asked
   if (timestamp < 0) {
     const since = specialSince.get(timestamp)
-    if (since === undefined || context.apiVersion < since) return 'UNSUPPORTED_VERSION'
+    if (since === undefined || context.apiVersion < since) return failed(asked, 'UNSUPPORTED_VERSION', context)
   }
-  const partition = context.broker.partitions.lookup(topic, index)
-  if (typeof partition === 'string') return partition
-  const error = partition.leaderError(currentLeaderEpoch)
-  if (error !== undefined) return error
+  const partition = context.broker.partitions.lookup(topic, partitionIndex)
+  if (typeof partition === 'string') return failed(asked, partition, context)
+  const error = partition.leaderError(asked.currentLeaderEpoch)
+  if (error !== undefined) return failed(asked, error, context)
+
+  const isolation: Isolation = request.isolationLevel === 1 ? 'read-committed' : 'read-uncommitted'
   // A follower asks for the end of the log itself, a consumer for the end of what it may read.
-  const end = replicaId >= 0 ? partition.log.logEndOffset : partition.readableEnd(isolation)
-  return find(partition, timestamp, end)
+  const end = request.replicaId >= 0 ? partition.log.logEndOffset : partition.readableEnd(isolation)
+  if (context.apiVersion === 0) {
+    const oldStyleOffsets = await partition.log.legacyOffsetsBefore(timestamp, asked.maxNumOffsets, end)
+    return { partitionIndex, errorCode: ErrorCode.NONE, oldStyleOffsets }
+  }
+  const found = await find(partition, timestamp, end)
+  return typeof found === 'string' ? failed(asked, found, context) : answer(partitionIndex, 'NONE', found, context)
+}
+
+function failed({ partitionIndex }: PartitionAsked, error: ErrorName, context: RequestContext): PartitionAnswer {
+  if (context.apiVersion === 0) return { partitionIndex, errorCode: ErrorCode[error] }
+  return answer(partitionIndex, error, nothingFound, context)
+}
+
+function answer(
+  partitionIndex: number,
+  error: ErrorName,
+  { offset, timestamp, leaderEpoch }: FoundOffset,
+  { apiVersion }: RequestContext,
+): PartitionAnswer {
+  const common = { partitionIndex, errorCode: ErrorCode[error], offset, timestamp }
+  return apiVersion >= leaderEpochSince ? { ...common, leaderEpoch } : common
 }
 
 async function find(partition: Partition, timestamp: number, end: number): Promise<FoundOffset | ErrorName> {
