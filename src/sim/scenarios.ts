@@ -1,6 +1,7 @@
 /** Every scenario, by name. */
 
 import type { Scenario } from './scenario.ts'
+import { brokerScenario } from './scenarios/broker.ts'
 import { ioScenario } from './scenarios/io.ts'
 
-export const scenarios: readonly Scenario[] = [ioScenario]
+export const scenarios: readonly Scenario[] = [ioScenario, brokerScenario]
