@@ -22,6 +22,7 @@ const parts: readonly (readonly [script: string, ...args: string[]])[] = [
   ['sim', '--minutes', String(minutes)],
   ['interop', '--rounds', String(Math.max(20, Math.round(minutes * (200 / 60)))), '--seed', seed],
   ['pack:check'],
+  ['bench:codec'],
   ['bench'],
 ]
 
