@@ -9,16 +9,15 @@
 import { Controller } from '../controller/controller.ts'
 import type { BrokerRegistration } from '../controller/requests.ts'
 import type { Io, Listener } from '../io/io.ts'
-import { LogManager } from '../log/log-manager.ts'
+import type { LogManager } from '../log/log-manager.ts'
 import type { BrokerEndpoint, ClusterImage } from '../metadata/cluster-image.ts'
 import { resolveBrokerConfig } from '../metadata/config/broker-config.ts'
 import type { BrokerConfig } from '../metadata/config/broker-config.ts'
 import { resolveTopicConfig } from '../metadata/config/topic-config.ts'
 import type { TopicConfig } from '../metadata/config/topic-config.ts'
 import { CLUSTER_DEFAULT, ConfigResourceType } from '../metadata/config-resource.ts'
-import { openEmbeddedStore } from '../metadata/embedded.ts'
 import type { Delta } from '../metadata/delta.ts'
-import { MetadataLog } from '../metadata/metadata-log.ts'
+import type { MetadataLog } from '../metadata/metadata-log.ts'
 import { uuidOf } from '../protocol/uuid.ts'
 import { PartitionTable } from '../replication/partition-table.ts'
 import { assert } from '../std/assert.ts'
@@ -36,6 +35,7 @@ import { serveMetrics } from './metrics-endpoint.ts'
 import { ProducerIds } from './producer-ids.ts'
 import { RequestMetrics } from './request-metrics.ts'
 import { served } from './served.ts'
+import { openStorage } from './storage.ts'
 import { supportedFeatures } from '../controller/features.ts'
 import { TopicMetrics } from './topic-metrics.ts'
 import type { WaitingFetch } from './waiting-fetch.ts'
@@ -57,7 +57,7 @@ export interface BrokerOptions {
   readonly logCacheBytes: number
   /** Names of topics that differ only in case would share a folder. */
   readonly caseInsensitiveDisk: boolean
-  /** Called once when the broker cannot go on (its last log directory or the metadata store has failed); the owner stops it. */
+  /** Called when the broker cannot go on (its last log directory, or the one with the metadata, has failed); the owner stops it. */
   readonly onFatal: (cause: Error) => void
 }
 
@@ -138,10 +138,7 @@ export class Broker implements BrokerContext {
       logging.logger('kafka.network.SocketServer'),
     )
     undo.push(() => acceptor.stop(0))
-    const logs = await openLogs(io, options)
-    undo.push(() => logs.close())
-    const metadataLog = await openMetadata(io, options, logs)
-    undo.push(() => metadataLog.close())
+    const { logs, metadataLog } = await openStorage(io, options, undo)
     const controller = await Controller.start(io, {
       log: metadataLog,
       registration: registrationOf(io, options, logs, acceptor.bound),
@@ -288,38 +285,6 @@ export class Broker implements BrokerContext {
 
 /** `min.incremental.fetch.session.eviction.ms`: Kafka has it as a constant. */
 const fetchSessionEvictionMsMin = 120_000
-
-async function openLogs(io: Io, options: BrokerOptions): Promise<LogManager> {
-  const { config, logging } = options
-  // The metadata, which has the topics' own settings, is in a folder that is only ours once it is locked. Logs open by the defaults, and
-  // get their settings when the partition table takes them up.
-  const defaults = resolveTopicConfig(config.topicDefaults, new Map())
-  const opened = await LogManager.open(io, {
-    directories: config.logDirs,
-    nodeId: config.nodeId,
-    clusterId: undefined,
-    configFor: () => defaults,
-    logging,
-    cacheBudgetBytes: config.logCacheBytes ?? options.logCacheBytes,
-    retentionCheckIntervalMs: config.logRetentionCheckIntervalMs,
-    flushOffsetCheckpointIntervalMs: config.logFlushOffsetCheckpointIntervalMs,
-    flushStartOffsetCheckpointIntervalMs: config.logFlushStartOffsetCheckpointIntervalMs,
-    highWatermarkCheckpointIntervalMs: config.replicaHighWatermarkCheckpointIntervalMs,
-    producerIdExpirationMs: config.producerIdExpirationMs,
-    recoveryThreadsPerDirectory: config.numRecoveryThreadsPerDataDir,
-    onDirectoryOffline: (directory, cause) =>
-      options.onFatal(new Error(`the log directory ${directory} has failed`, { cause })),
-  })
-  if (!opened.ok) throw new BrokerStartError(opened.error.kind, opened.error.message)
-  return opened.manager
-}
-
-/** The metadata lies beside the data: whoever copies or removes the one does so to the other. As files, since Kafka takes every folder for a partition. */
-async function openMetadata(io: Io, options: BrokerOptions, logs: LogManager): Promise<MetadataLog> {
-  const opened = await openEmbeddedStore(io, logs.directories[0]!, options.logging)
-  if (!opened.ok) throw new BrokerStartError(opened.error.kind, opened.error.message)
-  return MetadataLog.open(io, opened.store, options.logging)
-}
 
 function registrationOf(
   io: Io,

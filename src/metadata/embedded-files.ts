@@ -54,6 +54,12 @@ export interface RecoveredContent {
   readonly entries: Map<string, StoreEntry>
 }
 
+/** Rejects with a DiskError. */
+export async function embeddedFilesExist(disk: Disk, directory: string): Promise<boolean> {
+  const found = await Promise.all([LOG_FILE, SNAPSHOT_FILE].map(name => disk.stat(`${directory}/${name}`)))
+  return found.some(stat => stat !== undefined)
+}
+
 export class EmbeddedFiles {
   readonly #io: Io
   readonly #disk: Disk
@@ -72,7 +78,7 @@ export class EmbeddedFiles {
   /** Rejects with StoreLockedError, NewerFormatError, CorruptStoreError or a DiskError. */
   static async open(io: Io, directory: string): Promise<{ files: EmbeddedFiles; content: RecoveredContent }> {
     const files = new EmbeddedFiles(io, directory)
-    if (!(await files.#exist())) return { files, content: { revision: 0, entries: new Map() } }
+    if (!(await embeddedFilesExist(io.disk, directory))) return { files, content: { revision: 0, entries: new Map() } }
     const lock = await files.#takeLock()
     try {
       return { files, content: await files.#recover(lock) }
@@ -132,11 +138,6 @@ export class EmbeddedFiles {
     return `${this.#directory}/${name}`
   }
 
-  async #exist(): Promise<boolean> {
-    const found = await Promise.all([LOG_FILE, SNAPSHOT_FILE].map(name => this.#disk.stat(this.#path(name))))
-    return found.some(stat => stat !== undefined)
-  }
-
   async #takeLock(): Promise<DiskLock> {
     const lock = await this.#disk.lock(this.#path(LOCK_FILE))
     if (lock === undefined)
@@ -184,7 +185,7 @@ export class EmbeddedFiles {
     await this.#disk.makeDirectory(this.#directory)
     const lock = await this.#takeLock()
     try {
-      if (await this.#exist())
+      if (await embeddedFilesExist(this.#disk, this.#directory))
         throw new StoreLockedError(`another process has made cluster metadata in ${this.#directory}`)
       const file = await this.#disk.open(this.#path(LOG_FILE), { write: true, create: true })
       return { file, lock, salt: await this.#writeHeader(file) }

@@ -9,7 +9,7 @@
 
 import type { Io } from '../io/io.ts'
 import type { Logger, Logging } from '../std/logger.ts'
-import { EmbeddedFiles, StoreLockedError, SyncFailedError } from './embedded-files.ts'
+import { EmbeddedFiles, embeddedFilesExist, StoreLockedError, SyncFailedError } from './embedded-files.ts'
 import { CorruptStoreError, NewerFormatError } from './embedded-format.ts'
 import type { KeptOperation } from './embedded-format.ts'
 import { assertTransaction, StoreUnavailableError, transactionBytes } from './store.ts'
@@ -56,6 +56,11 @@ export async function openEmbeddedStore(io: Io, directory: string, logging: Logg
     if (kind === undefined) throw error
     return { ok: false, error: { kind, message: `${(error as Error).message} (${directory})` } }
   }
+}
+
+/** Whether a folder has the files of a store. Rejects with a DiskError. */
+export function holdsEmbeddedStore(io: Io, directory: string): Promise<boolean> {
+  return embeddedFilesExist(io.disk, directory)
 }
 
 function openErrorKind(error: unknown): EmbeddedStoreError['kind'] | undefined {

@@ -39,6 +39,8 @@ export class PartitionTable {
   readonly #topics = new Map<string, { readonly id: Uuid; readonly partitions: (Partition | undefined)[] }>()
   /** Partitions whose log could not be made, as `topicId/number`. */
   readonly #failed = new Set<string>()
+  /** The same for those whose log lies, for all that is known, in a directory that could not be opened. */
+  readonly #unreachable = new Set<string>()
   /** The last change to logs that is under way. */
   #work: Promise<void> = Promise.resolve()
   readonly #stopFollowing: () => void
@@ -61,7 +63,8 @@ export class PartitionTable {
         else missing.push([topic, number])
       }
     }
-    if (missing.length > 0) table.#enqueue(() => table.#createLogs(missing))
+    if (options.logs.offlineDirectories.length > 0) table.#giveUp(missing)
+    else if (missing.length > 0) table.#enqueue(() => table.#createLogs(missing))
     await table.settled()
     return table
   }
@@ -76,7 +79,8 @@ export class PartitionTable {
     if (partition !== undefined) return partition
     const known = this.#options.image.topicByName(topic)
     if (known?.partitions[number] === undefined) return 'UNKNOWN_TOPIC_OR_PARTITION'
-    return this.#failed.has(failedKey(known.id, number)) ? 'KAFKA_STORAGE_ERROR' : 'NOT_LEADER_OR_FOLLOWER'
+    const key = partitionKey(known.id, number)
+    return this.#failed.has(key) || this.#unreachable.has(key) ? 'KAFKA_STORAGE_ERROR' : 'NOT_LEADER_OR_FOLLOWER'
   }
 
   lookupById(id: Uuid, number: number): Partition | ErrorName {
@@ -120,6 +124,7 @@ export class PartitionTable {
     if (topic === undefined) return
     const partition = this.#topics.get(topic.name)?.partitions[number]
     if (partition !== undefined && partition.topicId === topicId) partition.applyState(state)
+    else if (this.#unreachable.has(partitionKey(topicId, number))) return
     else if (state.replicas.includes(this.#options.nodeId)) created.push([topic, number])
   }
 
@@ -172,7 +177,7 @@ export class PartitionTable {
         if (now !== undefined) this.#add(topic, number, log, now)
         else await this.#options.logs.delete(topic.name, number)
       } catch (error) {
-        this.#failed.add(failedKey(topic.id, number))
+        this.#failed.add(partitionKey(topic.id, number))
         this.#options.logger.error(
           `cannot make the log of ${topic.name}-${number}`,
           { code: (error as DiskError).code },
@@ -206,7 +211,7 @@ export class PartitionTable {
       config.minInSyncReplicas,
     )
     this.#topics.set(topic.name, known)
-    this.#failed.delete(failedKey(topic.id, number))
+    this.#failed.delete(partitionKey(topic.id, number))
   }
 
   async #deleteLogs(topic: string, topicId: Uuid, count: number): Promise<void> {
@@ -224,6 +229,16 @@ export class PartitionTable {
     }
   }
 
+  /** An empty log in another directory would pass for the whole partition: what was acknowledged would be gone, and come back with the directory. */
+  #giveUp(missing: readonly [TopicImage, number][]): void {
+    for (const [topic, number] of missing) this.#unreachable.add(partitionKey(topic.id, number))
+    if (missing.length === 0) return
+    this.#options.logger.error('partitions are in log directories that are offline, and are not served', {
+      partitions: missing.length,
+      directories: this.#options.logs.offlineDirectories,
+    })
+  }
+
   /** Logs that no topic claims are kept: what looks like litter may be all that is left after an accident with the metadata. */
   #warnOfStrays(): void {
     const { logs, image, logger } = this.#options
@@ -238,6 +253,6 @@ export class PartitionTable {
   }
 }
 
-function failedKey(topicId: Uuid, number: number): string {
+function partitionKey(topicId: Uuid, number: number): string {
   return `${topicId}/${number}`
 }

@@ -20,7 +20,7 @@ export interface SimBroker {
   readonly fatal: Error | undefined
 }
 
-/** Boots the machine and starts a broker on it, its data in `/data`, listening on port 9092 of every address. */
+/** Boots the machine and starts a broker on it, its data in `/data` unless `log.dirs` says otherwise, listening on port 9092 of every address. */
 export async function startSimBroker(
   machine: Machine,
   settings: Readonly<Record<string, string | number | boolean>> = {},
@@ -30,7 +30,7 @@ export async function startSimBroker(
   const loaded = loadBrokerConfig({
     environment: {},
     overrides: Object.entries(settings).map(([key, value]) => `${key}=${value}`),
-    flags: { host: '0.0.0.0', port: brokerPort, dataFolder },
+    flags: { host: '0.0.0.0', port: brokerPort, dataFolder: 'log.dirs' in settings ? undefined : dataFolder },
     defaultDataFolder: dataFolder,
   })
   assert(loaded.problems.length === 0, () => loaded.problems.join('\n'))
