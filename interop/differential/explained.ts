@@ -10,6 +10,8 @@ export interface Explained {
   /** The field, as the difference's path ends; a step's name may narrow it. */
   readonly path: RegExp
   readonly step?: RegExp
+  /** In a version that Kafka 4 removed: the difference is one from Kafka 3.9.1. */
+  readonly onlyInKafka3?: true
   readonly reason: string
 }
 
@@ -50,5 +52,11 @@ export const explained: readonly Explained[] = [
     step: /refused: (no bytes|a truncated|magic 1|two batches|an unknown codec)/,
     reason:
       'A batch that is refused is answered with the log start offset; Kafka leaves it out where the request itself is malformed.',
+  },
+  {
+    api: 'DescribeConfigs',
+    path: /isDefault$/,
+    onlyInKafka3: true,
+    reason: 'In v0, a setting that has its default says so; Kafka 3.9 says of none that it is a default.',
   },
 ]

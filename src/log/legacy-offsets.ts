@@ -15,18 +15,18 @@ const earliest = -2
  */
 export async function legacyOffsetsBefore(
   segments: readonly LogSegment[],
-  bounds: { readonly logStartOffset: number; readonly endOffset: number },
+  bounds: { readonly logStartOffset: number; readonly endOffset: number; readonly nowMs: number },
   timestampMs: number,
   count: number,
 ): Promise<number[]> {
-  const { logStartOffset, endOffset } = bounds
+  const { logStartOffset, endOffset, nowMs } = bounds
   const starts = segments
     .map(segment => Math.max(segment.baseOffset, logStartOffset))
     .filter(start => start <= endOffset)
   // An active segment that holds something has an end of its own, as of now.
   const offsets = starts.at(-1) === endOffset ? starts : [...starts, endOffset]
   const last =
-    timestampMs === latest
+    timestampMs === latest || timestampMs >= nowMs
       ? offsets.length - 1
       : timestampMs === earliest
         ? 0

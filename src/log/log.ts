@@ -303,9 +303,9 @@ export class Log {
 
   /** Beginnings of segments, newest first, by when their files were last changed: see legacy-offsets.ts. Rejects with a `DiskError`. */
   legacyOffsetsBefore(timestampMs: number, count: number, upTo = this.writtenEndOffset): Promise<number[]> {
-    const { segments, logStartOffset } = this.#core
-    const endOffset = Math.min(upTo, this.writtenEndOffset)
-    return legacyOffsetsBefore(segments.all, { logStartOffset, endOffset }, timestampMs, count)
+    const { segments, logStartOffset, context } = this.#core
+    const bounds = { logStartOffset, endOffset: Math.min(upTo, this.writtenEndOffset), nowMs: context.io.clock.nowMs() }
+    return legacyOffsetsBefore(segments.all, bounds, timestampMs, count)
   }
 
   /** The largest epoch ≤ the one asked, and its end offset (KIP-101, KIP-279); undefined when no such epoch is known. */
