@@ -48,7 +48,7 @@ async function main(argv: readonly string[]): Promise<number> {
   try {
     const builds = buildAll(selected, options)
     if (options.buildOnly) return (await builds).length > 0 ? 1 : 0
-    const results = [...(await builds), ...(await runAll(selected, options, dir))]
+    const results = [...(await builds), ...(await runAll(selected, options, dir).catch(brokerFailure))]
     return report(results, options)
   } finally {
     killAll()
@@ -137,6 +137,11 @@ async function runPrograms(
 
 function openBroker({ against }: Options, dir: string): Promise<Broker> {
   return against.kind === 'address' ? useBroker(against.address) : startBroker(against.kind, { dir })
+}
+
+/** A broker that does not start, or a fault of the runner's own. */
+function brokerFailure(error: unknown): Result[] {
+  return [{ suite: 'broker', test: 'the run as a whole', outcome: 'failed', why: (error as Error).message }]
 }
 
 function brokerResults(problems: readonly string[]): Result[] {

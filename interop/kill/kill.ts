@@ -5,7 +5,7 @@
 import { existsSync, mkdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ChildProcess } from 'node:child_process'
-import { sleep, startBroker, type Broker, type BrokerKind } from '../runner/broker.ts'
+import { killAtStart, sleep, startBroker, type Broker, type BrokerKind } from '../runner/broker.ts'
 import { dumpLogs } from '../runner/dump.ts'
 import type { Options } from '../runner/options.ts'
 import { cached } from '../runner/paths.ts'
@@ -18,6 +18,9 @@ const topic = 'kill'
 /** How long the load runs in each round before the broker is killed, and how long the broker stays down. */
 const upMs = { least: 300, most: 1_500 }
 const downMs = { least: 0, most: 400 }
+/** Now and then it is killed once more while it starts, so that recovery itself is cut short. */
+const shareOfEarlyKills = 0.3
+const earlyKillMs = { ottla: { least: 50, most: 600 }, kafka: { least: 500, most: 3_000 } }
 const progressLimitMs = 30_000
 const finishLimitMs = 120_000
 
@@ -60,6 +63,7 @@ async function killRounds(
   const random = seededRandom(seed)
   const errors: string[] = []
   const restartsMs: number[] = []
+  let earlyKills = 0
   let broker = await startBroker(kind, { dir })
   writers.push(
     await startWriter('java', dir, path => javaClientCommand('4.3.1', 'KillLoad', [broker.address, topic, path])),
@@ -75,13 +79,20 @@ async function killRounds(
     await sleep(between(random, upMs))
     errors.push(...(await broker.kill()).map(error => `round ${round}: ${error}`))
     await sleep(between(random, downMs))
+    if (random() < shareOfEarlyKills) {
+      earlyKills++
+      const again = await killAtStart(kind, { dir, port: broker.port }, between(random, earlyKillMs[kind]))
+      errors.push(...again.map(error => `round ${round}, killed at its start: ${error}`))
+    }
     const beganMs = performance.now()
     broker = await startBroker(kind, { dir, port: broker.port })
     restartsMs.push(performance.now() - beganMs)
   }
   await untilAllProgress(writers)
   const ends = await finish(writers)
-  progress(`kill: ${rounds} kills with seed ${seed}, restarts took ${spread(restartsMs)}; ${ends.join('; ')}`)
+  progress(
+    `kill: ${rounds} kills and ${earlyKills} more at a start, seed ${seed}, restarts took ${spread(restartsMs)}; ${ends.join('; ')}`,
+  )
   return [
     ...writerResults(writers, ends),
     ...(await check(broker, dir)),

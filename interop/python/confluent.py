@@ -254,10 +254,13 @@ def configs():
     altered = ConfigResource(ResourceType.TOPIC, admin_topic, incremental_configs=[change])
     admin.incremental_alter_configs([altered])[altered].result(10)
     resource = ConfigResource(ResourceType.TOPIC, admin_topic)
-    found = admin.describe_configs([resource])[resource].result(10)
-    equal("retention.ms", "3600000", found["retention.ms"].value)
-    equal("segment.ms", "60000", found["segment.ms"].value)
-    equal("a default", True, found["segment.bytes"].is_default)
+
+    def described():
+        found = admin.describe_configs([resource])[resource].result(10)
+        equal("a default", True, found["segment.bytes"].is_default)
+        return (found["retention.ms"].value, found["segment.ms"].value) == ("3600000", "60000")
+
+    eventually("both settings", described)
 
 
 def partitions():

@@ -122,6 +122,7 @@ def brief(value):
 
 
 def eventually(what, holds):
+    """Polls for some seconds: what one request changed, the next may see an instant later."""
     deadline = time.monotonic() + 10
     while not holds():
         if time.monotonic() > deadline:

@@ -1,7 +1,7 @@
 /**
  * The broker under test: Ottla from this checkout, a real Kafka as the oracle, or one that runs already.
  *
- * Lifecycle: `start*` resolves when the broker accepts connections; `stop` asks it to end with SIGTERM and says what was
+ * Lifecycle: `startBroker` resolves when the broker accepts connections; `stop` asks it to end with SIGTERM and says what was
  * wrong with its life; `kill` is SIGKILL, after which the same settings may start it again on the same folder and port.
  */
 import type { ChildProcess } from 'node:child_process'
@@ -35,11 +35,26 @@ export type Broker = {
 }
 
 const startLimitMs = 30_000
-const stopLimitMs = 20_000
+/** Ottla promises to be gone five seconds after SIGTERM. */
+const stopLimitMs: Readonly<Record<BrokerKind, number>> = { ottla: 5_000, kafka: 30_000 }
 
-export function startBroker(kind: BrokerKind, settings: BrokerSettings): Promise<Broker> {
+/** A broker's process that has been started and may not be ready yet. */
+type Launched = { readonly life: Life; readonly ready: () => Promise<Broker> }
+
+export async function startBroker(kind: BrokerKind, settings: BrokerSettings): Promise<Broker> {
+  return (await launch(kind, settings)).ready()
+}
+
+/** Starts a broker and kills it so soon that it may be at its recovery; resolves with the errors that it had logged. */
+export async function killAtStart(kind: BrokerKind, settings: BrokerSettings, afterMs: number): Promise<string[]> {
+  const { life } = await launch(kind, settings)
+  await sleep(afterMs)
+  return life.kill()
+}
+
+async function launch(kind: BrokerKind, settings: BrokerSettings): Promise<Launched> {
   mkdirSync(settings.dir, { recursive: true })
-  return kind === 'ottla' ? startOttla(settings) : startKafka(settings)
+  return kind === 'ottla' ? launchOttla(settings) : launchKafka(settings)
 }
 
 /** A broker that runs already; only that it accepts is checked. */
@@ -49,7 +64,7 @@ export async function useBroker(address: string): Promise<Broker> {
   return { address, port, dataDir: undefined, stop: async () => [], kill: async () => [] }
 }
 
-async function startOttla(settings: BrokerSettings): Promise<Broker> {
+function launchOttla(settings: BrokerSettings): Launched {
   const dataDir = join(settings.dir, 'data')
   const overrides = Object.entries(settings.config ?? {}).flatMap(([key, value]) => ['--override', `${key}=${value}`])
   const command = ottlaCommand([
@@ -60,10 +75,13 @@ async function startOttla(settings: BrokerSettings): Promise<Broker> {
     ...overrides,
   ])
   const child = start(command)
-  const life = watch(child, join(settings.dir, 'broker.log'), isOttlaError)
-  const port = await life.until('it said that it is ready', () => readyPort(life.output()))
-  await life.until('it accepted a connection', () => accepts('127.0.0.1', port))
-  return { address: `127.0.0.1:${port}`, port, dataDir, stop: life.stop, kill: life.kill }
+  const life = watch(child, join(settings.dir, 'broker.log'), stopLimitMs.ottla, isOttlaError)
+  const ready = async () => {
+    const port = await life.until('it said that it is ready', () => readyPort(life.output()))
+    await life.until('it accepted a connection', () => accepts('127.0.0.1', port))
+    return { address: `127.0.0.1:${port}`, port, dataDir, stop: life.stop, kill: life.kill }
+  }
+  return { life, ready }
 }
 
 /** The script `ottla` of package.json, run without npm in between, so that signals reach the broker itself. */
@@ -94,7 +112,7 @@ function isOttlaError(line: string): boolean {
   )
 }
 
-async function startKafka(settings: BrokerSettings): Promise<Broker> {
+async function launchKafka(settings: BrokerSettings): Promise<Launched> {
   const dataDir = join(settings.dir, 'data')
   const propertiesPath = join(settings.dir, 'server.properties')
   const port = settings.port ?? (await freePort())
@@ -109,9 +127,15 @@ async function startKafka(settings: BrokerSettings): Promise<Broker> {
   if (!existsSync(join(dataDir, 'meta.properties'))) await formatKafka(propertiesPath)
   const child = start(java(['-Xmx512m'], 'kafka.Kafka', [propertiesPath]))
   // Kafka logs an error for what is no more than a client's mistake or a race of its own; it is the oracle, not the subject.
-  const life = watch(child, join(settings.dir, 'broker.log'), () => false)
-  await life.until('it said "Kafka Server started"', () => life.output().includes('Kafka Server started') || undefined)
-  return { address: `127.0.0.1:${port}`, port, dataDir, stop: life.stop, kill: life.kill }
+  const life = watch(child, join(settings.dir, 'broker.log'), stopLimitMs.kafka, () => false)
+  const ready = async () => {
+    await life.until(
+      'it said "Kafka Server started"',
+      () => life.output().includes('Kafka Server started') || undefined,
+    )
+    return { address: `127.0.0.1:${port}`, port, dataDir, stop: life.stop, kill: life.kill }
+  }
+  return { life, ready }
 }
 
 export function kafkaProperties(port: number, controllerPort: number, dataDir: string): Record<string, string> {
@@ -159,7 +183,7 @@ type Life = {
   kill(): Promise<string[]>
 }
 
-function watch(child: ChildProcess, logPath: string, isError: (line: string) => boolean): Life {
+function watch(child: ChildProcess, logPath: string, stopWithinMs: number, isError: (line: string) => boolean): Life {
   const log = createWriteStream(logPath, { flags: 'a' })
   let output = ''
   let ended: string | undefined
@@ -200,9 +224,9 @@ function watch(child: ChildProcess, logPath: string, isError: (line: string) => 
     // Not the group: whether the broker passes on what it started is its own affair.
     if (ended === undefined) child.kill('SIGTERM')
     const timer = setTimeout(() => {
-      problems.push(`the broker did not stop within ${stopLimitMs / 1000} s of SIGTERM`)
+      problems.push(`the broker did not stop within ${stopWithinMs / 1000} s of SIGTERM`)
       signalGroup(child, 'SIGKILL')
-    }, stopLimitMs)
+    }, stopWithinMs)
     await gone
     clearTimeout(timer)
     // A JVM that obeys SIGTERM says 143.

@@ -269,15 +269,17 @@ func (p *program) administration() {
 		if err != nil || altered[0].Err != nil {
 			return errors.Join(err, altered[0].Err)
 		}
-		described, err := p.admin.DescribeTopicConfigs(within(10), topic)
-		if err != nil {
-			return err
-		}
-		found := map[string]string{}
-		for _, config := range described[0].Configs {
-			found[config.Key] = config.MaybeValue()
-		}
-		return suite.Equal("retention.ms, segment.ms", "3600000 60000", found["retention.ms"]+" "+found["segment.ms"])
+		return suite.Eventually("both settings", func() (bool, error) {
+			described, err := p.admin.DescribeTopicConfigs(within(10), topic)
+			if err != nil {
+				return false, err
+			}
+			found := map[string]string{}
+			for _, config := range described[0].Configs {
+				found[config.Key] = config.MaybeValue()
+			}
+			return found["retention.ms"] == "3600000" && found["segment.ms"] == "60000", nil
+		})
 	})
 	p.Test("create partitions", func() error {
 		response, err := p.admin.UpdatePartitions(within(10), 4, topic)

@@ -286,31 +286,27 @@ func (p *program) administration() {
 		if err := p.admin.IncrementalAlterConfig(sarama.TopicResource, topic, change, false); err != nil {
 			return err
 		}
-		entries, err := p.admin.DescribeConfig(sarama.ConfigResource{Type: sarama.TopicResource, Name: topic})
-		if err != nil {
-			return err
-		}
-		found := map[string]string{}
-		for _, entry := range entries {
-			found[entry.Name] = entry.Value
-		}
-		return suite.Equal("retention.ms, segment.ms", "3600000 60000", found["retention.ms"]+" "+found["segment.ms"])
+		return suite.Eventually("both settings", func() (bool, error) {
+			entries, err := p.admin.DescribeConfig(sarama.ConfigResource{Type: sarama.TopicResource, Name: topic})
+			found := map[string]string{}
+			for _, entry := range entries {
+				found[entry.Name] = entry.Value
+			}
+			return found["retention.ms"] == "3600000" && found["segment.ms"] == "60000", err
+		})
 	})
 	p.Test("alter configs the old way", func() error {
 		change := map[string]*string{"retention.ms": text("7200000")}
 		if err := p.admin.AlterConfig(sarama.TopicResource, topic, change, false); err != nil {
 			return err
 		}
-		topics, err := p.admin.ListTopics()
-		if err != nil {
-			return err
-		}
-		entries := topics[topic].ConfigEntries
 		// The old request replaces everything, so segment.ms is back to its default.
-		if entries["retention.ms"] == nil || *entries["retention.ms"] != "7200000" || entries["segment.ms"] != nil {
-			return fmt.Errorf("expected only retention.ms=7200000, came %v", entries)
-		}
-		return nil
+		return suite.Eventually("only retention.ms=7200000", func() (bool, error) {
+			topics, err := p.admin.ListTopics()
+			entries := topics[topic].ConfigEntries
+			retention := entries["retention.ms"]
+			return retention != nil && *retention == "7200000" && entries["segment.ms"] == nil, err
+		})
 	})
 	p.Test("create partitions", func() error {
 		if err := p.admin.CreatePartitions(topic, 4, nil, false); err != nil {

@@ -130,7 +130,7 @@ func Equal[T comparable](what string, want, got T) error {
 	return nil
 }
 
-// Eventually polls a condition for some seconds.
+// Eventually polls a condition for some seconds: what one request changed, the next may see an instant later.
 func Eventually(what string, holds func() (bool, error)) error {
 	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
 		ok, err := holds()
