@@ -225,6 +225,8 @@ export class Broker implements BrokerContext {
       logger: this.logging.logger('kafka.server.ReplicaManager'),
     })
     undo.push(() => this.partitions.close())
+    // Every log has its topic's settings now.
+    this.logs.cleaner?.start()
     registerBrokerGauges(this.#options.metrics, this, this.#acceptor)
     this.#metricsListener = await serveMetrics(this.io, this.config.metricsListener, this.#options.metrics)
     this.#acceptor.serve(new Dispatcher(served, this))
@@ -273,6 +275,7 @@ export class Broker implements BrokerContext {
     this.#topicConfigs.clear()
     this.#acceptor.limits.requestBytesMax = config.socketRequestMaxBytes
     this.#acceptor.limits.idleMsMax = config.connectionsMaxIdleMs
+    this.logs.cleaner?.updateOptions(config.logCleaner)
     for (const problem of config.settings.problems) this.logger.warn(`ignoring a dynamic setting: ${problem}`)
   }
 

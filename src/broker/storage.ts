@@ -7,11 +7,17 @@
 
 import type { Io } from '../io/io.ts'
 import { LogManager } from '../log/log-manager.ts'
+import type { LoadingSettings } from '../log/log-manager.ts'
+import type { ClusterImage } from '../metadata/cluster-image.ts'
+import type { BrokerConfig } from '../metadata/config/broker-config.ts'
 import { resolveTopicConfig } from '../metadata/config/topic-config.ts'
 import { holdsEmbeddedStore, openEmbeddedStore } from '../metadata/embedded.ts'
+import { ConfigResourceType } from '../metadata/config-resource.ts'
 import { MetadataLog } from '../metadata/metadata-log.ts'
+import { assert } from '../std/assert.ts'
 import { BrokerStartError } from './broker-start-error.ts'
 import type { BrokerOptions } from './broker.ts'
+import { resolveDynamicConfig } from './dynamic-config.ts'
 
 export interface Storage {
   readonly logs: LogManager
@@ -21,16 +27,15 @@ export interface Storage {
 /** Puts into `undo` how each part is closed again. Rejects with a `BrokerStartError` for what a user can put right. */
 export async function openStorage(io: Io, options: BrokerOptions, undo: (() => Promise<void>)[]): Promise<Storage> {
   const vital = new VitalDirectories(options)
-  const logs = await openLogs(io, options, vital)
+  let metadataLog: MetadataLog | undefined
+  const logs = await openLogs(io, options, vital, async manager => {
+    metadataLog = await openMetadata(io, options, manager, vital)
+    undo.push(() => metadataLog!.close())
+    return metadataLog.image
+  })
   undo.push(() => logs.close())
-  if (logs.directories.length === 0)
-    throw new BrokerStartError('not-writable', 'no log directory can be read: see the errors above')
-  const directory = await metadataDirectory(io, logs)
-  vital.opened(logs, directory)
-  const opened = await openEmbeddedStore(io, directory, options.logging)
-  if (!opened.ok) throw new BrokerStartError(opened.error.kind, opened.error.message)
-  const metadataLog = await MetadataLog.open(io, opened.store, options.logging)
-  undo.push(() => metadataLog.close())
+  assert(metadataLog !== undefined, 'the metadata is open when the logs are')
+  if (vital.failure !== undefined) throw new BrokerStartError('not-writable', vital.failure.message)
   return { logs, metadataLog }
 }
 
@@ -39,46 +44,83 @@ class VitalDirectories {
   readonly #options: BrokerOptions
   #logs: LogManager | undefined
   #metadataDirectory: string | undefined
+  #failure: Error | undefined
 
   constructor(options: BrokerOptions) {
     this.#options = options
   }
 
-  /** Failures before this are found when the metadata is looked for. */
+  get failure(): Error | undefined {
+    return this.#failure
+  }
+
   opened(logs: LogManager, metadataDirectory: string): void {
     this.#logs = logs
     this.#metadataDirectory = metadataDirectory
   }
 
   failed(directory: string, cause: Error): void {
-    if (this.#logs === undefined) return
+    // One that fails before the metadata has been looked for is found to be missing then.
+    if (this.#logs === undefined || this.#failure !== undefined) return
     if (directory !== this.#metadataDirectory && this.#logs.directories.length > 0) return
-    this.#options.onFatal(new Error(`the log directory ${directory} has failed`, { cause }))
+    this.#failure = new Error(`the log directory ${directory} has failed: ${cause.message}`, { cause })
+    this.#options.onFatal(this.#failure)
   }
 }
 
-async function openLogs(io: Io, options: BrokerOptions, vital: VitalDirectories): Promise<LogManager> {
+async function openLogs(
+  io: Io,
+  options: BrokerOptions,
+  vital: VitalDirectories,
+  readMetadata: (manager: LogManager) => Promise<ClusterImage>,
+): Promise<LogManager> {
   const { config, logging } = options
-  // The metadata, which has the topics' own settings, is in a folder that is only ours once it is locked. Logs open by the defaults, and
-  // get their settings when the partition table takes them up.
-  const defaults = resolveTopicConfig(config.topicDefaults, new Map())
   const opened = await LogManager.open(io, {
+    ...loadingSettings(config, emptyImage),
     directories: config.logDirs,
     nodeId: config.nodeId,
     clusterId: undefined,
-    configFor: () => defaults,
     logging,
     cacheBudgetBytes: config.logCacheBytes ?? options.logCacheBytes,
     retentionCheckIntervalMs: config.logRetentionCheckIntervalMs,
     flushOffsetCheckpointIntervalMs: config.logFlushOffsetCheckpointIntervalMs,
     flushStartOffsetCheckpointIntervalMs: config.logFlushStartOffsetCheckpointIntervalMs,
     highWatermarkCheckpointIntervalMs: config.replicaHighWatermarkCheckpointIntervalMs,
-    producerIdExpirationMs: config.producerIdExpirationMs,
-    recoveryThreadsPerDirectory: config.numRecoveryThreadsPerDataDir,
+    producerIdExpirationCheckIntervalMs: config.producerIdExpirationCheckIntervalMs,
+    cleaner: config.logCleaner,
+    settingsBeforeLoading: async manager => {
+      const image = await readMetadata(manager)
+      return loadingSettings(resolveDynamicConfig(config, image), image)
+    },
     onDirectoryOffline: (directory, cause) => vital.failed(directory, cause),
   })
   if (!opened.ok) throw new BrokerStartError(opened.error.kind, opened.error.message)
   return opened.manager
+}
+
+function loadingSettings(config: BrokerConfig, image: ClusterImage): LoadingSettings {
+  return {
+    configFor: topic => {
+      const topicConfig = resolveTopicConfig(config.topicDefaults, image.config(ConfigResourceType.TOPIC, topic))
+      // What belongs to no topic is kept, until somebody has looked at it; see `PartitionTable`.
+      return image.topicByName(topic) === undefined ? { ...topicConfig, cleanupPolicy: [] } : topicConfig
+    },
+    producerIdExpirationMs: config.producerIdExpirationMs,
+    recoveryThreadsPerDirectory: config.numRecoveryThreadsPerDataDir,
+  }
+}
+
+async function openMetadata(
+  io: Io,
+  options: BrokerOptions,
+  logs: LogManager,
+  vital: VitalDirectories,
+): Promise<MetadataLog> {
+  const directory = await metadataDirectory(io, logs)
+  const opened = await openEmbeddedStore(io, directory, options.logging)
+  if (!opened.ok) throw new BrokerStartError(opened.error.kind, opened.error.message)
+  vital.opened(logs, directory)
+  return MetadataLog.open(io, opened.store, options.logging)
 }
 
 /**
