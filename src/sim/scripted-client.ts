@@ -97,6 +97,19 @@ export class ScriptedClient {
     return created.errorCode
   }
 
+  /** Returns the error code. */
+  async deleteTopic(name: string): Promise<number> {
+    const { responses } = await this.connection.request(apis.DeleteTopics, {
+      topics: [{ name }],
+      topicNames: [name],
+      timeoutMs: 60_000,
+    })
+    const [deleted] = responses
+    assert(deleted !== undefined && responses.length === 1, () => `${responses.length} answers for one topic`)
+    if (deleted.errorCode === 0) this.#topicIds.delete(name)
+    return deleted.errorCode
+  }
+
   /** Partitions by topic, for the topics that exist. */
   async partitionCounts(): Promise<Map<string, number>> {
     const { topics } = await this.connection.request(apis.Metadata, { topics: null, allowAutoTopicCreation: false })
