@@ -102,9 +102,24 @@ class NodeRandom implements Random {
 const inlineBytesMax = 64 * 1024
 
 class NodeCompute implements Compute {
+  /** Large pieces of work that wait for their turn. */
+  readonly #waiting: (() => void)[] = []
+
   async run<T>(costBytes: number, work: () => T): Promise<T> {
-    // One large piece a turn: between two of them, sockets and timers have theirs.
-    if (costBytes > inlineBytesMax) await new Promise(resolve => setImmediate(resolve))
+    if (costBytes > inlineBytesMax) await this.#ownTurn()
     return work()
+  }
+
+  /** One large piece a turn: between two of them, sockets and timers have theirs. */
+  #ownTurn(): Promise<void> {
+    return new Promise(resolve => {
+      this.#waiting.push(resolve)
+      if (this.#waiting.length === 1) setImmediate(this.#next)
+    })
+  }
+
+  readonly #next = (): void => {
+    this.#waiting.shift()!()
+    if (this.#waiting.length > 0) setImmediate(this.#next)
   }
 }
