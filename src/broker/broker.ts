@@ -11,11 +11,10 @@ import type { BrokerRegistration } from '../controller/requests.ts'
 import type { Io, Listener } from '../io/io.ts'
 import type { LogManager } from '../log/log-manager.ts'
 import type { BrokerEndpoint, ClusterImage } from '../metadata/cluster-image.ts'
-import { resolveBrokerConfig } from '../metadata/config/broker-config.ts'
 import type { BrokerConfig } from '../metadata/config/broker-config.ts'
 import { resolveTopicConfig } from '../metadata/config/topic-config.ts'
 import type { TopicConfig } from '../metadata/config/topic-config.ts'
-import { CLUSTER_DEFAULT, ConfigResourceType } from '../metadata/config-resource.ts'
+import { ConfigResourceType } from '../metadata/config-resource.ts'
 import type { Delta } from '../metadata/delta.ts'
 import type { MetadataLog } from '../metadata/metadata-log.ts'
 import { uuidOf } from '../protocol/uuid.ts'
@@ -30,6 +29,8 @@ import { registerBrokerGauges } from './broker-gauges.ts'
 import { BrokerStartError } from './broker-start-error.ts'
 import type { Connection } from './connection.ts'
 import { Dispatcher } from './dispatch.ts'
+import { resolveDynamicConfig } from './dynamic-config.ts'
+import { FatalNotice } from './fatal-notice.ts'
 import { FetchSessionCache } from './fetch-session.ts'
 import { serveMetrics } from './metrics-endpoint.ts'
 import { ProducerIds } from './producer-ids.ts'
@@ -118,8 +119,11 @@ export class Broker implements BrokerContext {
   /** Rejects with a `BrokerStartError` for what a user can put right, with everything closed again. */
   static async start(io: Io, options: BrokerOptions): Promise<Broker> {
     const undo: (() => Promise<void>)[] = []
+    const fatal = new FatalNotice(options.onFatal)
     try {
-      return await Broker.#start(io, options, undo)
+      const broker = await Broker.#start(io, { ...options, onFatal: cause => fatal.give(cause) }, undo)
+      fatal.started()
+      return broker
     } catch (error) {
       for (const close of undo.toReversed()) await close()
       throw error instanceof BindError ? BrokerStartError.ofBind(error) : error
@@ -229,6 +233,7 @@ export class Broker implements BrokerContext {
     this.logs.cleaner?.start()
     registerBrokerGauges(this.#options.metrics, this, this.#acceptor)
     this.#metricsListener = await serveMetrics(this.io, this.config.metricsListener, this.#options.metrics)
+    undo.push(async () => this.#metricsListener?.close())
     this.#acceptor.serve(new Dispatcher(served, this))
   }
 
@@ -266,15 +271,13 @@ export class Broker implements BrokerContext {
 
   /** The fixed settings, and over them those that the image holds for all brokers and for this one. */
   #refreshConfig(): void {
-    const config = resolveBrokerConfig({
-      fixed: this.#options.config.settings.layers.fixed,
-      clusterWide: this.image.config(ConfigResourceType.BROKER, CLUSTER_DEFAULT),
-      perBroker: this.image.config(ConfigResourceType.BROKER, String(this.nodeId)),
-    })
+    const config = resolveDynamicConfig(this.#options.config, this.image)
     this.#config = config
     this.#topicConfigs.clear()
     this.#acceptor.limits.requestBytesMax = config.socketRequestMaxBytes
     this.#acceptor.limits.idleMsMax = config.connectionsMaxIdleMs
+    this.logs.setCacheBudget(config.logCacheBytes ?? this.#options.logCacheBytes)
+    this.logs.setProducerIdExpiration(config.producerIdExpirationMs)
     this.logs.cleaner?.updateOptions(config.logCleaner)
     for (const problem of config.settings.problems) this.logger.warn(`ignoring a dynamic setting: ${problem}`)
   }

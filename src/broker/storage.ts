@@ -8,7 +8,7 @@
 import type { Io } from '../io/io.ts'
 import { LogManager } from '../log/log-manager.ts'
 import type { LoadingSettings } from '../log/log-manager.ts'
-import type { ClusterImage } from '../metadata/cluster-image.ts'
+import { ClusterImage } from '../metadata/cluster-image.ts'
 import type { BrokerConfig } from '../metadata/config/broker-config.ts'
 import { resolveTopicConfig } from '../metadata/config/topic-config.ts'
 import { holdsEmbeddedStore, openEmbeddedStore } from '../metadata/embedded.ts'
@@ -35,7 +35,6 @@ export async function openStorage(io: Io, options: BrokerOptions, undo: (() => P
   })
   undo.push(() => logs.close())
   assert(metadataLog !== undefined, 'the metadata is open when the logs are')
-  if (vital.failure !== undefined) throw new BrokerStartError('not-writable', vital.failure.message)
   return { logs, metadataLog }
 }
 
@@ -44,14 +43,9 @@ class VitalDirectories {
   readonly #options: BrokerOptions
   #logs: LogManager | undefined
   #metadataDirectory: string | undefined
-  #failure: Error | undefined
 
   constructor(options: BrokerOptions) {
     this.#options = options
-  }
-
-  get failure(): Error | undefined {
-    return this.#failure
   }
 
   opened(logs: LogManager, metadataDirectory: string): void {
@@ -61,10 +55,9 @@ class VitalDirectories {
 
   failed(directory: string, cause: Error): void {
     // One that fails before the metadata has been looked for is found to be missing then.
-    if (this.#logs === undefined || this.#failure !== undefined) return
+    if (this.#logs === undefined) return
     if (directory !== this.#metadataDirectory && this.#logs.directories.length > 0) return
-    this.#failure = new Error(`the log directory ${directory} has failed: ${cause.message}`, { cause })
-    this.#options.onFatal(this.#failure)
+    this.#options.onFatal(new Error(`the log directory ${directory} has failed: ${cause.message}`, { cause }))
   }
 }
 
@@ -76,7 +69,7 @@ async function openLogs(
 ): Promise<LogManager> {
   const { config, logging } = options
   const opened = await LogManager.open(io, {
-    ...loadingSettings(config, emptyImage),
+    ...loadingSettings(config, new ClusterImage()),
     directories: config.logDirs,
     nodeId: config.nodeId,
     clusterId: undefined,

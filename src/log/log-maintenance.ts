@@ -95,6 +95,7 @@ export async function closeLog(core: LogCore): Promise<void> {
       const snapshot = core.producerSnapshotAt(core.logEndOffset)
       if (snapshot !== undefined) await core.writer.writeSnapshot(core.logEndOffset, snapshot)
     })
+    core.writer.stop()
   }
   await core.releaseFiles()
 }

@@ -57,9 +57,20 @@ export interface LogManagerOptions {
   readonly openFilesMax?: number
   /** `log.cleaner.*`; without them nothing is compacted. */
   readonly cleaner?: LogCleanerOptions
+  /**
+   * Called once the directories are locked and known to be this broker's, before a log is opened: settings that are kept in those directories, which
+   * take the place of the ones above. What it rejects with, `open` rejects with.
+   */
+  readonly settingsBeforeLoading?: (manager: LogManager) => Promise<LoadingSettings>
   /** Called when a directory has failed: its logs answer KAFKA_STORAGE_ERROR from now on. */
   readonly onDirectoryOffline: (directory: string, cause: Error) => void
 }
+
+/** What the opening of logs depends on. */
+export type LoadingSettings = Pick<
+  LogManagerOptions,
+  'configFor' | 'producerIdExpirationMs' | 'recoveryThreadsPerDirectory'
+>
 
 export interface LogDirectoryDescription {
   readonly path: string
@@ -91,6 +102,7 @@ export class LogManager {
   /** That of the last clean shutdown; −1 when there is none. */
   readonly previousBrokerEpoch: number
   readonly #context: LogContext
+  readonly #producerOptions: { producerIdExpirationMs: number; readonly verifyTransactions: boolean }
   readonly #options: LogManagerOptions
   readonly #logger: Logger
   readonly #directories: LogDirectory[] = []
@@ -110,9 +122,20 @@ export class LogManager {
     const directories = await openDirectories(io, options, logger)
     if (!directories.ok) return directories
     const manager = new LogManager(io, options, directories.clusterId, directories.opened, directories.offline)
-    const error = await manager.#load(directories.opened)
-    if (error !== undefined) {
+    const unlock = async (): Promise<void> => {
       for (const { lock } of directories.opened) await lock.release()
+    }
+    let settings: LoadingSettings
+    try {
+      settings = (await options.settingsBeforeLoading?.(manager)) ?? options
+    } catch (error) {
+      await unlock()
+      throw error
+    }
+    manager.setProducerIdExpiration(settings.producerIdExpirationMs)
+    const error = await manager.#load(directories.opened, settings)
+    if (error !== undefined) {
+      await unlock()
       return { ok: false, error }
     }
     manager.#startTimers()
@@ -131,15 +154,16 @@ export class LogManager {
     this.#options = options
     this.#logger = options.logging.logger('kafka.log.LogManager')
     this.#offlineAtStart = offline
+    this.#producerOptions = {
+      producerIdExpirationMs: options.producerIdExpirationMs,
+      verifyTransactions: options.verifyTransactions ?? true,
+    }
     this.#context = {
       io,
       openFiles: new OpenFiles(io.disk, options.openFilesMax ?? 2000),
       tailCache: new TailCache(options.cacheBudgetBytes),
       readBuffers: new ReadBuffers(),
-      producerOptions: {
-        producerIdExpirationMs: options.producerIdExpirationMs,
-        verifyTransactions: options.verifyTransactions ?? true,
-      },
+      producerOptions: this.#producerOptions,
       logger: options.logging.logger('kafka.log.UnifiedLog'),
     }
     for (const directory of opened) {
@@ -274,6 +298,11 @@ export class LogManager {
     this.#context.tailCache.setBudget(bytes)
   }
 
+  /** `producer.id.expiration.ms`, from now on. */
+  setProducerIdExpiration(expirationMs: number): void {
+    this.#producerOptions.producerIdExpirationMs = expirationMs
+  }
+
   /** Flushes, takes snapshots, saves checkpoints, marks the shutdown clean (with the broker's epoch, if it has one) and unlocks. */
   async close(brokerEpoch = -1): Promise<void> {
     if (this.#closed) return
@@ -285,13 +314,13 @@ export class LogManager {
     await Promise.all(this.#directories.map(directory => directory.close(brokerEpoch)))
   }
 
-  async #load(opened: readonly OpenedDirectory[]): Promise<LogManagerOpenError | undefined> {
+  async #load(opened: readonly OpenedDirectory[], settings: LoadingSettings): Promise<LogManagerOpenError | undefined> {
     const loaded = await loadDirectories({
       context: this.#context,
       logger: this.#logger,
       sources: opened.map((source, index) => ({ source, directory: this.#directories[index]! })),
-      configFor: this.#options.configFor,
-      recoveryThreads: this.#options.recoveryThreadsPerDirectory,
+      configFor: settings.configFor,
+      recoveryThreads: settings.recoveryThreadsPerDirectory,
     })
     if (!loaded.ok) return loaded.error
     for (const { log, directory } of loaded.logs) this.#add(log, directory)

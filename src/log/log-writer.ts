@@ -213,6 +213,14 @@ export class LogWriter {
     this.#queue?.resume()
   }
 
+  /** `flush.ms` has changed: what is not synced yet counts by the new one, from now on. */
+  flushIntervalChanged(): void {
+    this.#cancelFlushTimer()
+    const { flushMs } = this.#owner.config
+    const isWaiting = !this.#stopped && this.#fileEndOffset > this.#syncedEndOffset
+    if (isWaiting && flushMs < Number.MAX_SAFE_INTEGER) this.#startFlushTimer(flushMs)
+  }
+
   /** Drops what is queued; what is being written goes on unheard. */
   stop(): void {
     this.#stopped = true

@@ -379,7 +379,9 @@ export class Log {
   }
 
   updateConfig(config: LogConfig): void {
+    const before = this.#core.config
     this.#core.config = config
+    if (config.flushMs !== before.flushMs) this.#core.writer.flushIntervalChanged()
   }
 
   /** Syncs everything written so far and moves the recovery point. Rejects with a `DiskError`. */

@@ -74,6 +74,7 @@ export interface BrokerConfig {
   readonly logCleaner: LogCleanerConfig
 
   readonly producerIdExpirationMs: number
+  readonly producerIdExpirationCheckIntervalMs: number
   readonly offsetsTopic: InternalTopicConfig
   readonly transactionStateTopic: InternalTopicConfig
   readonly shareStateTopic: InternalTopicConfig
@@ -153,6 +154,7 @@ function logsOf(settings: BrokerSettings) {
       ioMaxBytesPerSecond: settings.get('log.cleaner.io.max.bytes.per.second'),
     },
     producerIdExpirationMs: settings.get('producer.id.expiration.ms'),
+    producerIdExpirationCheckIntervalMs: settings.get('producer.id.expiration.check.interval.ms'),
   }
 }
 

@@ -6,6 +6,7 @@ import {
   awaits,
   boolean,
   double,
+  enforced,
   int,
   long,
   meansNothingHere,
@@ -79,9 +80,8 @@ export const internalKeys = {
     default: 600_000,
     min: 1,
     importance: 'low',
-    status: meansNothingHere,
-    documentation:
-      'How often Kafka looks for producer ids that have expired. Ottla looks whenever it reads or writes them.',
+    status: enforced,
+    documentation: 'How often logs are looked at for producer ids that have expired.',
   }),
   'remote.log.index.file.cache.ttl.ms': long({
     default: 900_000,

@@ -337,6 +337,6 @@ export const logKeys = {
     updateMode: 'cluster-wide',
     status: enforced,
     documentation:
-      'How many logs of one directory are recovered at the same time at start, and flushed at the same time at shutdown.',
+      'How many logs of one directory are recovered at the same time at the start. Changed at run time it counts from the next start.',
   }),
 } satisfies KeyTable

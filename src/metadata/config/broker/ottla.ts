@@ -12,6 +12,7 @@ export const ottlaKeys = {
       check: value => (typeof value === 'number' && value < 0 ? 'must be at least 0' : undefined),
     },
     importance: 'medium',
+    updateMode: 'cluster-wide',
     status: enforced,
     documentation:
       'Memory in bytes, over all partitions, for the newest batches, from which consumers at the end of a log are served. Unless it is set, a share of the memory that the process may use.',
