@@ -83,8 +83,13 @@ export class NodeDisk implements Disk {
     const { O_RDONLY, O_RDWR, O_CREAT, O_EXCL } = fs.constants
     const flags = (write ? O_RDWR : O_RDONLY) | (create ? O_CREAT : 0) | (create && exclusive ? O_EXCL : 0)
     const fd = await this.#pathGate.run<number>(callback => fs.open(path, flags, callback))
-    // The descriptor is open already: this asks the kernel's memory, not the disk.
-    return new NodeFile(path, fd, this.#deviceGate(fs.fstatSync(fd).dev))
+    try {
+      // The file is open already: this asks the kernel's memory, not the disk.
+      return new NodeFile(path, fd, this.#deviceGate(fs.fstatSync(fd).dev))
+    } catch (error) {
+      fs.closeSync(fd)
+      throw error
+    }
   }
 
   async list(path: string): Promise<DirectoryEntry[]> {

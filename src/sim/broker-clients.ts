@@ -2,6 +2,7 @@
 
 import type { Io } from '../io/io.ts'
 import { ConnectionError } from '../net/kafka-connection.ts'
+import { assert } from '../std/assert.ts'
 import { type BrokerStory, minuteMs, nameOf, OFFSET_OUT_OF_RANGE } from './broker-story.ts'
 import { EARLIEST, ScriptedClient, type TopicPartition } from './scripted-client.ts'
 
@@ -73,6 +74,8 @@ async function produceOnce(
     story.count('acknowledged')
     story.history(partition).acknowledged(baseOffset, values)
   } else if (sequenceErrors.has(errorCode) && producer.isIdempotent) {
+    const { isFlushed, name } = story.history(partition)
+    assert(!isFlushed, () => `P1 ${name}: ${values.join()} was refused with ${errorCode}, though nothing can be lost`)
     story.count('sequence refused')
     producer.startAnew()
   } else {

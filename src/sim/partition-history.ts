@@ -10,7 +10,7 @@ import { assert } from '../std/assert.ts'
 export class PartitionHistory {
   readonly name: string
   /** Whether what was acknowledged or read is durable (`flush.messages=1`); otherwise only the death of the process leaves it there. */
-  readonly #isFlushed: boolean
+  readonly isFlushed: boolean
   readonly #valueAt = new Map<number, string>()
   readonly #offsetOf = new Map<string, number>()
   #logStartOffset = 0
@@ -19,7 +19,7 @@ export class PartitionHistory {
 
   constructor(name: string, isFlushed: boolean) {
     this.name = name
-    this.#isFlushed = isFlushed
+    this.isFlushed = isFlushed
   }
 
   /** How many values are known to be there. */
@@ -52,7 +52,7 @@ export class PartitionHistory {
 
   /** The broker runs again, and this is what its log holds. */
   restarted(records: readonly { offset: number; value: string }[], bounds: LogBounds, after: Downfall): void {
-    const mayLose = after === 'power cut' && !this.#isFlushed
+    const mayLose = after === 'power cut' && !this.isFlushed
     // What retention had just removed may be there again, unless the broker had the time to note where the log starts.
     if (after !== 'stop') this.#logStartOffset = Math.min(this.#logStartOffset, bounds.logStartOffset)
     for (const [offset, value] of this.#valueAt) {
