@@ -70,7 +70,8 @@ export function changePartition(
   const elected = electLeader(before, draft, target.election ?? 'online', rules)
   if (elected.leader !== NO_LEADER && !draft.isr.includes(elected.leader)) {
     draft.isr = [elected.leader]
-    draft.elr = elected.isUnclean ? [] : without(draft.elr, [elected.leader])
+    const isEnough = hasMinimumInSync(draft, rules.minInSyncReplicas)
+    draft.elr = elected.isUnclean || isEnough ? [] : without(draft.elr, [elected.leader])
   }
   const after: PartitionState = {
     ...draft,
@@ -104,9 +105,13 @@ function eligibleLeaders(
   uncleanReplicas: readonly number[],
   minInSyncReplicas: number,
 ): readonly number[] {
-  if (isr.length >= Math.min(minInSyncReplicas, replicas.length)) return []
+  if (hasMinimumInSync({ replicas, isr }, minInSyncReplicas)) return []
   const candidates = [...before.elr, ...without(before.isr, before.elr)]
   return candidates.filter(id => replicas.includes(id) && !isr.includes(id) && !uncleanReplicas.includes(id))
+}
+
+function hasMinimumInSync({ replicas, isr }: Pick<Draft, 'replicas' | 'isr'>, minInSyncReplicas: number): boolean {
+  return isr.length >= Math.min(minInSyncReplicas, replicas.length)
 }
 
 interface Elected {
