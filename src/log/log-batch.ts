@@ -17,10 +17,10 @@ export function baseOffsetOf(bytes: Uint8Array, at: number): number {
   return header.baseOffset(bytes, at)
 }
 
-/** −1 where the batch has none. */
+/** −1 where the batch has none: also one that compaction has emptied, whose header still tells that of records which are gone. */
 export function maxTimestampOf(bytes: Uint8Array, at: number): number {
   const magic = header.magic(bytes, at)
-  if (magic === 2) return header.maxTimestampMs(bytes, at)
+  if (magic === 2) return header.recordCount(bytes, at) === 0 ? header.NO_TIMESTAMP : header.maxTimestampMs(bytes, at)
   return magic === 1 ? readInt64(bytes, at + magic1TimestampAt) : header.NO_TIMESTAMP
 }
 
