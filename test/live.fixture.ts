@@ -10,12 +10,27 @@ import type { DiskOperation } from '../src/io/memory-faults.ts'
 import { ConfigResourceType } from '../src/metadata/config-resource.ts'
 import { apis } from '../src/protocol/apis.ts'
 import { errorOf } from '../src/protocol/errors.ts'
-import { ScriptedClient } from '../src/sim/scripted-client.ts'
+import { BatchBuilder } from '../src/protocol/records/builder.ts'
+import type { BatchOptions } from '../src/protocol/records/builder.ts'
+import { decodeBatches } from '../src/protocol/records/decode.ts'
+import { BatchFailure } from '../src/protocol/records/failure.ts'
+import { EARLIEST, ScriptedClient } from '../src/sim/scripted-client.ts'
 import { startSimBroker } from '../src/sim/sim-broker.ts'
 import type { SimBroker } from '../src/sim/sim-broker.ts'
 import { Simulator } from '../src/sim/simulator.ts'
 
 export type Settings = Readonly<Record<string, string | number | boolean>>
+
+/** A value, or a key and a value. */
+export type Put = string | readonly [key: string | null, value: string | null]
+
+export interface Appended {
+  readonly error: string
+  readonly baseOffset: number
+  readonly logAppendTimeMs: number
+  readonly logStartOffset: number
+  readonly errorMessage: string | null
+}
 
 const withinMs = 10_000 * 60 * 60 * 1000
 
@@ -90,6 +105,59 @@ export class Live {
     await this.sim.broker.partitions.settled()
   }
 
+  /** Appends a batch as it is; answers for its partition. By name, so that a topic that was deleted is not found by an id of the past. */
+  async append(topic: string, records: Uint8Array, partition = 0, acks: -1 | 1 = -1): Promise<Appended> {
+    const { responses } = await this.client.connection.request(
+      apis.Produce,
+      {
+        transactionalId: null,
+        acks,
+        timeoutMs: 10_000,
+        topicData: [{ name: topic, partitionData: [{ index: partition, records }] }],
+      },
+      { version: 12 },
+    )
+    const [answer] = responses[0]!.partitionResponses
+    return { ...answer!, error: errorName(answer!.errorCode) }
+  }
+
+  /** Appends one batch with these values, and demands that it is taken. Without keys, unless the topic is compacted. */
+  async put(topic: string, values: readonly Put[], partition = 0): Promise<Appended> {
+    const appended = await this.append(topic, batchOf(values, this.nowMs), partition)
+    assert.equal(appended.error, 'NONE', `appending to ${topic}`)
+    return appended
+  }
+
+  /** The batches of a partition as they are stored, from an offset on. */
+  async stored(topic: string, offset = 0, partition = 0): Promise<Uint8Array> {
+    const maxBytes = 50 * 1024 * 1024
+    const { responses } = await this.client.connection.request(
+      apis.Fetch,
+      {
+        maxWaitMs: 0,
+        minBytes: 0,
+        maxBytes,
+        topics: [{ topic, partitions: [{ partition, fetchOffset: offset, partitionMaxBytes: maxBytes }] }],
+        forgottenTopicsData: [],
+      },
+      { version: 12 },
+    )
+    const [answer] = responses[0]!.partitions
+    assert.equal(errorName(answer!.errorCode), 'NONE', `reading ${topic} from ${offset}`)
+    return answer!.records ?? new Uint8Array(0)
+  }
+
+  /** What a consumer reads of a partition from an offset on: `offset:key=value`. */
+  async records(topic: string, offset?: number, partition = 0): Promise<string[]> {
+    const from = offset ?? (await this.client.offsetAt({ topic, partition }, EARLIEST))
+    const records = decodeBatches(await this.stored(topic, from, partition))
+    if (records instanceof BatchFailure) throw new Error(records.message)
+    const text = (bytes: Uint8Array | null): string => (bytes === null ? 'null' : Buffer.from(bytes).toString())
+    return records
+      .filter(each => each.offset >= from)
+      .map(each => `${each.offset}:${text(each.key)}=${text(each.value)}`)
+  }
+
   async deleteTopic(name: string): Promise<void> {
     const answer = await this.client.connection.request(apis.DeleteTopics, {
       topics: [{ name }],
@@ -151,6 +219,17 @@ export class Live {
   count(kind: DiskOperation['kind'], path: RegExp): number {
     return this.diskOperations.filter(operation => operation.kind === kind && path.test(operation.path)).length
   }
+}
+
+/** One batch, each record without a key where only a value is given, stamped with one time. */
+export function batchOf(values: readonly Put[], timestampMs: number, options: BatchOptions = {}): Buffer {
+  const builder = new BatchBuilder(options)
+  const bytes = (text: string | null): Buffer | null => (text === null ? null : Buffer.from(text))
+  for (const each of values) {
+    const [key, value] = typeof each === 'string' ? [null, each] : each
+    builder.append(timestampMs, bytes(key), bytes(value))
+  }
+  return Buffer.from(builder.build())
 }
 
 /** Runs `body` against a broker in the simulator, and stops it. */
