@@ -194,7 +194,7 @@ describe('the same seed does the same, byte for byte', () => {
 
 test('promises are kept over many seeds, in which everything comes up', async () => {
   const total: Counts = {}
-  for (let seed = 1000; seed < 1010; seed++) {
+  for (let seed = 1000; seed < 1006; seed++) {
     const counts = await brokerScenario.run(new Simulator({ seed, guardAsync: seed % 5 === 0 }))
     for (const [kind, times] of Object.entries(counts)) total[kind] = (total[kind] ?? 0) + times
   }
