@@ -10,7 +10,7 @@ import type { Random } from '../io/io.ts'
 import type { BrokerConfig } from '../metadata/config/broker-config.ts'
 import { resolveTopicConfig } from '../metadata/config/topic-config.ts'
 import type { TopicConfig, TopicDefaults } from '../metadata/config/topic-config.ts'
-import { ClusterImage } from '../metadata/cluster-image.ts'
+import type { ClusterImage } from '../metadata/cluster-image.ts'
 import { ConfigResourceType } from '../metadata/config-resource.ts'
 import type { Delta } from '../metadata/delta.ts'
 import { collisionKey } from '../metadata/topic-name.ts'
@@ -41,7 +41,7 @@ export interface ControlOptions {
 }
 
 export class ControlState {
-  readonly image = new ClusterImage()
+  readonly image: ClusterImage
   readonly nodeId: number
   readonly random: Random
   readonly #options: ControlOptions
@@ -55,7 +55,9 @@ export class ControlState {
     this.#options = options
     this.nodeId = options.nodeId
     this.random = options.random
-    if (nextNumber > 0) this.image.apply(image.toDeltas(), nextNumber - 1)
+    this.image = image.copy()
+    // Numbers may have been used up by a change that was never finished.
+    if (nextNumber - 1 > image.number) this.image.apply([], nextNumber - 1)
     for (const { name } of this.image.topics()) this.#countName(name, 1)
   }
 

@@ -168,6 +168,22 @@ describe('cluster image by random deltas', () => {
       { numRuns: 60 },
     ))
 
+  test('a copy is equal, and from then on each goes its own way', () =>
+    fc.assert(
+      fc.property(seeds, seed => {
+        const random = new SeededRandom(seed)
+        const image = new ClusterImage()
+        growRandomly(image, 100, random)
+        const before = contentOf(image)
+        const copy = image.copy()
+        assert.deepEqual(contentOf(copy), before)
+        growRandomly(copy, 30, random)
+        assert.deepEqual(contentOf(image), before)
+        assert.notDeepEqual(contentOf(copy), before)
+      }),
+      { numRuns: 30 },
+    ))
+
   test('the differences to a later image make an earlier one equal to it', () =>
     fc.assert(
       fc.property(seeds, fc.integer({ min: 0, max: 120 }), (seed, missed) => {

@@ -206,6 +206,27 @@ export class ClusterImage {
     for (const listener of this.#listeners) listener(deltas, this)
   }
 
+  /** An image of its own, equal to this one, without its listeners. Cheap: what is never changed in place is shared. */
+  copy(): ClusterImage {
+    const copy = new ClusterImage()
+    copy.#number = this.#number
+    copy.#clusterId = this.#clusterId
+    copy.#controllerEpoch = this.#controllerEpoch
+    copy.#controllerId = this.#controllerId
+    copy.#nextProducerId = this.#nextProducerId
+    copy.#partitionCount = this.#partitionCount
+    for (const { name, id, partitions } of this.#topicsByName.values()) {
+      copy.#addTopic({ name, id, partitions: partitions.slice() })
+    }
+    for (const [id, broker] of this.#brokers) copy.#brokers.set(id, broker)
+    for (const [name, level] of this.#features) copy.#features.set(name, level)
+    for (const [type, resources] of this.#configs) {
+      const entries = [...resources].map(([name, config]) => [name, new Map(config)] as const)
+      copy.#configs.set(type, new Map(entries))
+    }
+    return copy
+  }
+
   /** Deltas from which an empty image becomes equal to this one. */
   toDeltas(): Delta[] {
     const deltas: Delta[] = []
@@ -340,9 +361,12 @@ export class ClusterImage {
     const { name, topicId } = delta
     assert(!this.#topicsByName.has(name), () => `there is a topic ${name} already`)
     assert(!this.#topicsById.has(topicId), () => `there is a topic with the id ${topicId} already`)
-    const topic: Topic = { name, id: topicId, partitions: [] }
-    this.#topicsByName.set(name, topic)
-    this.#topicsById.set(topicId, topic)
+    this.#addTopic({ name, id: topicId, partitions: [] })
+  }
+
+  #addTopic(topic: Topic): void {
+    this.#topicsByName.set(topic.name, topic)
+    this.#topicsById.set(topic.id, topic)
   }
 
   #deleteTopic(delta: DeltaOf<'topic-deleted'>): void {
