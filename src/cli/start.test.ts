@@ -187,6 +187,10 @@ describe('a broker that cannot start says why in one line and ends with 1', () =
     writeFileSync(file, '')
     const broker = ottla(t, ['start', '--port', '0', '--data', join(file, 'data')])
     assertRefused(await broker.ended, new RegExp(file))
+    if (process.platform !== 'linux') return
+    // A place that takes no folders, whoever asks.
+    const inProc = ottla(t, ['start', '--port', '0', '--data', '/proc/ottla/data'])
+    assertRefused(await inProc.ended, /\/proc\/ottla.* cannot be written to/)
   })
 
   test('when the folder is of another broker', async t => {

@@ -36,12 +36,15 @@ export interface StartOptions {
 
 /** A graceful end takes less; what is not done by then is done by recovery at the next start. */
 const stopLimitMs = 5000
+const tooLate = `it did not stop within ${stopLimitMs / 1000} s; the next start will check the logs`
 /** Of what the process may use, for `--memory`. */
 const memoryDiskShare = 1 / 2
 
 export async function start(options: StartOptions): Promise<void> {
   const output = new Output(options.json ?? false)
   const signals = new StopSignals()
+  // From the signal on, whatever the broker is doing then: starting can take long too, where there is much to recover.
+  void signals.first.then(() => signals.endWithin(stopLimitMs, () => output.note('error', tooLate)))
   const loaded = load(options, output)
   if (loaded !== undefined) await run(options, loaded, output, signals)
   signals.release()
@@ -113,14 +116,10 @@ async function run(options: StartOptions, loaded: LoadedConfig, output: Output, 
   }
   sayReady(broker, inMemory, output)
   const cause = await Promise.race([signals.first.then(() => undefined), fatal.promise])
-  if (cause !== undefined)
-    fail(
-      output,
-      `the broker cannot go on: ${cause.message}${cause.cause instanceof Error ? `: ${cause.cause.message}` : ''}`,
-    )
-  signals.endWithin(stopLimitMs, () =>
-    output.note('error', `it did not stop within ${stopLimitMs / 1000} s; the next start will check the logs`),
-  )
+  if (cause !== undefined) {
+    fail(output, `the broker cannot go on: ${reasonsOf(cause)}`)
+    signals.endWithin(stopLimitMs, () => output.note('error', tooLate))
+  }
   await broker.stop()
 }
 
@@ -164,6 +163,11 @@ function fail(output: Output, message: string): void {
 
 function isLoopback(host: string): boolean {
   return host === '::1' || host.toLowerCase() === 'localhost' || /^127(\.\d{1,3}){3}$/.test(host)
+}
+
+/** The message of an error and of what caused it. */
+function reasonsOf(error: Error): string {
+  return error.cause instanceof Error ? `${error.message}: ${reasonsOf(error.cause)}` : error.message
 }
 
 function reasonOf(error: unknown): string {

@@ -7,7 +7,7 @@
  */
 
 import * as fs from 'node:fs'
-import { resolve } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import { assert } from '../std/assert.ts'
 import type { DirectoryEntry, Disk, DiskFile, DiskLock, FileStat, OpenOptions } from './io.ts'
 import { takeFileLock } from './node-lock.ts'
@@ -138,7 +138,17 @@ export class NodeDisk implements Disk {
   }
 
   async makeDirectory(path: string): Promise<void> {
-    await this.#pathGate.run<unknown>(callback => fs.mkdir(path, { recursive: true }, callback))
+    try {
+      await this.#pathGate.run<void>(callback => fs.mkdir(path, error => callback(error)))
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException
+      if (code === 'EEXIST' && (await this.stat(path))?.directory === true) return
+      // Not left to Node's own recursion: that never ends where the parent is there and takes no folders, as in /proc.
+      const parent = dirname(path)
+      if (code !== 'ENOENT' || parent === path || (await this.stat(parent)) !== undefined) throw error
+      await this.makeDirectory(parent)
+      await this.makeDirectory(path)
+    }
   }
 
   async rename(from: string, to: string): Promise<void> {
