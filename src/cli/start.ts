@@ -50,7 +50,7 @@ export async function start(options: StartOptions): Promise<void> {
   signals.release()
 }
 
-/** Reads and checks the configuration and says what is worth saying about it; undefined when the broker cannot start with it. */
+/** Reads and checks the configuration; undefined when the broker cannot start with it, which has been said then. */
 function load(options: StartOptions, output: Output): LoadedConfig | undefined {
   let file: { path: string; text: string } | undefined
   try {
@@ -74,22 +74,21 @@ function load(options: StartOptions, output: Output): LoadedConfig | undefined {
   })
   for (const problem of loaded.problems) fail(output, problem)
   if (loaded.problems.length > 0) return undefined
-  for (const warning of warningsOf(loaded)) output.note('warning', warning)
   return loaded
 }
 
-function warningsOf({ warnings, meaningless, awaiting, listeners }: LoadedConfig): string[] {
+/** What is odd about the configuration, and what the user should know about its consequences. */
+function warningsOf({ warnings, meaningless, awaiting }: LoadedConfig, broker: Broker): string[] {
   const all = [...warnings]
   if (meaningless.length > 0) all.push(`these settings mean nothing here and are left aside: ${meaningless.join(', ')}`)
   for (const [feature, keys] of awaiting) {
     all.push(`these settings are for ${feature}, which Ottla does not have yet: ${keys.join(', ')}`)
   }
-  const open = listeners.listeners.flatMap(({ hosts, port }) =>
-    hosts.filter(host => !isLoopback(host)).map(host => addressText(host, port)),
-  )
-  if (open.length > 0) {
+  const open = broker.addresses.map(bound => ({ ...bound, hosts: bound.hosts.filter(host => !isLoopback(host)) }))
+  const reachable = addressesOf(open)
+  if (reachable.length > 0) {
     all.push(
-      `everybody who can reach ${open.join(' and ')} can read and write everything: there is no authentication yet`,
+      `everybody who can reach ${reachable.join(' and ')} can read and write everything: there is no authentication yet`,
     )
   }
   return all
@@ -114,6 +113,7 @@ async function run(options: StartOptions, loaded: LoadedConfig, output: Output, 
     fail(output, error.message)
     return
   }
+  for (const warning of warningsOf(loaded, broker)) output.note('warning', warning)
   sayReady(broker, inMemory, output)
   const cause = await Promise.race([signals.first.then(() => undefined), fatal.promise])
   if (cause !== undefined) {
