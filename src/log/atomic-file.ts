@@ -54,7 +54,10 @@ async function syncName(disk: Disk, path: string): Promise<void> {
 /** The text of a small file; `undefined` when there is none. Other failures are thrown as `DiskError`. */
 export function readTextSync(disk: Disk, path: string): string | undefined {
   if (disk.statSync(path) === undefined) return undefined
-  const bytes = disk.readFileSync(path)
+  return textOf(disk.readFileSync(path))
+}
+
+export function textOf(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8')
 }
 

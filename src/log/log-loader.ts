@@ -6,7 +6,7 @@
  */
 import type { DiskError } from '../io/io.ts'
 import type { Uuid } from '../protocol/uuid.ts'
-import { readTextSync, temporarySuffix } from './atomic-file.ts'
+import { temporarySuffix, textOf } from './atomic-file.ts'
 import { MalformedFile, parseEpochCheckpoint } from './checkpoint-file.ts'
 import type { EpochEntry } from './checkpoint-file.ts'
 import * as names from './file-names.ts'
@@ -72,9 +72,9 @@ export async function loadLog(context: LogContext, host: LogDirectoryHost, optio
     failure = damaged(`${folder}/${file}: ${value.message}`)
     return undefined
   }
-  const topicId = orFail(readTopicId(context, folder), names.PARTITION_METADATA)
-  const epochEntries = readEpochs(context, folder)
-  const { segments, snapshots, confirmed } = await findFiles(context, folder, options)
+  const { segments, snapshots, confirmed, names: present } = await findFiles(context, folder, options)
+  const topicId = orFail(readTopicId(context, folder, present), names.PARTITION_METADATA)
+  const epochEntries = readEpochs(context, folder, present)
   const loading: Loading = {
     context,
     options,
@@ -157,21 +157,29 @@ export function newLog(
 }
 
 /** `undefined` in directories of a Kafka before topic ids. */
-function readTopicId(context: LogContext, folder: string): Uuid | undefined | MalformedFile {
-  const text = readTextSync(context.io.disk, `${folder}/${names.PARTITION_METADATA}`)
-  return text === undefined ? undefined : parsePartitionMetadata(text)
+function readTopicId(
+  context: LogContext,
+  folder: string,
+  present: readonly string[],
+): Uuid | undefined | MalformedFile {
+  if (!present.includes(names.PARTITION_METADATA)) return undefined
+  return parsePartitionMetadata(textOf(context.io.disk.readFileSync(`${folder}/${names.PARTITION_METADATA}`)))
 }
 
-function readEpochs(context: LogContext, folder: string): EpochEntry[] | MalformedFile {
-  return parseEpochCheckpoint(readTextSync(context.io.disk, `${folder}/${names.LEADER_EPOCH_CHECKPOINT}`) ?? '')
+function readEpochs(context: LogContext, folder: string, present: readonly string[]): EpochEntry[] | MalformedFile {
+  if (!present.includes(names.LEADER_EPOCH_CHECKPOINT)) return []
+  return parseEpochCheckpoint(textOf(context.io.disk.readFileSync(`${folder}/${names.LEADER_EPOCH_CHECKPOINT}`)))
+}
+
+interface FoundFiles {
+  readonly segments: LogSegments
+  readonly snapshots: number[]
+  readonly confirmed: ReadonlySet<number>
+  readonly names: readonly string[]
 }
 
 /** Segments and snapshots of a directory, after removing what is no part of the log. */
-async function findFiles(
-  context: LogContext,
-  folder: string,
-  options: LoadOptions,
-): Promise<{ segments: LogSegments; snapshots: number[]; confirmed: ReadonlySet<number> }> {
+async function findFiles(context: LogContext, folder: string, options: LoadOptions): Promise<FoundFiles> {
   const { disk } = context.io
   const list = (): string[] => disk.listSync(folder).map(entry => entry.name)
   let files = list()
@@ -190,7 +198,12 @@ async function findFiles(
       return openSegment(context, folder, options.config, base, disk.statSync(path)!.sizeBytes, false)
     })
   if (found.length === 0) found.push(newSegment(context, folder, options.config, options.logStartOffset))
-  return { segments: new LogSegments(found), snapshots: snapshots.filter(offset => !strays.has(offset)), confirmed }
+  return {
+    segments: new LogSegments(found),
+    snapshots: snapshots.filter(offset => !strays.has(offset)),
+    confirmed,
+    names: files,
+  }
 }
 
 function offsetsOf(files: readonly string[], suffix: string): Set<number> {

@@ -91,6 +91,7 @@ export async function closeLog(core: LogCore): Promise<void> {
       // A log that never had a record needs no files; of any other, the name of the newest segment tells where it ends.
       if (core.logEndOffset > 0) await core.segments.active.createFiles()
       await core.writer.flush()
+      await core.segments.active.syncIndexes(core.logEndOffset)
       await core.segments.active.trimFile()
       const snapshot = core.producerSnapshotAt(core.logEndOffset)
       if (snapshot !== undefined) await core.writer.writeSnapshot(core.logEndOffset, snapshot)

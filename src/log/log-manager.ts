@@ -9,6 +9,7 @@ import type { Uuid } from '../protocol/uuid.ts'
 import type { Logger, Logging } from '../std/logger.ts'
 import { LogCleaner } from './cleaner/log-cleaner.ts'
 import type { LogCleanerOptions } from './cleaner/log-cleaner.ts'
+import { BoundedDisk } from './bounded-disk.ts'
 import { openDirectories } from './directory-opening.ts'
 import type { LogManagerOpenError, OpenedDirectory } from './directory-opening.ts'
 import { loadDirectories } from './directory-loading.ts'
@@ -158,19 +159,22 @@ export class LogManager {
       producerIdExpirationMs: options.producerIdExpirationMs,
       verifyTransactions: options.verifyTransactions ?? true,
     }
+    const openFilesMax = options.openFilesMax ?? 2000
+    const disk = new BoundedDisk(io.disk, openFilesMax)
     this.#context = {
-      io,
-      openFiles: new OpenFiles(io.disk, options.openFilesMax ?? 2000),
+      io: { ...io, disk },
+      openFiles: new OpenFiles(disk, openFilesMax),
       tailCache: new TailCache(options.cacheBudgetBytes),
       readBuffers: new ReadBuffers(),
       producerOptions: this.#producerOptions,
       logger: options.logging.logger('kafka.log.UnifiedLog'),
     }
     for (const directory of opened) {
-      this.#directories.push(new LogDirectory(io.disk, directory, (...failure) => this.#offline(...failure)))
+      this.#directories.push(new LogDirectory(disk, directory, (...failure) => this.#offline(...failure)))
     }
     const cleanerLogger = options.logging.logger('kafka.log.LogCleaner')
-    this.#cleaner = options.cleaner && new LogCleaner(io, cleanerLogger, options.cleaner, () => this.#logs.values())
+    this.#cleaner =
+      options.cleaner && new LogCleaner(this.#context.io, cleanerLogger, options.cleaner, () => this.#logs.values())
     this.#moves = new LogMoves(this.#context, {
       moved: (log, from, to) => this.#moved(log, from, to),
       removeLater: (path, delayMs) => this.#removeLater(path, delayMs),

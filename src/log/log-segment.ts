@@ -307,22 +307,22 @@ export class LogSegment {
   }
 
   /**
-   * Makes the records durable that have been written so far, and their file's name in the directory; indexes follow with `syncIndexes`. Calls that come while a
-   * sync runs that covers them share it.
+   * Makes the records durable that have been written so far, and their file's name in the directory. Calls that come while a sync runs that covers them share it.
    */
-  syncLog(): Promise<void> {
-    if (!this.#unsynced) return this.#syncing ?? Promise.resolve()
-    this.#unsynced = false
-    const syncing = this.#syncLogNow().finally(() => {
-      if (this.#syncing === syncing) this.#syncing = undefined
-    })
-    this.#syncing = syncing
-    return syncing
+  async syncLog(): Promise<void> {
+    await this.#syncRecords()
+    if (this.#durableNames === 'nothing') await this.#syncNames('log')
   }
 
-  /** Writes and syncs what the indexes hold. Kafka expects the files to be there, if only empty. */
+  /** The same with the indexes. */
+  async syncAll(endOffset: number): Promise<void> {
+    if (!this.#isNew) await this.#syncRecords()
+    await this.syncIndexes(endOffset)
+  }
+
+  /** Writes and syncs what the indexes hold, and makes their names and that of the log durable. Kafka expects the files to be there, if only empty. */
   async syncIndexes(endOffset: number): Promise<void> {
-    if (!this.#indexesLoaded) return
+    if (!this.#indexesLoaded || this.#isNew) return
     await this.writeIndexes(endOffset)
     for (const { entries } of [this.offsetIndex, this.timeIndex]) {
       if (this.#durableNames !== 'all') await entries.create()
@@ -468,9 +468,16 @@ export class LogSegment {
     return base !== undefined && base >= 0 ? maxTimestampMs - base : nowMs - this.#createdMs
   }
 
-  async #syncLogNow(): Promise<void> {
-    await this.logFile.use(file => file.sync())
-    if (this.#durableNames === 'nothing') await this.#syncNames('log')
+  #syncRecords(): Promise<void> {
+    if (!this.#unsynced) return this.#syncing ?? Promise.resolve()
+    this.#unsynced = false
+    const syncing = this.logFile
+      .use(file => file.sync())
+      .finally(() => {
+        if (this.#syncing === syncing) this.#syncing = undefined
+      })
+    this.#syncing = syncing
+    return syncing
   }
 
   async #syncNames(names: 'log' | 'all'): Promise<void> {

@@ -192,6 +192,8 @@ export class LogWriter {
     ) {
       await roll.old.trimFile()
       await this.#flushUpTo(roll.baseOffset)
+      // Sealing has added an entry, perhaps after all records were durable already.
+      await roll.old.syncIndexes(roll.baseOffset)
       // Both tell recovery that what comes before is durable. And without its file, what is known of the log's end would be lost when everything
       // before it is removed.
       if (roll.snapshot !== undefined) await this.writeSnapshot(roll.baseOffset, roll.snapshot)
@@ -277,7 +279,7 @@ export class LogWriter {
       await this.exclusive(async () => {
         const segment = this.#segments.active
         if (segment.warm) return
-        const endOffset = await segment.warmUp()
+        const endOffset = await this.#context.readBuffers.run(() => segment.warmUp())
         if (endOffset !== this.#fileEndOffset) {
           const problem = `${this.#owner.folder} was closed at offset ${this.#fileEndOffset} and ends at ${endOffset}`
           throw damaged(problem)
@@ -332,8 +334,8 @@ export class LogWriter {
 
   async #flushUpTo(offset: number): Promise<void> {
     if (offset <= this.#recoveryPoint) return
-    await this.#syncLogs(this.#recoveryPoint, offset)
-    for (const segment of this.#segmentsBetween(this.#recoveryPoint, offset)) await segment.syncIndexes(offset)
+    await this.#owner.syncFolder()
+    for (const segment of this.#segmentsBetween(this.#recoveryPoint, offset)) await segment.syncAll(offset)
     await this.#owner.flushLeaderEpochs()
     // Something may have been cut off while this waited, by a disk that ran full.
     const durableTo = Math.min(offset, this.#fileEndOffset)

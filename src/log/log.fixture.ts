@@ -101,7 +101,7 @@ export async function committed(log: Log): Promise<void> {
 export async function readOk(log: Log, offset: number, maxBytes: number, upTo = log.writtenEndOffset): Promise<ReadOk> {
   const outcome = await log.read({ offset, maxBytes, minOneBatch: true, upTo })
   assert.equal(outcome.kind, 'ok', outcome.kind === 'failed' ? outcome.message : outcome.kind)
-  return outcome as ReadOk
+  return outcome
 }
 
 export interface ReadRecord {

@@ -7,23 +7,25 @@
  * the limit is exceeded. Closing is asynchronous; opening the same file anew waits for it.
  */
 import { assert } from '../std/assert.ts'
-import type { Disk, DiskFile } from '../io/io.ts'
+import type { DiskFile } from '../io/io.ts'
+import { BoundedDisk } from './bounded-disk.ts'
+
+/** Of the files that may be open, so many are not for keeping open: small files that are read or replaced. */
+const placesForOthers = 64
 
 export class OpenFiles {
-  readonly disk: Disk
+  readonly disk: BoundedDisk
   readonly #limit: number
-  /** Every file that is open or opening, least recently used first. */
+  /** Every file that is open, least recently used first. */
   readonly #files = new Set<LazyFile>()
   #latest: LazyFile | undefined
 
-  constructor(disk: Disk, limit: number) {
-    assert(limit > 0, `a limit of ${limit} open files`)
+  /** Keeps as many files open as the disk allows, less some that others need. */
+  constructor(disk: BoundedDisk, openMax: number) {
+    assert(openMax > placesForOthers, `${openMax} open files are too few`)
     this.disk = disk
-    this.#limit = limit
-  }
-
-  get openCount(): number {
-    return this.#files.size
+    this.#limit = openMax - placesForOthers
+    disk.onScarce = () => this.#evict(Math.max(0, this.#files.size - disk.waitingCount))
   }
 
   /** Only for `LazyFile`. */
@@ -32,7 +34,12 @@ export class OpenFiles {
     this.#files.delete(file)
     this.#files.add(file)
     this.#latest = file
-    if (this.#files.size > this.#limit) this.#evict()
+    if (this.#files.size > this.#limit) this.#evict(this.#limit)
+  }
+
+  /** Only for `LazyFile`: nobody works with it now. */
+  quiet(file: LazyFile): void {
+    if (this.disk.waitingCount > 0 || this.#files.size > this.#limit) file.closeIdle()
   }
 
   /** Only for `LazyFile`. */
@@ -41,9 +48,9 @@ export class OpenFiles {
     if (this.#latest === file) this.#latest = undefined
   }
 
-  #evict(): void {
+  #evict(downTo: number): void {
     for (const file of this.#files) {
-      if (this.#files.size <= this.#limit) return
+      if (this.#files.size <= downTo) return
       if (!file.inUse) file.closeIdle()
     }
   }
@@ -173,5 +180,6 @@ export class LazyFile {
     const waiting = this.#onQuiet
     this.#onQuiet = undefined
     for (const resolve of waiting ?? []) resolve()
+    if (this.#file !== undefined && !this.inUse) this.#openFiles.quiet(this)
   }
 }

@@ -110,10 +110,7 @@ class SegmentRecovery {
     segment.recovered(this.#position, builder.maxTimestamp, isDurable)
     segment.seal()
     // Before the next segment gets its index files.
-    if (!segment.isNew) {
-      await segment.syncLog()
-      await segment.syncIndexes(this.#endOffset)
-    }
+    if (!segment.isNew) await segment.syncAll(this.#endOffset)
     return { endOffset: this.#endOffset, truncatedBytes }
   }
 
