@@ -5,11 +5,11 @@
  * unread; `stop` closes the listeners, lets requests in flight be answered, and ends what is left at the deadline.
  */
 
-import type { Io, Listener, Socket } from '../io/io.ts'
+import type { Io, Listener, Socket, Timer } from '../io/io.ts'
 import type { BrokerConfig } from '../metadata/config/broker-config.ts'
 import { ProtocolError } from '../protocol/byte-reader.ts'
 import type { Logger } from '../std/logger.ts'
-import { Connection, InvalidFrameError } from './connection.ts'
+import { Connection, InvalidFrameError, plainAddress } from './connection.ts'
 import type { Answer, ConnectionHost, ConnectionLimits } from './connection.ts'
 import { ConnectionQuota } from './connection-quota.ts'
 import type { Dispatcher } from './dispatch.ts'
@@ -42,6 +42,12 @@ export class BindError extends Error {
   }
 }
 
+/** A socket of which nothing has been read yet. */
+interface Accepted {
+  readonly socket: Socket
+  readonly listener: string
+}
+
 export class Acceptor implements ConnectionHost {
   readonly io: Io
   readonly limits: ConnectionLimits
@@ -52,7 +58,11 @@ export class Acceptor implements ConnectionHost {
   readonly #bound: BoundListener[] = []
   readonly #connections = new Set<Connection>()
   /** Accepted before there was anybody to serve them. */
-  #early: { socket: Socket; listener: string }[] = []
+  #early: Accepted[] = []
+  /** Accepted while there were as many connections as there may be: begun, in order, as others end. */
+  #waiting: Accepted[] = []
+  /** Accepted, and begun when the rate of new connections allows it. */
+  readonly #delayed = new Map<Accepted, Timer>()
   #dispatcher: Dispatcher | undefined
   #nextId = 1
   #stopping = false
@@ -111,8 +121,7 @@ export class Acceptor implements ConnectionHost {
   /** Stops accepting and gives what is in flight until the deadline to be answered. */
   async stop(deadlineMs: number): Promise<void> {
     this.#stopping = true
-    for (const { socket } of this.#early) socket.destroy()
-    this.#early = []
+    this.#dropUnbegun()
     await this.#closeListeners()
     for (const connection of this.#connections) connection.drain()
     if (this.#connections.size === 0) return
@@ -148,6 +157,15 @@ export class Acceptor implements ConnectionHost {
     this.#connections.delete(connection)
     this.#quota.release(connection.listenerName, connection.remote.host)
     if (this.#connections.size === 0) this.#whenEmpty?.()
+    this.#admitWaiting()
+  }
+
+  /** Settings have changed; connections that are open stay. */
+  limitsChanged(): void {
+    const { socketRequestMaxBytes, connectionsMaxIdleMs } = this.#config()
+    this.limits.requestBytesMax = socketRequestMaxBytes
+    this.limits.idleMsMax = connectionsMaxIdleMs
+    this.#admitWaiting()
   }
 
   async #bind({ name, hosts, port }: ListenerBinding): Promise<void> {
@@ -175,34 +193,65 @@ export class Acceptor implements ConnectionHost {
   }
 
   #connected(socket: Socket, listener: string): void {
-    if (this.#stopping) {
-      socket.destroy()
-      return
-    }
-    if (this.#dispatcher === undefined) {
-      this.#early.push({ socket, listener })
-      return
-    }
-    const admission = this.#quota.admit(listener, socket.remote.host, this.io.clock.monotonicMs())
-    if (admission.kind === 'refused') {
-      this.#refused += 1
-      this.#logger.info('refusing a connection', { remote: socket.remote.host, listener, limit: admission.limit })
-      socket.destroy()
-      return
-    }
-    if (admission.delayMs === 0) this.#begin(socket, listener)
-    else this.io.clock.setTimer(admission.delayMs, () => this.#begin(socket, listener))
+    const accepted: Accepted = { socket, listener }
+    if (this.#stopping) socket.destroy()
+    else if (this.#dispatcher === undefined) this.#early.push(accepted)
+    else if (!this.#admit(accepted)) this.#wait(accepted)
   }
 
-  #begin(socket: Socket, listener: string): void {
-    if (this.#stopping) {
-      this.#quota.release(listener, socket.remote.host)
-      socket.destroy()
-      return
-    }
+  /** False when it has to wait until another connection ends. */
+  #admit(accepted: Accepted): boolean {
+    const { socket, listener } = accepted
+    const admission = this.#quota.admit(listener, plainAddress(socket.remote.host), this.io.clock.monotonicMs())
+    if (admission.kind === 'full') return false
+    if (admission.kind === 'refused') this.#refuse(accepted, admission.limit)
+    else if (admission.delayMs === 0) this.#begin(accepted)
+    else this.#beginLater(accepted, admission.delayMs)
+    return true
+  }
+
+  #wait(accepted: Accepted): void {
+    if (this.#waiting.length < this.#config().socketListenBacklogSize) this.#waiting.push(accepted)
+    else this.#refuse(accepted, 'max.connections')
+  }
+
+  #admitWaiting(): void {
+    if (this.#waiting.length === 0 || this.#stopping) return
+    const waiting = this.#waiting
+    this.#waiting = []
+    for (const accepted of waiting) if (!this.#admit(accepted)) this.#waiting.push(accepted)
+  }
+
+  #refuse({ socket, listener }: Accepted, limit: string): void {
+    this.#refused += 1
+    this.#logger.info('refusing a connection', { remote: socket.remote.host, listener, limit })
+    socket.destroy()
+  }
+
+  #beginLater(accepted: Accepted, delayMs: number): void {
+    const timer = this.io.clock.setTimer(delayMs, () => {
+      this.#delayed.delete(accepted)
+      this.#begin(accepted)
+    })
+    this.#delayed.set(accepted, timer)
+  }
+
+  #begin({ socket, listener }: Accepted): void {
     const connection = new Connection(this, socket, this.#nextId, listener)
     this.#nextId += 1
     // A socket that broke while it waited is closed by the time it is started.
     if (!connection.isClosed) this.#connections.add(connection)
+  }
+
+  #dropUnbegun(): void {
+    for (const { socket } of [...this.#early, ...this.#waiting]) socket.destroy()
+    this.#early = []
+    this.#waiting = []
+    for (const [{ socket, listener }, timer] of this.#delayed) {
+      timer.cancel()
+      this.#quota.release(listener, plainAddress(socket.remote.host))
+      socket.destroy()
+    }
+    this.#delayed.clear()
   }
 }

@@ -274,8 +274,7 @@ export class Broker implements BrokerContext {
     const config = resolveDynamicConfig(this.#options.config, this.image)
     this.#config = config
     this.#topicConfigs.clear()
-    this.#acceptor.limits.requestBytesMax = config.socketRequestMaxBytes
-    this.#acceptor.limits.idleMsMax = config.connectionsMaxIdleMs
+    this.#acceptor.limitsChanged()
     this.logs.setCacheBudget(config.logCacheBytes ?? this.#options.logCacheBytes)
     this.logs.setProducerIdExpiration(config.producerIdExpirationMs)
     this.logs.cleaner?.updateOptions(config.logCleaner)

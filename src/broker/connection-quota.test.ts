@@ -10,11 +10,11 @@ function quotaWith(settings: Record<string, string>): ConnectionQuota {
 }
 
 describe('ConnectionQuota', () => {
-  it('refuses more connections than there may be in all, and admits again when one ends', () => {
+  it('is full when there are as many connections as there may be in all, and admits again when one ends', () => {
     const quota = quotaWith({ 'max.connections': '2' })
     assert.equal(quota.admit('A', '10.0.0.1', 0).kind, 'admitted')
     assert.equal(quota.admit('B', '10.0.0.2', 0).kind, 'admitted')
-    assert.deepEqual(quota.admit('A', '10.0.0.3', 0), { kind: 'refused', limit: 'max.connections' })
+    assert.deepEqual(quota.admit('A', '10.0.0.3', 0), { kind: 'full', limit: 'max.connections' })
     quota.release('B', '10.0.0.2')
     assert.equal(quota.admit('A', '10.0.0.3', 0).kind, 'admitted')
   })
@@ -32,7 +32,7 @@ describe('ConnectionQuota', () => {
     const quota = quotaWith({ 'listener.name.inside.max.connections': '1' })
     assert.equal(quota.admit('INSIDE', '10.0.0.1', 0).kind, 'admitted')
     assert.deepEqual(quota.admit('INSIDE', '10.0.0.1', 0), {
-      kind: 'refused',
+      kind: 'full',
       limit: 'listener.name.inside.max.connections',
     })
     assert.equal(quota.admit('OUTSIDE', '10.0.0.1', 0).kind, 'admitted')
@@ -50,5 +50,22 @@ describe('ConnectionQuota', () => {
     )
     assert.equal(delays[10], 100)
     assert.equal(delays[24], 1500)
+  })
+
+  it('a rate of 0 holds every connection back for as long as there is, and is forgotten when it is raised', () => {
+    const none = new Map<string, string>()
+    const configOf = (rate: string) =>
+      resolveBrokerConfig({
+        fixed: new Map([['max.connection.creation.rate', rate]]),
+        clusterWide: none,
+        perBroker: none,
+      })
+    let config = configOf('0')
+    const quota = new ConnectionQuota(() => config)
+    assert.deepEqual(quota.admit('A', '10.0.0.1', 5000), { kind: 'admitted', delayMs: 10_000 })
+    config = configOf('2147483647')
+    assert.deepEqual(quota.admit('A', '10.0.0.1', 5000), { kind: 'admitted', delayMs: 0 })
+    config = configOf('10')
+    assert.deepEqual(quota.admit('A', '10.0.0.1', 5000), { kind: 'admitted', delayMs: 0 })
   })
 })

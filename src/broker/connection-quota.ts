@@ -6,10 +6,17 @@
 import type { BrokerConfig } from '../metadata/config/broker-config.ts'
 import { assert } from '../std/assert.ts'
 
-/** Admitted: begin to serve after so many milliseconds, 0 when it comes within the rate. */
+/**
+ * Admitted: begin to serve after so many milliseconds, 0 when it comes within the rate. Full: once another connection has ended, as Kafka, which
+ * accepts no more until then. Refused: closed at once.
+ */
 export type Admission =
   | { readonly kind: 'admitted'; readonly delayMs: number }
+  | { readonly kind: 'full'; readonly limit: string }
   | { readonly kind: 'refused'; readonly limit: string }
+
+/** No connection waits longer than this for its turn, however many are before it. */
+const delayMsMax = 10_000
 
 export class ConnectionQuota {
   readonly #config: () => BrokerConfig
@@ -36,9 +43,9 @@ export class ConnectionQuota {
     const config = this.#config()
     const ofListener = config.listenerLimits.get(listener.toLowerCase())
     const perAddress = config.maxConnectionsPerIpOverrides.get(address) ?? config.maxConnectionsPerIp
-    if (this.#count >= config.maxConnections) return { kind: 'refused', limit: 'max.connections' }
+    if (this.#count >= config.maxConnections) return { kind: 'full', limit: 'max.connections' }
     if (this.countOf(listener) >= (ofListener?.maxConnections ?? Infinity)) {
-      return { kind: 'refused', limit: `listener.name.${listener.toLowerCase()}.max.connections` }
+      return { kind: 'full', limit: `listener.name.${listener.toLowerCase()}.max.connections` }
     }
     if ((this.#byAddress.get(address) ?? 0) >= perAddress) return { kind: 'refused', limit: 'max.connections.per.ip' }
     this.#count += 1
@@ -60,11 +67,14 @@ export class ConnectionQuota {
 
   /** Spreads connections out to `rate` a second; a second's worth may come at once after a pause. */
   #delay(name: string, rate: number, nowMs: number): number {
-    if (rate >= 0x7fff_ffff) return 0
-    const intervalMs = 1000 / rate
-    const dueMs = Math.max(this.#nextDueMs.get(name) ?? 0, nowMs - 1000) + intervalMs
-    this.#nextDueMs.set(name, dueMs)
-    return Math.max(0, dueMs - nowMs)
+    if (rate >= 0x7fff_ffff) {
+      this.#nextDueMs.delete(name)
+      return 0
+    }
+    const dueMs = Math.max(this.#nextDueMs.get(name) ?? 0, nowMs - 1000) + 1000 / rate
+    // Bounded, so that a rate that is raised again, also from 0, takes effect.
+    this.#nextDueMs.set(name, Math.min(dueMs, nowMs + delayMsMax))
+    return Math.min(Math.max(0, dueMs - nowMs), delayMsMax)
   }
 }
 

@@ -84,15 +84,17 @@ export class Connection implements SocketHandler {
     this.#socket = socket
     this.id = id
     this.listenerName = listenerName
-    this.remote = socket.remote
-    this.local = socket.local
+    this.remote = { ...socket.remote, host: plainAddress(socket.remote.host) }
+    this.local = { ...socket.local, host: plainAddress(socket.local.host) }
     this.#lastActiveMs = host.io.clock.monotonicMs()
     this.#reader = new FrameReader({
       frameBytesMax: host.limits.requestBytesMax,
       onFrame: frame => this.#accept(frame),
       onInvalid: length =>
         this.#fail(
-          new Error(`frame length ${length} is not within 0..${host.limits.requestBytesMax}${lengthHint(length)}`),
+          new InvalidFrameError(
+            `frame length ${length} is not within 0..${host.limits.requestBytesMax}${lengthHint(length)}`,
+          ),
         ),
     })
     this.#idleTimer = this.#armIdleTimer(host.limits.idleMsMax)
@@ -263,6 +265,11 @@ export class Connection implements SocketHandler {
       else this.#socket.destroy()
     })
   }
+}
+
+/** An IPv4 address as such, which a socket that listens for both families gives in the form of IPv6. */
+export function plainAddress(host: string): string {
+  return /^::ffff:\d+\.\d+\.\d+\.\d+$/i.test(host) ? host.slice(7) : host
 }
 
 /** Says what a peer that does not speak Kafka's protocol seems to speak: the first thing that its owner needs to know. */
