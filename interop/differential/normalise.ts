@@ -83,7 +83,7 @@ function keyOf(value: unknown): string | undefined {
   if (typeof value !== 'object' || value === null) return undefined
   const parts = keyFields.flatMap(field => {
     const part = (value as Record<string, unknown>)[field]
-    return part === undefined ? [] : [typeof part === 'number' ? String(part).padStart(12, '0') : String(part)]
+    return part === undefined ? [] : [typeof part === 'number' ? String(part).padStart(12, '0') : String(part as string)]
   })
   return parts.length === 0 ? undefined : parts.join('\0')
 }

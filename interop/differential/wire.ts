@@ -38,7 +38,7 @@ export class Wire {
       throw new Error(`${name} v${version} answered with correlation id ${header.correlationId}`)
     return {
       kind: 'answered',
-      body: codecOf(api.response as Message, version).decode(reader) as Record<string, unknown>,
+      body: codecOf(api.response, version).decode(reader),
     }
   }
 
@@ -88,7 +88,7 @@ function encodeRequest(api: Api, version: number, correlationId: number, body: o
   writer.int32(0)
   const header = { requestApiKey: api.key, requestApiVersion: version, correlationId, clientId: 'differential' }
   codecOf(RequestHeader, api.requestHeaderVersion(version)).encode(header, writer)
-  codecOf(api.request as Message, version).encode(body as Input<Message>, writer)
+  codecOf(api.request, version).encode(body as Input<Message>, writer)
   writer.patchInt32(0, writer.length - 4)
   return writer.finish()
 }

@@ -115,7 +115,7 @@ export class KafkaConnection implements SocketHandler {
     options: RequestOptions = {},
   ): Promise<Infer<R>> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure)
-    const version = options.version ?? this.versionOf(api as unknown as Api)
+    const version = options.version ?? this.versionOf(api)
     if (version === undefined) {
       return Promise.reject(
         new ConnectionError(
@@ -124,14 +124,12 @@ export class KafkaConnection implements SocketHandler {
         ),
       )
     }
-    return this.#send(api as unknown as Api, body, version, options.timeoutMs ?? this.#options.timeoutMs) as Promise<
-      Infer<R>
-    >
+    return this.#send(api, body, version, options.timeoutMs ?? this.#options.timeoutMs) as Promise<Infer<R>>
   }
 
   /** Sends a request that has no response: Produce with acks=0. */
   sendOnly<Q extends Message>(api: Api<Q>, body: Input<Q>, version: number): void {
-    if (this.#failure === undefined) this.#write(api as unknown as Api, body, version, this.#takeCorrelationId())
+    if (this.#failure === undefined) this.#write(api, body, version, this.#takeCorrelationId())
   }
 
   close(): void {
