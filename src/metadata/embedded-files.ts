@@ -5,8 +5,10 @@
  * one that is not, while it passes over files. A log of its own, and not a `Log` of the log layer: it needs none of the indexes, segments and
  * retention of that, must be readable before the log manager opens, and its recovery is strict where that of a partition's log is lenient.
  *
- * Lifecycle: `open` reads what is there and writes nothing; the first `append` makes the files where there are none. After a failed sync
- * nothing is known of the disk any more, so nothing may be called but `close`.
+ * Lifecycle: `open` reads what is there; the first `append` makes the files where there are none. After a failed sync nothing is known of the disk
+ * any more, so nothing may be called but `close`. The next process cannot know of that: what it reads may be in the system's memory only, believed
+ * clean, and never be written. But only the last record can be such a one, since no record is written before the one in front of it is synced; so
+ * `open` writes the last record again before it trusts it.
  */
 
 import { dirname } from 'node:path/posix'
@@ -45,7 +47,6 @@ export class SyncFailedError extends Error {
 interface OpenLog {
   readonly file: DiskFile
   readonly salt: number
-  readonly lock: DiskLock
 }
 
 export interface RecoveredContent {
@@ -64,6 +65,7 @@ export class EmbeddedFiles {
   readonly #io: Io
   readonly #disk: Disk
   readonly #directory: string
+  #lock: DiskLock | undefined
   #log: OpenLog | undefined
   /** Where the next record goes. */
   #endPosition = HEADER_BYTES
@@ -79,12 +81,11 @@ export class EmbeddedFiles {
   static async open(io: Io, directory: string): Promise<{ files: EmbeddedFiles; content: RecoveredContent }> {
     const files = new EmbeddedFiles(io, directory)
     if (!(await embeddedFilesExist(io.disk, directory))) return { files, content: { revision: 0, entries: new Map() } }
-    const lock = await files.#takeLock()
     try {
-      return { files, content: await files.#recover(lock) }
+      await files.#takeLock()
+      return { files, content: await files.#recover() }
     } catch (error) {
       await files.close()
-      await lock.release()
       throw error
     }
   }
@@ -112,68 +113,81 @@ export class EmbeddedFiles {
   }
 
   /**
-   * Puts `content` into a snapshot and empties the log. At each step what is there is whole: records that the snapshot holds too are told by their
+   * Puts `content` into a snapshot and begins a new log. At each step what is there is whole: records that the snapshot holds too are told by their
    * revisions.
    */
   async snapshot(content: StoreContent): Promise<void> {
     assert(this.#log !== undefined, 'a snapshot of a store that has no files')
     const bytes = encodeSnapshot(content)
-    await this.#replace(SNAPSHOT_FILE, bytes)
+    await this.#writeTemporary(SNAPSHOT_FILE, bytes)
+    await this.#putInPlace(SNAPSHOT_FILE)
     this.#snapshotBytes = bytes.length
-    const { file } = this.#log
-    await syncing(file.truncate(HEADER_BYTES))
-    await syncing(file.sync())
+    // A log that is cut could grow back in a power cut; a new one has another salt, under which no old record is valid.
+    const salt = await this.#writeEmptyLog()
+    await syncing(this.#closeLog())
+    this.#log = { file: await syncing(this.#openNewLog()), salt }
     this.#endPosition = HEADER_BYTES
   }
 
   async close(): Promise<void> {
+    await this.#closeLog()
+    const lock = this.#lock
+    this.#lock = undefined
+    await lock?.release()
+  }
+
+  async #closeLog(): Promise<void> {
     const log = this.#log
     this.#log = undefined
-    if (log === undefined) return
-    await log.file.close()
-    await log.lock.release()
+    await log?.file.close()
   }
 
   #path(name: string): string {
     return `${this.#directory}/${name}`
   }
 
-  async #takeLock(): Promise<DiskLock> {
+  async #takeLock(): Promise<void> {
     const lock = await this.#disk.lock(this.#path(LOCK_FILE))
-    if (lock === undefined)
+    if (lock === undefined) {
       throw new StoreLockedError(`the cluster metadata in ${this.#directory} is in use by another process`)
-    return lock
+    }
+    this.#lock = lock
   }
 
-  async #recover(lock: DiskLock): Promise<RecoveredContent> {
+  async #recover(): Promise<RecoveredContent> {
     const snapshot = await this.#readSnapshot()
-    const file = await this.#disk.open(this.#path(LOG_FILE), { write: true, create: true })
+    if ((await this.#disk.stat(this.#path(LOG_FILE))) === undefined) {
+      const salt = await this.#writeEmptyLog()
+      this.#log = { file: await this.#openNewLog(), salt }
+      return snapshot
+    }
+    // The log, or the snapshot, may have got its name a moment before the last process died.
+    await syncing(this.#disk.syncDirectory(this.#directory))
+    const file = await this.#openLog()
     try {
-      const bytes = new Uint8Array(await file.size())
-      assert((await file.read(bytes, 0)) === bytes.length, () => `${LOG_FILE} has shrunk while it was read`)
-      const salt = decodeLogHeader(bytes)
-      if (salt === undefined) {
-        this.#log = { file, lock, salt: await this.#writeHeader(file) }
-        return snapshot
-      }
-      const { records, endPosition } = decodeRecords(bytes, salt)
-      if (endPosition < bytes.length) {
-        await file.truncate(endPosition)
-        await file.sync()
-      }
-      const content = replay(snapshot, records)
-      this.#log = { file, lock, salt }
-      this.#endPosition = endPosition
-      return content
+      return await this.#replay(file, snapshot)
     } catch (error) {
-      this.#log = undefined
       await file.close()
       throw error
     }
   }
 
+  async #replay(file: DiskFile, snapshot: RecoveredContent): Promise<RecoveredContent> {
+    const bytes = new Uint8Array(await file.size())
+    assert((await file.read(bytes, 0)) === bytes.length, () => `${LOG_FILE} has shrunk while it was read`)
+    const salt = decodeLogHeader(bytes)
+    const { records, lastPosition, endPosition } = decodeRecords(bytes, salt)
+    const content = contentAfter(snapshot, records)
+    if (endPosition < bytes.length) await file.truncate(endPosition)
+    await file.writev([bytes.subarray(lastPosition, endPosition)], lastPosition)
+    await syncing(file.sync())
+    this.#log = { file, salt }
+    this.#endPosition = endPosition
+    return content
+  }
+
   async #readSnapshot(): Promise<RecoveredContent> {
-    await this.#disk.remove(this.#path(SNAPSHOT_FILE + TEMPORARY_SUFFIX))
+    for (const name of [SNAPSHOT_FILE, LOG_FILE]) await this.#disk.remove(this.#path(name + TEMPORARY_SUFFIX))
     const path = this.#path(SNAPSHOT_FILE)
     if ((await this.#disk.stat(path)) === undefined) return { revision: 0, entries: new Map() }
     const bytes = await this.#disk.readFile(path)
@@ -183,27 +197,16 @@ export class EmbeddedFiles {
 
   async #create(): Promise<OpenLog> {
     await this.#disk.makeDirectory(this.#directory)
-    const lock = await this.#takeLock()
-    try {
-      if (await embeddedFilesExist(this.#disk, this.#directory))
+    if (this.#lock === undefined) {
+      await this.#takeLock()
+      if (await embeddedFilesExist(this.#disk, this.#directory)) {
         throw new StoreLockedError(`another process has made cluster metadata in ${this.#directory}`)
-      const file = await this.#disk.open(this.#path(LOG_FILE), { write: true, create: true })
-      return { file, lock, salt: await this.#writeHeader(file) }
-    } catch (error) {
-      await lock.release()
-      throw error
+      }
     }
-  }
-
-  /** The file's name and its folder's are made durable before the header is written: who finds a header need not do it again. */
-  async #writeHeader(file: DiskFile): Promise<number> {
-    const salt = new DataView(this.#io.random.bytes(4).slice().buffer).getUint32(0)
-    await syncing(this.#disk.syncDirectory(this.#directory))
+    // Before there is a log: who finds one need not do it again.
     await this.#syncAncestors()
-    await file.truncate(0)
-    await file.writev([encodeLogHeader(salt)], 0)
-    await syncing(file.sync())
-    return salt
+    const salt = await this.#writeEmptyLog()
+    return { file: await this.#openNewLog(), salt }
   }
 
   /** The folder, or some above it, may be as new as the file. Those that we may not read are not ours and were there before. */
@@ -215,9 +218,25 @@ export class EmbeddedFiles {
     }
   }
 
-  async #replace(name: string, bytes: Uint8Array): Promise<void> {
-    const temporary = this.#path(name + TEMPORARY_SUFFIX)
-    const file = await this.#disk.open(temporary, { write: true, create: true })
+  #openLog(): Promise<DiskFile> {
+    return this.#disk.open(this.#path(LOG_FILE), { write: true })
+  }
+
+  /** A log without records, under its temporary name. Returns its salt. */
+  async #writeEmptyLog(): Promise<number> {
+    const salt = new DataView(this.#io.random.bytes(4).slice().buffer).getUint32(0)
+    await this.#writeTemporary(LOG_FILE, encodeLogHeader(salt))
+    return salt
+  }
+
+  /** Gives it its name, for good, and opens it. */
+  async #openNewLog(): Promise<DiskFile> {
+    await this.#putInPlace(LOG_FILE)
+    return this.#openLog()
+  }
+
+  async #writeTemporary(name: string, bytes: Uint8Array): Promise<void> {
+    const file = await this.#disk.open(this.#path(name + TEMPORARY_SUFFIX), { write: true, create: true })
     try {
       await file.truncate(0)
       await file.writev([bytes], 0)
@@ -225,14 +244,18 @@ export class EmbeddedFiles {
     } finally {
       await file.close()
     }
-    await this.#disk.rename(temporary, this.#path(name))
+  }
+
+  async #putInPlace(name: string): Promise<void> {
+    await this.#disk.rename(this.#path(name + TEMPORARY_SUFFIX), this.#path(name))
     await syncing(this.#disk.syncDirectory(this.#directory))
   }
 }
 
-async function syncing(sync: Promise<void>): Promise<void> {
+/** For what leaves us in the dark when it fails. */
+async function syncing<T>(sync: Promise<T>): Promise<T> {
   try {
-    await sync
+    return await sync
   } catch (error) {
     throw new SyncFailedError(`syncing the cluster metadata failed: ${(error as Error).message}`, { cause: error })
   }
@@ -244,7 +267,7 @@ function ignoreForbidden(error: unknown): void {
 }
 
 /** The log may still hold what the snapshot covers, when the process died between the two; from there on nothing may be missing. */
-function replay(snapshot: RecoveredContent, records: readonly LogRecord[]): RecoveredContent {
+function contentAfter(snapshot: RecoveredContent, records: readonly LogRecord[]): RecoveredContent {
   const { entries } = snapshot
   let { revision } = snapshot
   for (const record of records) {

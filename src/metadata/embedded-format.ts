@@ -55,17 +55,12 @@ export function encodeLogHeader(salt: number): Uint8Array {
   return header
 }
 
-/**
- * The salt; undefined where the file ends within its header or right behind a broken one: then it was being made when the process
- * died, and nothing was ever committed to it.
- */
-export function decodeLogHeader(bytes: Uint8Array): number | undefined {
-  if (bytes.length < HEADER_BYTES) return undefined
-  const header = Buffer.from(bytes.buffer, bytes.byteOffset, HEADER_BYTES)
-  const isOurs = header.toString('latin1', 0, 8) === LOG_MAGIC
+/** The salt. A log gets its name only when its header is whole, so a broken one is always damage: CorruptStoreError; or NewerFormatError. */
+export function decodeLogHeader(bytes: Uint8Array): number {
+  const header = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, HEADER_BYTES))
+  const isOurs = header.length === HEADER_BYTES && header.toString('latin1', 0, 8) === LOG_MAGIC
   if (isOurs) refuseNewer(header.readUInt16BE(8))
   if (isOurs && header.readUInt32BE(16) === crc32c(header, 0, 16)) return header.readUInt32BE(12)
-  if (bytes.length === HEADER_BYTES) return undefined
   throw new CorruptStoreError('the header of the metadata log is damaged')
 }
 
@@ -98,6 +93,8 @@ export function encodeRecord(record: LogRecord, salt: number): Uint8Array {
 
 export interface ReadLog {
   readonly records: readonly LogRecord[]
+  /** Where the last record begins; where the first would, when there is none. */
+  readonly lastPosition: number
   /** Where the valid part ends; what lies behind was never confirmed. */
   readonly endPosition: number
 }
@@ -109,6 +106,7 @@ export interface ReadLog {
 export function decodeRecords(bytes: Uint8Array, salt: number): ReadLog {
   const records: LogRecord[] = []
   let position = HEADER_BYTES
+  let lastPosition = position
   for (let next = recordEnd(bytes, position, salt); next !== undefined; next = recordEnd(bytes, position, salt)) {
     const record = decodeRecord(bytes.subarray(position, next))
     const previous = records.at(-1)
@@ -118,6 +116,7 @@ export function decodeRecords(bytes: Uint8Array, salt: number): ReadLog {
       )
     }
     records.push(record)
+    lastPosition = position
     position = next
   }
   for (let at = position + 1; at + RECORD_HEADER_BYTES <= bytes.length; at++) {
@@ -125,7 +124,7 @@ export function decodeRecords(bytes: Uint8Array, salt: number): ReadLog {
       throw new CorruptStoreError(`the metadata log is damaged at position ${position}, before a record that is whole`)
     }
   }
-  return { records, endPosition: position }
+  return { records, lastPosition, endPosition: position }
 }
 
 export function revisionAfter(record: LogRecord): number {

@@ -232,52 +232,64 @@ describe('embedded store on its disk', () => {
     }))
 })
 
-/** What a writer that was cut off at any moment may have left: the last state that was confirmed, or the one that it was about to confirm. */
+interface Cut {
+  /** What may be found: the state that was confirmed last, and those that a transaction with an unknown outcome would have made of it. */
+  readonly history: string[]
+  readonly random: SeededRandom
+  /** The probability that a disk operation fails. */
+  readonly errorProbability: number
+}
+
+/** One life of a process: looks at what is there, writes until it is cut off or its store fails, and dies. */
 async function writeUntilCut(
   simulator: Simulator,
   machine: Machine,
-  history: string[],
-  random: SeededRandom,
+  { history, random, errorProbability }: Cut,
 ): Promise<void> {
+  machine.faults.options = {}
   const store = await opened(machine.boot())
   const found = JSON.stringify(await contentOf(store))
   assert.ok(history.includes(found), `found ${found.slice(0, 200)}, none of ${history.length} that may be there`)
+  machine.faults.options = { errorProbability }
   let content = JSON.parse(found) as Record<string, string>
-  history.length = 0
-  history.push(found)
+  history.splice(0, history.length, found)
   let isCut = false
-  const cutAfterMs = random.float() * 40
   const writing = (async () => {
     for (let round = 0; !isCut; round++) {
       const key = `/key/${random.below(4)}`
       const text = `${round}.`.repeat(1 + random.below(20_000))
-      const next = Object.fromEntries(
-        Object.entries({ ...content, [key]: text }).toSorted(([a], [b]) => (a < b ? -1 : 1)),
-      )
+      const entries = Object.entries({ ...content, [key]: text }).toSorted(([a], [b]) => (a < b ? -1 : 1))
+      const next = Object.fromEntries(entries)
       history.push(JSON.stringify(next))
-      const outcome = await set(store, key, text)
-      assert.equal(outcome.kind, 'committed')
+      const { kind } = await set(store, key, text)
+      assert.ok(kind === 'committed' || (kind === 'unknown' && errorProbability > 0), kind)
+      if (kind === 'unknown') continue
       content = next
       // What was before a confirmed state is gone for good.
       history.splice(0, history.length - 1)
     }
   })()
-  writing.catch(() => {})
-  await simulator.sleep(cutAfterMs)
+  // A store that has failed refuses to be read.
+  writing.catch((error: unknown) => assert.equal((error as Error).name, 'StoreUnavailableError'))
+  await simulator.sleep(random.float() * 40)
   isCut = true
   if (random.chance(0.5)) machine.crash()
   else machine.losePower()
 }
 
 describe('embedded store cut off at any moment', () => {
-  test('what is found afterwards is what was confirmed last, or the transaction under way as well, never less and never half', async () => {
-    for (let seed = 1; seed <= 20; seed++) {
-      await simulate(seed, async simulator => {
-        const machine = simulator.machine('a')
-        const random = new SeededRandom(seed, 99)
-        const history = ['{}']
-        for (let life = 0; life < 8; life++) await writeUntilCut(simulator, machine, history, random)
-      })
-    }
-  })
+  for (const [what, errorProbability] of [
+    ['a disk without errors', 0],
+    ['a disk with errors', 0.03],
+  ] as const) {
+    test(`on ${what} what is found is what was confirmed last, or a transaction under way as well, never less and never half`, async () => {
+      for (let seed = 1; seed <= 20; seed++) {
+        await simulate(seed, async simulator => {
+          const machine = simulator.machine('a')
+          const cut = { history: ['{}'], random: new SeededRandom(seed, 99), errorProbability }
+          for (let life = 0; life < 8; life++) await writeUntilCut(simulator, machine, cut)
+        })
+      }
+    })
+  }
 })
