@@ -82,8 +82,8 @@ const keyFields = [
 function keyOf(value: unknown): string | undefined {
   if (typeof value !== 'object' || value === null) return undefined
   const parts = keyFields.flatMap(field => {
-    const part = (value as Record<string, unknown>)[field]
-    return part === undefined ? [] : [typeof part === 'number' ? String(part).padStart(12, '0') : String(part as string)]
+    const part = (value as Record<string, string | number | bigint>)[field]
+    return part === undefined ? [] : [typeof part === 'number' ? String(part).padStart(12, '0') : String(part)]
   })
   return parts.length === 0 ? undefined : parts.join('\0')
 }
