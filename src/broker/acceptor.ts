@@ -122,8 +122,9 @@ export class Acceptor implements ConnectionHost {
   async stop(deadlineMs: number): Promise<void> {
     this.#stopping = true
     this.#dropUnbegun()
-    await this.#closeListeners()
+    // At once, before anything is awaited: no request begins a wait that nobody would end.
     for (const connection of this.#connections) connection.drain()
+    await this.#closeListeners()
     if (this.#connections.size === 0) return
     const { promise, resolve } = Promise.withResolvers<void>()
     this.#whenEmpty = resolve

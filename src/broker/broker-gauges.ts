@@ -77,6 +77,69 @@ export function registerBrokerGauges(metrics: Metrics, broker: BrokerContext, ac
     emit => emit({}, acceptor.refusedCount),
   )
   registerLogGauges(metrics, broker)
+  registerDirectoryGauges(metrics, broker)
+  registerCleanerGauges(metrics, broker)
+}
+
+function registerDirectoryGauges(metrics: Metrics, { logs }: BrokerContext): void {
+  metrics.gauge(
+    { group: 'kafka.log', type: 'LogManager', name: 'OfflineLogDirectoryCount' },
+    'Log directories that have failed',
+    () => logs.offlineDirectories.length,
+  )
+  metrics.collector(
+    { group: 'kafka.log', type: 'LogManager', name: 'LogDirectoryOffline' },
+    'gauge',
+    '1 for a log directory that has failed',
+    emit => {
+      for (const logDirectory of logs.directories) emit({ logDirectory }, 0)
+      for (const logDirectory of logs.offlineDirectories) emit({ logDirectory }, 1)
+    },
+  )
+}
+
+function registerCleanerGauges(metrics: Metrics, { logs }: BrokerContext): void {
+  const cleaner = logs.cleaner?.metrics
+  if (cleaner === undefined) return
+  const gauge = (type: 'LogCleaner' | 'LogCleanerManager', name: string, help: string, read: () => number): void =>
+    metrics.gauge({ group: 'kafka.log', type, name }, help, read)
+  gauge(
+    'LogCleaner',
+    'max-buffer-utilization-percent',
+    'How full the map of the last cleaning was',
+    () => cleaner.maxBufferUtilizationPercent,
+  )
+  gauge(
+    'LogCleaner',
+    'cleaner-recopy-percent',
+    'Of the bytes that the last cleaning read, those that it kept',
+    () => cleaner.cleanerRecopyPercent,
+  )
+  gauge('LogCleaner', 'max-clean-time-secs', 'Duration of the last cleaning', () => cleaner.maxCleanTimeSecs)
+  gauge(
+    'LogCleaner',
+    'max-compaction-delay-secs',
+    'The longest that a log has waited beyond max.compaction.lag.ms',
+    () => cleaner.maxCompactionDelaySecs,
+  )
+  gauge(
+    'LogCleanerManager',
+    'max-dirty-percent',
+    'How dirty the dirtiest log was at the last look',
+    () => cleaner.maxDirtyPercent,
+  )
+  gauge(
+    'LogCleanerManager',
+    'time-since-last-run-ms',
+    'Time since the cleaner last looked for a log to compact',
+    () => cleaner.timeSinceLastRunMs,
+  )
+  const byDirectory = (name: string, help: string, read: (directory: string) => number): void =>
+    metrics.collector({ group: 'kafka.log', type: 'LogCleanerManager', name }, 'gauge', help, emit => {
+      for (const logDirectory of logs.directories) emit({ logDirectory }, read(logDirectory))
+    })
+  byDirectory('uncleanable-partitions-count', 'Logs that cannot be compacted', cleaner.uncleanablePartitionsCount)
+  byDirectory('uncleanable-bytes', 'Size of the logs that cannot be compacted', cleaner.uncleanableBytes)
 }
 
 function registerLogGauges(metrics: Metrics, { logs }: BrokerContext): void {

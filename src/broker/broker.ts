@@ -132,9 +132,9 @@ export class Broker implements BrokerContext {
 
   static async #start(io: Io, options: BrokerOptions, undo: (() => Promise<void>)[]): Promise<Broker> {
     const { config, logging } = options
-    // Set once, below: until then the configuration is the fixed one.
-    let broker: Broker | undefined
-    const currentConfig = (): BrokerConfig => broker?.config ?? config
+    // Set below: until then the configuration is the fixed one.
+    const started: { broker: Broker | undefined } = { broker: undefined }
+    const currentConfig = (): BrokerConfig => started.broker?.config ?? config
     const acceptor = await Acceptor.bind(
       io,
       options.listeners,
@@ -153,7 +153,8 @@ export class Broker implements BrokerContext {
       onFatal: options.onFatal,
     })
     undo.push(() => controller.close())
-    broker = new Broker(io, options, { acceptor, logs, metadataLog, controller })
+    const broker = new Broker(io, options, { acceptor, logs, metadataLog, controller })
+    started.broker = broker
     await broker.#serve(undo)
     return broker
   }
@@ -259,14 +260,13 @@ export class Broker implements BrokerContext {
       else if (delta.type === 'config-changed' && delta.resourceType === ConfigResourceType.BROKER)
         this.#refreshConfig()
     }
-    // A topic's overrides and counters go with it; what is derived from them is made anew when it is asked for.
-    for (const name of this.#topicConfigs.keys())
-      if (this.image.topicByName(name) === undefined) this.#forgetTopic(name)
+    if (deltas.some(({ type }) => type === 'topic-deleted')) this.#forgetTopics()
   }
 
-  #forgetTopic(name: string): void {
-    this.#topicConfigs.delete(name)
-    this.topicMetrics.forget(name)
+  /** A topic's settings and counters go with it; one that has been made again under the same name has its own. */
+  #forgetTopics(): void {
+    this.#topicConfigs.clear()
+    this.topicMetrics.forgetAllBut(name => this.image.topicByName(name) !== undefined)
   }
 
   /** The fixed settings, and over them those that the image holds for all brokers and for this one. */

@@ -1,6 +1,6 @@
 /** What goes in and out of topics, under Kafka's `BrokerTopicMetrics`, for each topic and for all together. */
 
-import type { Counter, Metrics } from '../std/metrics.ts'
+import type { Counter, Metrics, MetricTags } from '../std/metrics.ts'
 
 interface TopicCounters {
   readonly messagesIn: Counter
@@ -43,9 +43,13 @@ export class TopicMetrics {
     }
   }
 
-  /** The topic was deleted: its series go with it. */
-  forget(topic: string): void {
-    if (this.#byTopic.delete(topic)) this.#metrics.removeTagged('topic', topic)
+  /** Topics were deleted: their series go with them. */
+  forgetAllBut(exists: (topic: string) => boolean): void {
+    for (const topic of this.#byTopic.keys()) {
+      if (exists(topic)) continue
+      this.#byTopic.delete(topic)
+      this.#metrics.removeTagged('topic', topic)
+    }
   }
 
   #of(topic: string): TopicCounters {
@@ -58,9 +62,9 @@ export class TopicMetrics {
   }
 }
 
-function counters(metrics: Metrics, tags: { readonly topic?: string }): TopicCounters {
+function counters(metrics: Metrics, tags: MetricTags): TopicCounters {
   const counter = (name: string, help: string): Counter =>
-    metrics.counter({ group: 'kafka.server', type: 'BrokerTopicMetrics', name }, help, tags as Record<string, string>)
+    metrics.counter({ group: 'kafka.server', type: 'BrokerTopicMetrics', name }, help, tags)
   return {
     messagesIn: counter('MessagesInPerSec', 'Records appended'),
     bytesIn: counter('BytesInPerSec', 'Bytes of record batches appended'),

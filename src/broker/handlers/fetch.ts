@@ -228,7 +228,8 @@ class FetchReading {
     const outcome = await log.read({ offset: fetched.fetchOffset, maxBytes, minOneBatch: isFirst, upTo })
     if (outcome.kind === 'out-of-range') return failed(fetched, 'OFFSET_OUT_OF_RANGE', null)
     if (outcome.kind === 'failed') return failed(fetched, outcome.error, null)
-    this.#context.broker.topicMetrics.fetched(partition.topic, outcome.sizeBytes)
+    // Not of a topic that was deleted meanwhile, whose series are gone.
+    if (partition.isLeader) this.#context.broker.topicMetrics.fetched(partition.topic, outcome.sizeBytes)
     const abortedTransactions =
       this.#isolation === 'read-uncommitted'
         ? null
