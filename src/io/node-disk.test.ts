@@ -58,3 +58,14 @@ test(
     assert.deepEqual(disk.listSync(inner), expected)
   },
 )
+
+test(
+  'a directory where the system takes none fails instead of trying for ever',
+  { skip: process.platform !== 'linux' && 'needs /proc' },
+  async () => {
+    const disk = new NodeDisk()
+    for (const path of ['/proc/ottla', '/proc/ottla/below/that']) {
+      await assert.rejects(disk.makeDirectory(path), { code: 'ENOENT' })
+    }
+  },
+)

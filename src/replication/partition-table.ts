@@ -189,10 +189,16 @@ export class PartitionTable {
 
   async #createLog(topic: TopicImage, number: number): Promise<Log> {
     const { logs, configOf } = this.#options
-    const stale = logs.get(topic.name, number)
-    if (stale !== undefined) {
+    const found = logs.get(topic.name, number)
+    if (found !== undefined) {
+      if (found.topicId === topic.id) return found
+      // Without an id it may be this topic's, after an accident with its folder, or another's: its records are neither served nor thrown away.
+      if (found.topicId === undefined && found.sizeBytes > 0) {
+        throw new Error(
+          `${found.folder} holds records and does not say whose they are; move it away to start the partition empty`,
+        )
+      }
       // A log of this name with another id belongs to a topic that was deleted: its records must not be served as the new topic's (KIP-516).
-      if (stale.topicId === topic.id) return stale
       await logs.delete(topic.name, number)
     }
     return logs.create(topic.name, number, topic.id, configOf(topic.name))
