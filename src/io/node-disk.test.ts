@@ -63,7 +63,6 @@ test(
   'a directory where the system takes none fails instead of trying for ever',
   { skip: process.platform !== 'linux' && 'needs /proc' },
   async () => {
-    const disk = new NodeDisk()
     for (const path of ['/proc/ottla', '/proc/ottla/below/that']) {
       await assert.rejects(disk.makeDirectory(path), { code: 'ENOENT' })
     }
