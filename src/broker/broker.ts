@@ -6,6 +6,7 @@
  * the partitions. Only then the first request is served.
  */
 
+import { ControllerStartError } from '../controller/candidacy.ts'
 import { Controller } from '../controller/controller.ts'
 import type { BrokerRegistration } from '../controller/requests.ts'
 import type { Io, Listener } from '../io/io.ts'
@@ -15,6 +16,7 @@ import type { BrokerConfig } from '../metadata/config/broker-config.ts'
 import { resolveTopicConfig } from '../metadata/config/topic-config.ts'
 import type { TopicConfig } from '../metadata/config/topic-config.ts'
 import { ConfigResourceType } from '../metadata/config-resource.ts'
+import { NewerMetadataError } from '../metadata/delta.ts'
 import type { Delta } from '../metadata/delta.ts'
 import type { MetadataLog } from '../metadata/metadata-log.ts'
 import { uuidOf } from '../protocol/uuid.ts'
@@ -126,7 +128,7 @@ export class Broker implements BrokerContext {
       return broker
     } catch (error) {
       for (const close of undo.toReversed()) await close()
-      throw error instanceof BindError ? BrokerStartError.ofBind(error) : error
+      throw startError(error)
     }
   }
 
@@ -286,6 +288,14 @@ export class Broker implements BrokerContext {
     assert(registered !== undefined, () => `broker ${this.nodeId} serves without being registered`)
     return registered.epoch
   }
+}
+
+/** In one line what a user can put right; everything else as it is. */
+function startError(error: unknown): unknown {
+  if (error instanceof BindError) return BrokerStartError.ofBind(error)
+  if (error instanceof ControllerStartError) return new BrokerStartError(error.kind, error.message, { cause: error })
+  if (error instanceof NewerMetadataError) return new BrokerStartError('newer-format', error.message, { cause: error })
+  return error
 }
 
 /** `min.incremental.fetch.session.eviction.ms`: Kafka has it as a constant. */
