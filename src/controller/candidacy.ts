@@ -55,6 +55,8 @@ export class Candidacy {
   #isStarted = false
   #isClosed = false
   #failure: Error | undefined
+  /** While it starts: called when it may have got where it is to get. */
+  #onProgress: () => void = () => {}
   /** Called when something happens that whoever waits should look at. */
   #wake: () => void = () => {}
   #running: Promise<void> | undefined
@@ -103,15 +105,17 @@ export class Candidacy {
   async #start(sessionTimeoutMs: number): Promise<void> {
     this.#refuseOtherCluster()
     await this.#putSession(sessionTimeoutMs)
-    const registered = Promise.withResolvers<void>()
-    const stopListening = this.#log.image.onApplied(() => {
-      if (this.#isRegistered()) registered.resolve()
-    })
-    this.#running = this.#stand(registered.reject)
-    this.#session.onEnded(cause => this.#fail(cause, registered.reject))
-    this.#log.onFailure(cause => this.#fail(cause, registered.reject))
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    this.#onProgress = () => {
+      if (this.#isReady()) resolve()
+    }
+    const stopListening = this.#log.image.onApplied(this.#onProgress)
+    this.#onProgress()
+    this.#running = this.#stand(reject)
+    this.#session.onEnded(cause => this.#fail(cause, reject))
+    this.#log.onFailure(cause => this.#fail(cause, reject))
     try {
-      await registered.promise
+      await promise
       this.#isStarted = true
     } finally {
       stopListening()
@@ -148,10 +152,13 @@ export class Candidacy {
     }
   }
 
-  #isRegistered(): boolean {
+  /** The image shows this life of the broker; and when it is this broker that put it there, it can do more. */
+  #isReady(): boolean {
     const { brokerId, incarnationId } = this.#options.registration
-    const broker = this.#log.image.broker(brokerId)
-    return broker?.incarnationId === incarnationId && !broker.isFenced
+    const { image } = this.#log
+    const broker = image.broker(brokerId)
+    const isRegistered = broker?.incarnationId === incarnationId && !broker.isFenced
+    return isRegistered && (image.controllerId !== brokerId || this.#office !== undefined)
   }
 
   #fail(cause: Error, reject: (cause: Error) => void): void {
@@ -240,6 +247,7 @@ export class Candidacy {
     const failure = await begun
     if (failure !== undefined) throw new StoreUnavailableError(failure.message, { cause: failure })
     this.#office = office
+    this.#onProgress()
     this.#logger.info('this broker is the controller', { epoch })
   }
 

@@ -64,6 +64,15 @@ describe('controller of one broker', () => {
       await store.close()
     }))
 
+  test('requests are answered from the moment on when the start has ended', async () => {
+    for (let seed = 1; seed <= 30; seed++) {
+      await simulate(seed, async simulator => {
+        const { broker } = await boot(simulator.machine('a'))
+        assert.equal(await create(broker, 'orders'), 'NONE')
+      })
+    }
+  })
+
   test('everything is there again after a restart, the epochs have grown, the leader epochs have not', () =>
     simulate(1, async simulator => {
       const machine = simulator.machine('a')

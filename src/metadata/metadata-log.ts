@@ -27,6 +27,8 @@ export class MetadataLog {
   readonly image = new ClusterImage()
   /** What has been read, or delivered, since the last snapshot that this process knows of. */
   tail = { chunks: 0, bytes: 0 }
+  /** How large that snapshot is. */
+  snapshotBytes = 0
   readonly #io: Io
   readonly #logger: Logger
   /** The number of the delta that comes next, be it applied or part of a change that is not complete. */
@@ -183,11 +185,14 @@ export class MetadataLog {
   /** Undefined when it has been replaced meanwhile. */
   async #readSnapshot(head: { number: number; partCount: number }): Promise<Delta[] | undefined> {
     const deltas: Delta[] = []
+    let sizeBytes = 0
     for (let part = 0; part < head.partCount; part++) {
       const entry = await this.store.get(snapshotPartKey(head.number, part))
       if (entry === undefined) return undefined
       for (const delta of decodeChunk(entry.value).deltas) deltas.push(delta)
+      sizeBytes += entry.value.length
     }
+    this.snapshotBytes = sizeBytes
     return deltas
   }
 

@@ -61,8 +61,6 @@ export class MetadataWriter {
   readonly #logger: Logger
   readonly #options: Required<MetadataWriterOptions>
   #nextNumber: number
-  /** Of the last snapshot that this controller wrote. */
-  #snapshotBytes = 0
   #refusal: WriteRefusedError | undefined
 
   /** `log` has been read to its end after the election. */
@@ -108,8 +106,8 @@ export class MetadataWriter {
 
   get isSnapshotDue(): boolean {
     const { chunksBeforeSnapshot, bytesBeforeSnapshot } = this.#options
-    const { chunks, bytes } = this.#log.tail
-    return chunks >= chunksBeforeSnapshot || bytes > Math.max(bytesBeforeSnapshot, 2 * this.#snapshotBytes)
+    const { tail, snapshotBytes } = this.#log
+    return tail.chunks >= chunksBeforeSnapshot || tail.bytes > Math.max(bytesBeforeSnapshot, 2 * snapshotBytes)
   }
 
   /**
@@ -140,7 +138,7 @@ export class MetadataWriter {
         ? { kind: 'create', key: SNAPSHOT_HEAD_KEY, value }
         : { kind: 'put', key: SNAPSHOT_HEAD_KEY, value, version: headEntry.version }
     await this.#transact([put])
-    this.#snapshotBytes = bytesTotal
+    this.#log.snapshotBytes = bytesTotal
     this.#logger.debug('wrote a snapshot of the cluster metadata', { number, bytes: bytesTotal })
     await this.#clear(key => !key.startsWith(snapshotPrefix(number)), SNAPSHOTS_PREFIX)
     // Snapshots are taken between changes, so no chunk reaches over one.
