@@ -247,3 +247,29 @@ export async function live(settings: Settings, body: (live: Live) => Promise<voi
 export function errorName(code: number): string {
   return errorOf(code).name
 }
+
+/** What /metrics shows, by name and labels, of a broker that listens at port 9100 for it. */
+export async function metricsOf(world: Live): Promise<Map<string, number>> {
+  const { body } = await getHttp(world, '/metrics')
+  const samples = body.split('\n').filter(line => line !== '' && !line.startsWith('#'))
+  return new Map(
+    samples.map(line => [line.slice(0, line.lastIndexOf(' ')), Number(line.slice(line.lastIndexOf(' ') + 1))]),
+  )
+}
+
+export async function getHttp(world: Live, path: string, method = 'GET'): Promise<{ status: number; body: string }> {
+  const socket = await world.clientIo.network.connect(world.machine.ipv4, 9100, 1000)
+  const memory = Buffer.alloc(65_536)
+  const received: Buffer[] = []
+  const { promise, resolve } = Promise.withResolvers<void>()
+  socket.start({
+    buffer: () => memory,
+    received: length => received.push(Buffer.from(memory.subarray(0, length))),
+    drained: () => {},
+    closed: () => resolve(),
+  })
+  socket.write([Buffer.from(`${method} ${path} HTTP/1.1\r\nhost: broker\r\n\r\n`)])
+  await promise
+  const [head = '', ...rest] = Buffer.concat(received).toString().split('\r\n\r\n')
+  return { status: Number(head.split(' ')[1]), body: rest.join('\r\n\r\n') }
+}

@@ -2,8 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { live } from './live.fixture.ts'
-import type { Live } from './live.fixture.ts'
+import { getHttp as get, live, metricsOf as metrics } from './live.fixture.ts'
 
 const settings = { 'ottla.metrics.listener': '0.0.0.0:9100' }
 
@@ -150,28 +149,3 @@ describe('a connection', () => {
       ;(await waiting[1]!).close()
     }))
 })
-
-async function metrics(world: Live): Promise<Map<string, number>> {
-  const { body } = await get(world, '/metrics')
-  const samples = body.split('\n').filter(line => line !== '' && !line.startsWith('#'))
-  return new Map(
-    samples.map(line => [line.slice(0, line.lastIndexOf(' ')), Number(line.slice(line.lastIndexOf(' ') + 1))]),
-  )
-}
-
-async function get(world: Live, path: string, method = 'GET'): Promise<{ status: number; body: string }> {
-  const socket = await world.clientIo.network.connect(world.machine.ipv4, 9100, 1000)
-  const memory = Buffer.alloc(65_536)
-  const received: Buffer[] = []
-  const { promise, resolve } = Promise.withResolvers<void>()
-  socket.start({
-    buffer: () => memory,
-    received: length => received.push(Buffer.from(memory.subarray(0, length))),
-    drained: () => {},
-    closed: () => resolve(),
-  })
-  socket.write([Buffer.from(`${method} ${path} HTTP/1.1\r\nhost: broker\r\n\r\n`)])
-  await promise
-  const [head = '', ...rest] = Buffer.concat(received).toString().split('\r\n\r\n')
-  return { status: Number(head.split(' ')[1]), body: rest.join('\r\n\r\n') }
-}

@@ -225,7 +225,14 @@ class FetchReading {
       }
     }
     const maxBytes = Math.min(restBytes, fetched.partitionBytesMax)
-    const outcome = await log.read({ offset: fetched.fetchOffset, maxBytes, minOneBatch: isFirst, upTo })
+    // Where there is no room left, only whether the offset is in the log is asked: with many partitions most are not read.
+    const hasRoom = isFirst || maxBytes > 0
+    const outcome = await log.read({
+      offset: fetched.fetchOffset,
+      maxBytes,
+      minOneBatch: isFirst,
+      upTo: hasRoom ? upTo : Math.min(upTo, fetched.fetchOffset),
+    })
     if (outcome.kind === 'out-of-range') return failed(fetched, 'OFFSET_OUT_OF_RANGE', null)
     if (outcome.kind === 'failed') return failed(fetched, outcome.error, null)
     // Not of a topic that was deleted meanwhile, whose series are gone.
