@@ -62,7 +62,9 @@ async function buildAll(selected: Suite[], options: Options): Promise<Result[]> 
   const names = new Set(selected.flatMap(suite => suite.builds))
   if (options.against.kind === 'kafka') names.add('kafka-tools')
   const results: Result[] = []
-  await inTurns([...names], options.jobs, async name => {
+  // Rust takes longest by far, so it begins first.
+  const inOrder = [...names].sort((one, other) => Number(other === 'rust') - Number(one === 'rust'))
+  await inTurns(inOrder, options.jobs, async name => {
     const beganMs = performance.now()
     try {
       if (await build(name)) progress(`built ${name} in ${seconds(performance.now() - beganMs)}`)

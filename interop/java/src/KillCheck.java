@@ -94,6 +94,7 @@ public final class KillCheck {
     }
 
     private void inOrderAndOnce(String writer) {
+        Report.that("records of " + writer, found.containsKey(writer));
         found.getOrDefault(writer, Map.of()).forEach((partition, records) -> {
             long last = -1;
             for (Map.Entry<Long, Long> entry : records.entrySet()) {
