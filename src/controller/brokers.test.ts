@@ -268,51 +268,65 @@ describe('features', () => {
     for (const { name, maxVersion } of supportedFeatures) assert.equal(image.features.get(name), maxVersion)
   })
 
-  test('levels are raised and lowered within what every broker supports', () => {
+  const elr = 'eligible.leader.replicas.version'
+
+  /** As a cluster is that an older version of Ottla made, before there was the feature. */
+  function withoutElr(): ControlState {
     const state = stateWith([1])
-    const elr = 'eligible.leader.replicas.version'
-    assert.equal(update(state, elr, 0), 'INVALID_UPDATE_VERSION')
-    assert.equal(update(state, elr, 0, 2, true), 'NONE')
-    assert.equal(state.image.features.get(elr), 1)
-    assert.equal(update(state, elr, 0, 2), 'NONE')
+    state.stage({ type: 'feature-level-changed', name: elr, level: 0 })
+    state.take()
+    return state
+  }
+
+  test('a level is raised within what every broker supports', () => {
+    const state = withoutElr()
+    assert.equal(update(state, elr, 1, 1, true), 'NONE')
     assert.equal(state.image.features.get(elr), undefined)
-    assert.equal(update(state, elr, 1, 2), 'INVALID_UPDATE_VERSION')
-    assert.equal(update(state, elr, 1), 'NONE')
     assert.equal(update(state, elr, 2), 'INVALID_UPDATE_VERSION')
+    assert.equal(update(state, elr, 1, 2), 'INVALID_UPDATE_VERSION', 'a downgrade that is none')
+    assert.equal(update(state, elr, 1), 'NONE')
+    assert.equal(state.image.features.get(elr), 1)
+    assert.equal(update(state, elr, 1), 'NONE', 'what it is already')
+    assert.equal(update(state, 'metadata.version', 30, 2), 'NONE')
+  })
+
+  test('a level is not lowered (of metadata.version Kafka does not do that either)', () => {
+    const state = stateWith([1])
+    for (const upgradeType of [1, 2, 3]) {
+      assert.equal(update(state, elr, 0, upgradeType), 'INVALID_UPDATE_VERSION')
+      assert.equal(update(state, 'metadata.version', 29, upgradeType), 'INVALID_UPDATE_VERSION')
+    }
+  })
+
+  test('updates that make no sense are refused', () => {
+    const state = stateWith([1])
     assert.equal(update(state, elr, -1), 'INVALID_UPDATE_VERSION')
     assert.equal(update(state, elr, 1, 0), 'INVALID_UPDATE_VERSION')
     assert.equal(update(state, 'no.such.feature', 1), 'INVALID_UPDATE_VERSION')
-    assert.equal(update(state, 'metadata.version', 29, 2), 'INVALID_UPDATE_VERSION')
-    assert.equal(update(state, 'metadata.version', 30), 'NONE')
+    assert.equal(update(state, 'no.such.feature', 0), 'INVALID_UPDATE_VERSION')
   })
 
   test('a broker that does not support a level keeps it from being finalized', () => {
-    const state = stateWith([1])
-    update(state, 'eligible.leader.replicas.version', 0, 2)
+    const state = withoutElr()
     const old = { ...sessionOf(2), features: [{ name: 'metadata.version', minVersion: 7, maxVersion: 30 }] }
-    syncBrokers(
-      state,
-      new Map([
-        [1, sessionOf(1)],
-        [2, old],
-      ]),
-    )
-    const result = updateFeatures(
-      state,
-      [{ feature: 'eligible.leader.replicas.version', maxVersionLevel: 1, upgradeType: 1 }],
-      { validateOnly: false },
-    )
+    syncBrokers(state, new Map([[1, sessionOf(1)], [2, old]]))
+    const updates = [{ feature: elr, maxVersionLevel: 1, upgradeType: 1 }]
+    const result = updateFeatures(state, updates, { validateOnly: false })
     assert.equal(result.error, 'INVALID_UPDATE_VERSION')
     assert.match(result.message!, /Broker 2/)
   })
 
   test('one bad update keeps all from happening', () => {
-    const state = stateWith([1])
+    const state = withoutElr()
     const updates = [
-      { feature: 'eligible.leader.replicas.version', maxVersionLevel: 0, upgradeType: 2 },
+      { feature: elr, maxVersionLevel: 1, upgradeType: 1 },
       { feature: 'no.such.feature', maxVersionLevel: 1, upgradeType: 1 },
     ]
     const { error, features } = updateFeatures(state, updates, { validateOnly: false })
+    assert.deepEqual([error, features], ['INVALID_UPDATE_VERSION', []])
+    assert.deepEqual(state.take(), [])
+  })
+})
     assert.deepEqual([error, features], ['INVALID_UPDATE_VERSION', []])
     assert.deepEqual(state.take(), [])
   })

@@ -182,6 +182,25 @@ describe('controller of one broker', () => {
   })
 })
 
+/** Lets the workers work for so long, then kills their process or cuts its power. What they found wrong until then is thrown. */
+async function cutOff(
+  simulator: Simulator,
+  machine: Machine,
+  workers: readonly Promise<void>[],
+  afterMs: number,
+): Promise<void> {
+  let failure: unknown
+  for (const worker of workers) {
+    worker.catch((error: unknown) => {
+      failure ??= error
+    })
+  }
+  await simulator.sleep(afterMs)
+  if (simulator.world.random.chance(0.5)) machine.crash()
+  else machine.losePower()
+  if (failure !== undefined) throw failure
+}
+
 async function allocateUntilCut(
   simulator: Simulator,
   machine: Machine,
@@ -201,12 +220,77 @@ async function allocateUntilCut(
       given.add(block.firstProducerId)
     }
   }
-  const all = [allocating(), allocating()]
-  for (const each of all) each.catch(() => {})
-  await simulator.sleep(random.float() * 20)
+  await cutOff(simulator, machine, [allocating(), allocating()], random.float() * 20)
   isCut = true
-  if (random.chance(0.5)) machine.crash()
-  else machine.losePower()
+}
+
+describe('controller cut off at any moment', () => {
+  test('what it confirmed is there afterwards, and every topic is there with all its partitions or not at all', async () => {
+    for (let seed = 1; seed <= 6; seed++) {
+      await simulate(seed, async simulator => {
+        const machine = simulator.machine('a')
+        const random = new SeededRandom(seed, 7)
+        const model: Model = { confirmed: new Map(), unknown: new Set() }
+        for (let life = 0; life < 12; life++) await changeUntilCut(simulator, machine, model, random)
+        assert.ok(model.confirmed.size > 20)
+      })
+    }
+  })
+})
+
+interface Model {
+  /** Partitions by topic, as they were confirmed. */
+  readonly confirmed: Map<string, number>
+  /** Topics that were being made, grown or deleted when the process died. */
+  readonly unknown: Set<string>
+}
+
+function assertAsConfirmed({ confirmed, unknown }: Model, { image }: TestBroker): void {
+  for (const [name, partitions] of confirmed) {
+    if (!unknown.has(name)) assert.equal(image.topicByName(name)?.partitions.length, partitions, name)
+  }
+  for (const { name, partitions } of image.topics()) {
+    assert.ok(confirmed.has(name) || unknown.has(name), name)
+    assert.ok(partitions.length === 3 || partitions.length === 5, name)
+  }
+  confirmed.clear()
+  unknown.clear()
+  for (const { name, partitions } of image.topics()) confirmed.set(name, partitions.length)
+}
+
+async function changeUntilCut(
+  simulator: Simulator,
+  machine: Machine,
+  model: Model,
+  random: SeededRandom,
+): Promise<void> {
+  const { broker } = await boot(machine, { cleanShutdown: false })
+  assertAsConfirmed(model, broker)
+  const { confirmed, unknown } = model
+  let isCut = false
+  const changing = async (worker: number): Promise<void> => {
+    while (!isCut) {
+      const name = `topic-${worker}-${random.below(30)}`
+      unknown.add(name)
+      const partitions = confirmed.get(name)
+      const options = { validateOnly: false }
+      if (partitions === undefined) {
+        assert.equal(await create(broker, name, 3), 'NONE')
+        confirmed.set(name, 3)
+      } else if (partitions === 3 && random.chance(0.5)) {
+        const [result] = await broker.controller.createPartitions([{ name, count: 5, assignments: null }], options)
+        assert.equal(result?.error, 'NONE')
+        confirmed.set(name, 5)
+      } else {
+        const [result] = await broker.controller.deleteTopics([{ name, topicId: ZERO_UUID }])
+        assert.equal(result?.error, 'NONE')
+        confirmed.delete(name)
+      }
+      unknown.delete(name)
+    }
+  }
+  await cutOff(simulator, machine, [changing(1), changing(2), changing(3)], random.float() * 80)
+  isCut = true
 }
 
 describe('controllers of several brokers on one store', () => {

@@ -62,8 +62,9 @@ function problemOf(state: ControlState, { feature, maxVersionLevel, upgradeType 
   if (maxVersionLevel >= level) return undefined
   if (upgradeType === UpgradeType.UPGRADE)
     return invalid('A downgrade needs the upgrade type safe or unsafe downgrade.')
-  // Kafka refuses every step down that could lose metadata, and from its newest version that is every one.
-  return feature === METADATA_VERSION ? invalid(`It cannot be lowered from ${level}.`) : undefined
+  // Of metadata.version Kafka refuses every step down that could lose metadata, and from its newest version that is every one. Eligible
+  // leader replicas are not given up again: without them a partition would have to count a replica as in sync that is not there.
+  return invalid(`It cannot be lowered from ${level}.`)
 }
 
 /** Every registered broker has to support the level, the fenced ones too: they may come back. */
