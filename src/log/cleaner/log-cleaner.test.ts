@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { Machine } from '../../io/memory.ts'
-import { hasDeleteHorizon, isControl } from '../../protocol/records/batch-header.ts'
+import { hasDeleteHorizon, isControl, lastOffset } from '../../protocol/records/batch-header.ts'
 import { simulate, Simulator } from '../../sim/simulator.ts'
 import { written } from '../log.fixture.ts'
 import type { Log } from '../log.ts'
@@ -491,7 +491,37 @@ async function checkAfterCrash(machine: Machine): Promise<void> {
   const newest = new Map((await committedRecords(log)).map(({ key, offset }) => [key, offset]))
   assert.deepEqual(Object.fromEntries(newest), { a: 8, b: 9, 'filler 0': 11, 'filler 1': 15 })
   for (const name of await namesIn(machine, log)) assert.doesNotMatch(name, /cleaned|swap|deleted/)
+  let endOffset = 0
+  for (const segment of log.forCleaner().segments.all) {
+    assert.ok(segment.baseOffset >= endOffset, `segment ${segment.baseOffset} overlaps one that ends at ${endOffset}`)
+    await segment.scan(0, (bytes, at) => {
+      endOffset = lastOffset(bytes, at) + 1
+    })
+  }
   assert.equal(put(log, twoRecords, { ...transaction, baseSequence: 6 }).kind, 'duplicate')
+}
+
+/** Lets a cleaning go on for so many events, ends it, and looks at what the next start finds. */
+async function endAfter(
+  seed: number,
+  events: number,
+  how: 'crash' | 'losePower',
+): Promise<'before the swap' | 'in the swap' | 'finished'> {
+  const simulator = new Simulator({ seed })
+  const machine = simulator.machine('a')
+  const { log, cleaner } = await simulator.settle(openCompacted(machine.boot(), { segmentBytes: 900 }))
+  await simulator.settle(fillForCrash(log))
+  let finished = false
+  void cleaner.cleanDirtiest().then(() => {
+    finished = true
+  })
+  let count = 0
+  await simulator.run(() => finished || count++ === events)
+  const names = await namesIn(machine, log)
+  machine[how]()
+  await simulator.settle(checkAfterCrash(machine))
+  if (finished) return 'finished'
+  return names.some(name => /swap|deleted/.test(name)) ? 'in the swap' : 'before the swap'
 }
 
 for (const [title, how, firstEvent] of [
@@ -499,21 +529,16 @@ for (const [title, how, firstEvent] of [
   ['power cut', 'losePower', 1],
 ] as const) {
   test(`a ${title} after any event of a cleaning leaves the newest record of every key, and no half of anything`, async () => {
-    let finished = false
     let events = firstEvent
-    for (; !finished; events += 3) {
-      const simulator = new Simulator({ seed: events })
-      const machine = simulator.machine('a')
-      const { log, cleaner } = await simulator.settle(openCompacted(machine.boot(), { segmentBytes: 900 }))
-      await simulator.settle(fillForCrash(log))
-      void cleaner.cleanDirtiest().then(() => {
-        finished = true
-      })
-      let count = 0
-      await simulator.run(() => finished || count++ === events)
-      machine[how]()
-      await simulator.settle(checkAfterCrash(machine))
-    }
+    let where
+    do {
+      where = await endAfter(events * 100, events, how)
+      // What is lost is chosen by seed: where names change, many choices are tried.
+      for (let more = 1; where === 'in the swap' && how === 'losePower' && more < 6; more++) {
+        await endAfter(events * 100 + more, events, how)
+      }
+      events += 3
+    } while (where !== 'finished')
     assert.ok(events > 100, `a cleaning of ${events} events`)
   })
 }
