@@ -290,12 +290,21 @@ export function deleteTopicSteps(): Step[] {
       topics: [{ name: null, topicId: memory.get('plain-2') }],
       timeoutMs: 30_000,
     })),
-    ...forVersions('Metadata', [12, 12], 'of deleted topics', () => ({
-      topics: [
-        { name: 'assigned-7', topicId: zeroId },
-        { name: 'plain-2', topicId: zeroId },
-      ],
-      allowAutoTopicCreation: false,
-    })),
+    ...forVersions(
+      'Metadata',
+      [12, 12],
+      'of deleted topics',
+      () => ({
+        topics: [
+          { name: 'assigned-7', topicId: zeroId },
+          { name: 'plain-2', topicId: zeroId },
+        ],
+        allowAutoTopicCreation: false,
+      }),
+      {
+        // Kafka deletes behind its answer.
+        until: answer => answer.topics.every((topic: any) => topic.errorCode !== 0),
+      },
+    ),
   ]
 }
