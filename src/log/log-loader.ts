@@ -287,7 +287,7 @@ async function findCleanEnd(loading: Loading): Promise<LogEnd | undefined> {
   if (logEndOffset === undefined) return undefined
   if (snapshots.includes(logEndOffset)) {
     const bytes = context.io.disk.readFileSync(snapshotPath(folder, logEndOffset))
-    if (producers.restore(bytes, logEndOffset, context.io.clock.nowMs())) {
+    if (producers.restore(bytes, logEndOffset)) {
       return { logEndOffset, recoveryPoint: logEndOffset, snapshotOffset: logEndOffset }
     }
   }

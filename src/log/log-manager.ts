@@ -23,6 +23,7 @@ import type { LogDescription } from './log-types.ts'
 import type { Log } from './log.ts'
 import { OpenFiles } from './open-files.ts'
 import { formatPartitionMetadata } from './partition-metadata.ts'
+import type { ProducerStateOptions } from './producer-state.ts'
 import { ReadBuffers } from './read-buffers.ts'
 import { TailCache } from './tail-cache.ts'
 
@@ -103,7 +104,7 @@ export class LogManager {
   /** That of the last clean shutdown; −1 when there is none. */
   readonly previousBrokerEpoch: number
   readonly #context: LogContext
-  readonly #producerOptions: { producerIdExpirationMs: number; readonly verifyTransactions: boolean }
+  readonly #producerOptions: ProducerStateOptions & { producerIdExpirationMs: number }
   readonly #options: LogManagerOptions
   readonly #logger: Logger
   readonly #directories: LogDirectory[] = []
@@ -158,6 +159,7 @@ export class LogManager {
     this.#producerOptions = {
       producerIdExpirationMs: options.producerIdExpirationMs,
       verifyTransactions: options.verifyTransactions ?? true,
+      nowMs: () => io.clock.nowMs(),
     }
     const openFilesMax = options.openFilesMax ?? 2000
     const disk = new BoundedDisk(io.disk, openFilesMax)

@@ -94,7 +94,7 @@ export class LazyFile {
     while (this.#gate !== undefined) await this.#gate
     this.#users += 1
     try {
-      return await work(this.#file ?? (await this.#open(create)))
+      return await work(this.opened ?? (await this.#open(create)))
     } finally {
       this.#users -= 1
       if (this.#users === 0) this.#quiet()

@@ -32,6 +32,8 @@ export class ProducerEntry {
   /** Of the coordinator that wrote the last marker. */
   coordinatorEpoch = NO_COORDINATOR_EPOCH
   lastTimestampMs = -1
+  /** When it last wrote, by this broker's clock: what its expiry counts from. */
+  lastSeenMs = 0
   /** Offset of the first record of the open transaction; −1 when none is open. */
   currentTransactionFirstOffset = -1
   /** Oldest first, all of the present epoch. */

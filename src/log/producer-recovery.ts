@@ -52,7 +52,7 @@ export async function restoreNewest(
   for (const offset of snapshots.toReversed()) {
     const path = snapshotPath(folder, offset)
     const bytes = await context.io.disk.readFile(path)
-    if (producers.restore(bytes, offset, context.io.clock.nowMs())) return offset
+    if (producers.restore(bytes, offset)) return offset
     context.logger.warn('a producer snapshot cannot be read and is removed', { file: path })
     await context.io.disk.remove(path)
   }

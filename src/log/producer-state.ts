@@ -4,6 +4,10 @@
  *
  * A batch is first judged (`check`), which changes nothing, and once it is certain to be appended, taken in (`append`). The same `append` rebuilds the state from the
  * batches of a log, after a crash and on a follower, where nothing is judged: whoever wrote them has done so.
+ *
+ * A producer is forgotten when it has not written for `producer.id.expiration.ms`. Kafka counts that from the timestamp in its last batch, which is the producer's to
+ * choose: one that writes old timestamps is forgotten at once, and its retries are appended again. Here it counts from when the batch came. Snapshots hold the
+ * timestamp only, so a producer that is restored from one is kept for some minutes at least, in which its retries would come.
  */
 import { assert } from '../std/assert.ts'
 import * as header from '../protocol/records/batch-header.ts'
@@ -21,6 +25,8 @@ export interface ProducerStateOptions {
   readonly producerIdExpirationMs: number
   /** `transaction.partition.verification.enable` */
   readonly verifyTransactions: boolean
+  /** Wall clock. */
+  readonly nowMs: () => number
 }
 
 /** What `check` looks at. */
@@ -64,6 +70,9 @@ interface Verification {
   lowestSequence: number
   producerEpoch: number
 }
+
+/** Longer than clients go on retrying by default (`delivery.timeout.ms`, 2 minutes). */
+const restoredGraceMs = 15 * 60_000
 
 const isNew: ProducerVerdict = { kind: 'new' }
 const producerEpochMax = 0x7fff
@@ -238,13 +247,16 @@ export class ProducerState {
   }
 
   /** Starts over from a snapshot taken at `offset`; false, and nothing changed, when its bytes are none. */
-  restore(snapshot: Uint8Array, offset: number, nowMs: number): boolean {
+  restore(snapshot: Uint8Array, offset: number): boolean {
     const producers = decodeProducerSnapshot(snapshot)
     if (producers === undefined) return false
     this.reset(offset)
+    const nowMs = this.#options.nowMs()
+    const { producerIdExpirationMs } = this.#options
+    const leastSeenMs = nowMs - producerIdExpirationMs + Math.min(producerIdExpirationMs, restoredGraceMs)
     const open: [number, number][] = []
     for (const [producerId, entry] of producers) {
-      if (this.#isExpired(entry, nowMs)) continue
+      entry.lastSeenMs = Math.max(leastSeenMs, Math.min(nowMs, entry.lastTimestampMs))
       ;(this.#producers ??= new Map()).set(producerId, entry)
       if (entry.hasOpenTransaction) open.push([entry.currentTransactionFirstOffset, producerId])
     }
@@ -268,6 +280,7 @@ export class ProducerState {
       entry = new ProducerEntry(producerId)
       this.#producers.set(producerId, entry)
     }
+    entry.lastSeenMs = this.#options.nowMs()
     return entry
   }
 
@@ -313,7 +326,7 @@ export class ProducerState {
   }
 
   #isExpired(entry: ProducerEntry, nowMs: number): boolean {
-    return !entry.hasOpenTransaction && nowMs - entry.lastTimestampMs >= this.#options.producerIdExpirationMs
+    return !entry.hasOpenTransaction && nowMs - entry.lastSeenMs >= this.#options.producerIdExpirationMs
   }
 }
 

@@ -1,0 +1,81 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { simulate } from '../sim/simulator.ts'
+import { parseEpochCheckpoint } from './checkpoint-file.ts'
+import { LeaderEpochCache } from './leader-epoch-cache.ts'
+
+async function withCache(body: (cache: LeaderEpochCache, saved: () => unknown) => Promise<void> | void): Promise<void> {
+  await simulate(1, async simulator => {
+    const { disk } = simulator.machine('a').boot()
+    await disk.makeDirectory('/t-0')
+    const saved = (): unknown =>
+      parseEpochCheckpoint(Buffer.from(disk.readFileSync('/t-0/leader-epoch-checkpoint')).toString())
+    await body(new LeaderEpochCache(disk, '/t-0', []), saved)
+  })
+}
+
+test('the end of an epoch is the start of the next, and of the newest the end of the log (KIP-101)', () =>
+  withCache(cache => {
+    cache.assign(2, 0)
+    cache.assign(4, 10)
+    cache.assign(7, 30)
+    assert.deepEqual(cache.endOffsetFor(4, 50), { leaderEpoch: 4, endOffset: 30 })
+    assert.deepEqual(cache.endOffsetFor(7, 50), { leaderEpoch: 7, endOffset: 50 })
+  }))
+
+test('an epoch that the log does not have is answered with the largest below it (KIP-279)', () =>
+  withCache(cache => {
+    cache.assign(2, 0)
+    cache.assign(4, 10)
+    cache.assign(7, 30)
+    assert.deepEqual(cache.endOffsetFor(5, 50), { leaderEpoch: 4, endOffset: 30 })
+    assert.deepEqual(cache.endOffsetFor(1, 50), { leaderEpoch: 1, endOffset: 0 })
+    assert.equal(cache.endOffsetFor(8, 50), undefined)
+    assert.equal(cache.endOffsetFor(-1, 50), undefined)
+  }))
+
+test('an epoch that brought no record gives way to the next one at the same offset', () =>
+  withCache(cache => {
+    cache.assign(1, 0)
+    cache.assign(2, 5)
+    assert.equal(cache.assign(3, 5), true)
+    assert.deepEqual(cache.entries, [
+      { leaderEpoch: 1, startOffset: 0 },
+      { leaderEpoch: 3, startOffset: 5 },
+    ])
+    assert.equal(cache.assign(3, 9), false)
+  }))
+
+test('the epoch of an offset is the last that begins at or below it', () =>
+  withCache(cache => {
+    cache.assign(1, 3)
+    cache.assign(2, 5)
+    assert.deepEqual(
+      [2, 3, 4, 5, 99].map(offset => cache.epochFor(offset)),
+      [undefined, 1, 1, 2, 2],
+    )
+  }))
+
+test('cutting the end forgets what begins there; moving the start keeps the epoch in force', () =>
+  withCache(cache => {
+    cache.assign(1, 0)
+    cache.assign(2, 5)
+    cache.assign(3, 9)
+    cache.truncateFromEnd(9)
+    assert.equal(cache.latestEpoch, 2)
+    cache.truncateFromStart(7)
+    assert.deepEqual(cache.entries, [{ leaderEpoch: 2, startOffset: 7 }])
+  }))
+
+test('the file holds what was known when flush was called, or newer', () =>
+  withCache(async (cache, saved) => {
+    cache.assign(1, 0)
+    const first = cache.flush()
+    cache.assign(2, 5)
+    const second = cache.flush()
+    cache.assign(3, 9)
+    await cache.flush()
+    await Promise.all([first, second])
+    assert.deepEqual(saved(), cache.entries)
+    assert.equal(cache.entries.length, 3)
+  }))

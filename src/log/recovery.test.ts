@@ -1,0 +1,305 @@
+/** What opening a log makes of files that were not left as they should be. Random histories of crashes are in log.model.test.ts. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Disk, Io } from '../io/io.ts'
+import type { Machine } from '../io/memory.ts'
+import { simulate } from '../sim/simulator.ts'
+import type { BatchOptions } from '../protocol/records/builder.ts'
+import { formatOffsetCheckpoint } from './checkpoint-file.ts'
+import { RECOVERY_POINT_CHECKPOINT } from './file-names.ts'
+import type { LogManager } from './log-manager.ts'
+import type { Log } from './log.ts'
+import {
+  accepted,
+  append,
+  batchOf,
+  clientEpoch0,
+  committed,
+  openLog,
+  readAll,
+  smallConfig,
+  written,
+} from './log.fixture.ts'
+
+const configFor = () => smallConfig
+
+interface Place {
+  readonly machine: Machine
+  readonly io: Io
+}
+
+async function withMachine(body: (machine: Machine) => Promise<void>): Promise<void> {
+  await simulate(1, simulator => body(simulator.machine('a')))
+}
+
+/** A log of `count` records in batches of two, closed in order or killed. Its folder is /data/t-0. */
+async function fill(machine: Machine, count: number, ending: 'close' | 'crash', flushed = true): Promise<Place> {
+  const io = machine.boot()
+  const { manager, log } = await openLog(io, { configFor })
+  const producer = (baseSequence: number): BatchOptions => ({ producerId: 9, producerEpoch: 0, baseSequence })
+  for (let value = 0; value < count; value += 2)
+    append(log, [`value ${value}`.padEnd(100), `value ${value + 1}`], producer(value))
+  await committed(log)
+  if (flushed) await log.flush()
+  if (ending === 'close') await manager.close()
+  machine.crash()
+  return { machine, io: machine.boot() }
+}
+
+async function reopen({ io }: Place): Promise<{ manager: LogManager; log: Log; values: string[] }> {
+  const { manager, log } = await openLog(io, { configFor })
+  assert.equal(log.failure, undefined)
+  return { manager, log, values: (await readAll(log, log.logStartOffset, 1e6)).map(record => record.value.trim()) }
+}
+
+const valuesTo = (count: number): string[] => Array.from({ length: count }, (_, value) => `value ${value}`)
+
+async function change(disk: Disk, path: string, work: (bytes: Buffer) => Uint8Array): Promise<void> {
+  const changed = work(Buffer.from(disk.readFileSync(path)))
+  const file = await disk.open(path, { write: true })
+  await file.truncate(0)
+  await file.writev([changed], 0)
+  await file.close()
+}
+
+const folder = '/data/t-0'
+
+function segmentNames(disk: Disk): string[] {
+  return disk
+    .listSync(folder)
+    .map(entry => entry.name)
+    .filter(name => name.endsWith('.log'))
+}
+
+test('opening a log that was closed in order reads nothing of its segments and indexes', async () => {
+  await simulate(1, async simulator => {
+    const place = await fill(simulator.machine('a'), 100, 'close')
+    const { manager, log } = await openLog(place.io, { configFor })
+    const touched = simulator.trace.lines.filter(
+      line => /boot/.test(line) || /(open|read|stat) .*\.(log|index|timeindex|txnindex)/.test(line),
+    )
+    const afterBoot = touched.slice(touched.findLastIndex(line => line.includes('boot')) + 1)
+    assert.deepEqual(
+      afterBoot.filter(line => !line.includes(' stat ')),
+      [],
+    )
+    assert.equal(log.logEndOffset, 100)
+    await manager.close()
+  })
+})
+
+test('a torn batch at the end is cut off, with everything that it would have been followed by', () =>
+  withMachine(async machine => {
+    const place = await fill(machine, 10, 'crash', false)
+    const name = segmentNames(place.io.disk).at(-1)!
+    await change(place.io.disk, `${folder}/${name}`, bytes => bytes.subarray(0, bytes.length - 5))
+    const { log, values, manager } = await reopen(place)
+    assert.deepEqual(values, valuesTo(8))
+    assert.deepEqual(append(log, ['new']).firstOffset, 8)
+    await manager.close()
+  }))
+
+test('zeros behind the end, as a preallocated or a torn file has them, are no records', () =>
+  withMachine(async machine => {
+    const place = await fill(machine, 10, 'crash', false)
+    const name = segmentNames(place.io.disk).at(-1)!
+    await change(place.io.disk, `${folder}/${name}`, bytes => Buffer.concat([bytes, Buffer.alloc(5000)]))
+    const { values, manager } = await reopen(place)
+    assert.deepEqual(values, valuesTo(10))
+    await manager.close()
+  }))
+
+test('a broken batch above the recovery point ends the log, and later segments go', () =>
+  withMachine(async machine => {
+    const place = await fill(machine, 60, 'crash', false)
+    const names = segmentNames(place.io.disk)
+    assert.ok(names.length >= 3)
+    // The checkpoint has not been written, so all of it is above the recovery point.
+    await change(place.io.disk, `${folder}/${names[1]!}`, bytes => {
+      bytes[bytes.length - 10]! ^= 0x40
+      return bytes
+    })
+    const { log, values, manager } = await reopen(place)
+    assert.ok(values.length < 60)
+    assert.deepEqual(values, valuesTo(values.length))
+    assert.equal(log.segmentCount, 2)
+    assert.deepEqual(segmentNames(place.io.disk), names.slice(0, 2))
+    await manager.close()
+  }))
+
+test('a broken batch below the recovery point is not cut off: it cannot be read, and everything else can (L11)', () =>
+  withMachine(async machine => {
+    const place = await fill(machine, 60, 'crash')
+    const { disk } = place.io
+    await change(disk, `/data/${RECOVERY_POINT_CHECKPOINT}`, () =>
+      Buffer.from(formatOffsetCheckpoint([{ topic: 't', partition: 0, offset: 60 }])),
+    ).catch(async () => {
+      const file = await disk.open(`/data/${RECOVERY_POINT_CHECKPOINT}`, { write: true, create: true })
+      await file.writev([Buffer.from(formatOffsetCheckpoint([{ topic: 't', partition: 0, offset: 60 }]))], 0)
+      await file.close()
+    })
+    const names = segmentNames(disk)
+    await change(disk, `${folder}/${names.at(-1)!}`, bytes => {
+      bytes[bytes.length - 10]! ^= 0x40
+      return bytes
+    })
+    const { manager, log } = await openLog(place.io, { configFor })
+    assert.equal(log.logEndOffset, 60)
+    assert.equal(await readAll(log, 0, 100).catch(() => 'failed'), 'failed')
+    const last = await log.read({ offset: 58, maxBytes: 100, minOneBatch: true, upTo: 60 })
+    assert.ok(last.kind === 'failed' && last.error === 'CORRUPT_MESSAGE')
+    const first = await log.read({ offset: 0, maxBytes: 100, minOneBatch: true, upTo: 60 })
+    assert.equal(first.kind, 'ok')
+    await manager.close()
+  }))
+
+test('missing, empty and garbled indexes are built anew', () =>
+  withMachine(async machine => {
+    const place = await fill(machine, 60, 'crash')
+    const { disk } = place.io
+    const indexes = disk
+      .listSync(folder)
+      .map(entry => entry.name)
+      .filter(name => name.endsWith('index'))
+    const good = new Map(indexes.map(name => [name, Buffer.from(disk.readFileSync(`${folder}/${name}`))]))
+    for (const [position, name] of indexes.entries()) {
+      if (position % 3 === 0) await disk.remove(`${folder}/${name}`)
+      else await change(disk, `${folder}/${name}`, bytes => (position % 3 === 1 ? Buffer.alloc(0) : bytes.fill(0x5a)))
+    }
+    const { log, values, manager } = await reopen(place)
+    assert.deepEqual(values, valuesTo(60))
+    const found = await log.lookupTimestamp(1000)
+    assert.deepEqual(found, { timestampMs: 1000, offset: 0, leaderEpoch: 0 })
+    await manager.close()
+    for (const [name, bytes] of good) {
+      if (name.endsWith('.index')) assert.deepEqual(Buffer.from(disk.readFileSync(`${folder}/${name}`)), bytes, name)
+    }
+  }))
+
+test('producers are remembered over a crash, all their last batches (P1)', () =>
+  withMachine(async machine => {
+    const place = await fill(machine, 60, 'crash')
+    const { log, manager } = await reopen(place)
+    const producer = (baseSequence: number): BatchOptions => ({ producerId: 9, producerEpoch: 0, baseSequence })
+    for (const sequence of [50, 52, 54, 56, 58]) {
+      const again = accepted(log.appendAsLeader(batchOf(['a', 'b'], producer(sequence)), clientEpoch0))
+      assert.deepEqual([again.kind, again.firstOffset], ['duplicate', sequence])
+    }
+    assert.equal(append(log, ['next'], producer(60)).kind, 'appended')
+    await manager.close()
+  }))
+
+test('producers are remembered over a clean restart, all their last batches (P1)', () =>
+  withMachine(async machine => {
+    const place = await fill(machine, 60, 'close')
+    const { log, manager } = await reopen(place)
+    for (const sequence of [50, 58]) {
+      const options = { producerId: 9, producerEpoch: 0, baseSequence: sequence }
+      assert.equal(accepted(log.appendAsLeader(batchOf(['a', 'b'], options), clientEpoch0)).firstOffset, sequence)
+    }
+    await manager.close()
+  }))
+
+test('a producer snapshot that cannot be read is passed over, and the batches tell instead', () =>
+  withMachine(async machine => {
+    const place = await fill(machine, 60, 'close')
+    const { disk } = place.io
+    for (const { name } of disk.listSync(folder).filter(entry => entry.name.endsWith('.snapshot'))) {
+      await change(disk, `${folder}/${name}`, bytes => {
+        bytes[bytes.length - 1]! ^= 1
+        return bytes
+      })
+    }
+    const { log, manager } = await reopen(place)
+    assert.equal(log.activeProducers()[0]!.lastSequence, 59)
+    await manager.close()
+  }))
+
+test('leader epochs that cannot be read are taken from the batches', () =>
+  withMachine(async machine => {
+    const io = machine.boot()
+    const opened = await openLog(io, { configFor })
+    for (const leaderEpoch of [1, 1, 4, 6]) {
+      accepted(opened.log.appendAsLeader(batchOf(['x'.repeat(500)]), { leaderEpoch, origin: 'client' }))
+    }
+    await committed(opened.log)
+    await opened.manager.close()
+    await change(io.disk, `${folder}/leader-epoch-checkpoint`, () => Buffer.from('garbage'))
+    const { log, manager } = await reopen({ machine, io })
+    assert.deepEqual(log.endOffsetForEpoch(1), { leaderEpoch: 1, endOffset: 2 })
+    assert.deepEqual(log.endOffsetForEpoch(5), { leaderEpoch: 4, endOffset: 3 })
+    assert.equal(log.latestEpoch, 6)
+    await manager.close()
+  }))
+
+test('what retention or a crash left behind is removed: deleted files, temporary files, indexes without a log', () =>
+  withMachine(async machine => {
+    const place = await fill(machine, 10, 'close')
+    const { disk } = place.io
+    const strays = [
+      '00000000000000000000.log.deleted',
+      'leader-epoch-checkpoint.tmp',
+      '00000000000000000099.index',
+      '00000000000000000004.snapshot',
+    ]
+    for (const name of strays) await (await disk.open(`${folder}/${name}`, { write: true, create: true })).close()
+    const { manager } = await reopen(place)
+    const names = disk.listSync(folder).map(entry => entry.name)
+    assert.deepEqual(
+      names.filter(name => strays.includes(name)),
+      [],
+    )
+    await manager.close()
+  }))
+
+test('a log that ends before where it is known to start goes on there, empty', () =>
+  withMachine(async machine => {
+    const place = await fill(machine, 10, 'close')
+    const { disk } = place.io
+    await change(disk, '/data/log-start-offset-checkpoint', () =>
+      Buffer.from(formatOffsetCheckpoint([{ topic: 't', partition: 0, offset: 50 }])),
+    )
+    const { log, values, manager } = await reopen(place)
+    assert.deepEqual([log.logStartOffset, log.logEndOffset, values.length], [50, 50, 0])
+    assert.equal(append(log, ['x']).firstOffset, 50)
+    await written(log)
+    await manager.close()
+  }))
+
+test('a partition whose topic id cannot be read is there, and refuses to be used', () =>
+  withMachine(async machine => {
+    const place = await fill(machine, 10, 'close')
+    await change(place.io.disk, `${folder}/partition.metadata`, () => Buffer.from('version: 9\ntopic_id: x'))
+    const { manager, log } = await openLog(place.io, { configFor })
+    assert.match(log.failure!.message, /partition\.metadata: version 9/)
+    const outcome = log.appendAsLeader(batchOf(['x']), clientEpoch0)
+    assert.ok(outcome.kind === 'rejected' && outcome.error === 'KAFKA_STORAGE_ERROR')
+    await manager.close()
+  }))
+
+test('files of Kafka’s compaction are put in place when they are whole, and dropped when they are not', () =>
+  withMachine(async machine => {
+    const place = await fill(machine, 60, 'close')
+    const { disk } = place.io
+    const [first, second, third] = segmentNames(disk).map(name => name.slice(0, 20))
+    const copy = async (from: string, to: string): Promise<void> => {
+      const file = await disk.open(`${folder}/${to}`, { write: true, create: true })
+      await file.writev([disk.readFileSync(`${folder}/${from}`)], 0)
+      await file.close()
+    }
+    // The second segment was compacted together with nothing, and put in place half way; the third was being compacted.
+    for (const suffix of ['.log', '.index', '.timeindex']) await copy(`${second}${suffix}`, `${second}${suffix}.swap`)
+    await copy(`${third}.log`, `${third}.log.cleaned`)
+    await disk.remove(`${folder}/${second}.index`)
+    const { values, manager } = await reopen(place)
+    assert.deepEqual(values, valuesTo(60))
+    assert.ok(first)
+    assert.deepEqual(
+      disk
+        .listSync(folder)
+        .map(entry => entry.name)
+        .filter(name => /swap|cleaned/.test(name)),
+      [],
+    )
+    await manager.close()
+  }))
