@@ -116,7 +116,13 @@ function copyJars(pom: string, jars: string): Command {
 
 function compileJava(sourceDir: string, classes: string, jars: string): Command {
   const sources = filesBelow(join(interopDir, sourceDir)).filter(path => path.endsWith('.java'))
-  const flags = ['-Xlint:all,-processing,-serial,-try,-classfile,-deprecation', '-Werror', '-proc:none']
+  const flags = [
+    '-encoding',
+    'UTF-8',
+    '-Xlint:all,-processing,-serial,-try,-classfile,-deprecation',
+    '-Werror',
+    '-proc:none',
+  ]
   return { file: 'javac', args: [...flags, '-d', classes, '-cp', `${jars}/*`, ...sources] }
 }
 

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 
 export const interopDir = dirname(dirname(fileURLToPath(import.meta.url)))
 export const repositoryDir = dirname(interopDir)
-export const cacheDir = process.env['OTTLA_INTEROP_CACHE'] ?? join(repositoryDir, '.cache', 'interop')
+export const cacheDir = process.env['INTEROP_CACHE'] ?? join(repositoryDir, '.cache', 'interop')
 
 /** A path in the cache whose folder exists. */
 export function cached(...names: string[]): string {
