@@ -8,7 +8,7 @@
  */
 import { assert } from '../std/assert.ts'
 import type { DiskFile } from '../io/io.ts'
-import { BoundedDisk } from './bounded-disk.ts'
+import type { BoundedDisk } from './bounded-disk.ts'
 
 /** Of the files that may be open, so many are not for keeping open: small files that are read or replaced. */
 const placesForOthers = 64
