@@ -475,7 +475,7 @@ const twoRecords: KeyValue[] = [
   ['b', '1'],
 ]
 
-/** Three segments that become two, with transactions, the last of which is aborted. */
+/** Some small segments of which several become one, with transactions, the last of which is aborted. */
 async function fillForCrash(log: Log): Promise<void> {
   for (let round = 0; round < 4; round++) {
     put(log, twoRecords, { ...transaction, baseSequence: round * 2 })
@@ -483,6 +483,7 @@ async function fillForCrash(log: Log): Promise<void> {
     put(log, [[`filler ${round % 2}`, 'x'.repeat(300)]])
   }
   await seal(log)
+  log.updateConfig({ ...log.config, segmentBytes: 1800 })
 }
 
 async function checkAfterCrash(machine: Machine): Promise<void> {
@@ -519,9 +520,21 @@ async function endAfter(
   await simulator.run(() => finished || count++ === events)
   const names = await namesIn(machine, log)
   machine[how]()
+  if (seed % 2 === 1) await endStartAfter(simulator, machine, seed % 50, how)
   await simulator.settle(checkAfterCrash(machine))
   if (finished) return 'finished'
   return names.some(name => /swap|deleted/.test(name)) ? 'in the swap' : 'before the swap'
+}
+
+/** The same happens again while the next start puts things in order. */
+async function endStartAfter(simulator: Simulator, machine: Machine, events: number, how: 'crash' | 'losePower') {
+  let finished = false
+  void openCompacted(machine.boot(), { segmentBytes: 900 }).then(() => {
+    finished = true
+  })
+  let count = 0
+  await simulator.run(() => finished || count++ === events)
+  machine[how]()
 }
 
 for (const [title, how, firstEvent] of [
