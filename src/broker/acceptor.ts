@@ -9,8 +9,10 @@ import type { Io, Listener, Socket, Timer } from '../io/io.ts'
 import type { BrokerConfig } from '../metadata/config/broker-config.ts'
 import { ProtocolError } from '../protocol/byte-reader.ts'
 import type { Logger } from '../std/logger.ts'
-import { Connection, InvalidFrameError, plainAddress } from './connection.ts'
+import { Connection, InvalidFrameError, plainAddress, StalledError } from './connection.ts'
 import type { Answer, ConnectionHost, ConnectionLimits } from './connection.ts'
+import { ConnectionMemory } from './connection-memory.ts'
+import type { MemoryBudgets } from './connection-memory.ts'
 import { ConnectionQuota } from './connection-quota.ts'
 import type { Dispatcher } from './dispatch.ts'
 
@@ -51,6 +53,7 @@ interface Accepted {
 export class Acceptor implements ConnectionHost {
   readonly io: Io
   readonly limits: ConnectionLimits
+  readonly memory: ConnectionMemory
   readonly #quota: ConnectionQuota
   readonly #config: () => BrokerConfig
   readonly #logger: Logger
@@ -69,8 +72,9 @@ export class Acceptor implements ConnectionHost {
   #whenEmpty: (() => void) | undefined
   #refused = 0
 
-  private constructor(io: Io, config: () => BrokerConfig, logger: Logger) {
+  private constructor(io: Io, config: () => BrokerConfig, logger: Logger, budgets: MemoryBudgets) {
     this.io = io
+    this.memory = new ConnectionMemory(io.clock, () => requestBudget(budgets, config()), this.#connections)
     this.#config = config
     this.#logger = logger
     this.#quota = new ConnectionQuota(config)
@@ -83,8 +87,9 @@ export class Acceptor implements ConnectionHost {
     bindings: readonly ListenerBinding[],
     config: () => BrokerConfig,
     logger: Logger,
+    budgets: MemoryBudgets,
   ): Promise<Acceptor> {
-    const acceptor = new Acceptor(io, config, logger)
+    const acceptor = new Acceptor(io, config, logger, budgets)
     try {
       for (const binding of bindings) await acceptor.#bind(binding)
     } catch (error) {
@@ -148,10 +153,11 @@ export class Acceptor implements ConnectionHost {
 
   onFailure(connection: Connection, reason: unknown): void {
     const { remote, listenerName } = connection
-    const isBug = !(reason instanceof ProtocolError || reason instanceof InvalidFrameError)
+    const isPeers =
+      reason instanceof ProtocolError || reason instanceof InvalidFrameError || reason instanceof StalledError
     const fields = { remote: `${remote.host}:${remote.port}`, listener: listenerName }
-    if (isBug) this.#logger.error('closing a connection: serving its request failed', fields, reason)
-    else this.#logger.warn(`closing a connection: ${reason.message}`, fields)
+    if (isPeers) this.#logger.warn(`closing a connection: ${reason.message}`, fields)
+    else this.#logger.error('closing a connection: serving its request failed', fields, reason)
   }
 
   onClosed(connection: Connection): void {
@@ -255,4 +261,9 @@ export class Acceptor implements ConnectionHost {
     }
     this.#delayed.clear()
   }
+}
+
+/** The limit that is set, or a share of the memory where none is. */
+function requestBudget(budgets: MemoryBudgets, { queuedMaxRequestBytes }: BrokerConfig): MemoryBudgets {
+  return queuedMaxRequestBytes > 0 ? { ...budgets, requestBytes: queuedMaxRequestBytes } : budgets
 }

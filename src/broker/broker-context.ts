@@ -9,6 +9,7 @@ import type { TopicConfig } from '../metadata/config/topic-config.ts'
 import type { PartitionTable } from '../replication/partition-table.ts'
 import type { Logger, Logging } from '../std/logger.ts'
 import type { ApiHandler } from './api-handler.ts'
+import type { ConnectionMemory } from './connection-memory.ts'
 import type { Connection } from './connection.ts'
 import type { FetchSessionCache } from './fetch-session.ts'
 import type { ProducerIds } from './producer-ids.ts'
@@ -51,6 +52,8 @@ export interface BrokerContext {
   readonly requestMetrics: RequestMetrics
   /** What ApiVersions names. */
   readonly served: readonly ApiHandler[]
+  /** Whoever reads much for a response asks it for room, and tells it what is held meanwhile. */
+  readonly connectionMemory: ConnectionMemory
   topicConfig(topic: string): TopicConfig
   features(): BrokerFeatures
   /** All brokers, fenced ones too, as a client of this connection reaches them: by its listener, or at the address that it dialled where nothing is advertised. */

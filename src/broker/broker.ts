@@ -29,6 +29,7 @@ import type { BoundListener, ListenerBinding } from './acceptor.ts'
 import type { BrokerContext, BrokerFeatures, ClientEndpoint } from './broker-context.ts'
 import { registerBrokerGauges } from './broker-gauges.ts'
 import { BrokerStartError } from './broker-start-error.ts'
+import type { ConnectionMemory, MemoryBudgets } from './connection-memory.ts'
 import type { Connection } from './connection.ts'
 import { Dispatcher } from './dispatch.ts'
 import { resolveDynamicConfig } from './dynamic-config.ts'
@@ -58,6 +59,8 @@ export interface BrokerOptions {
   readonly metrics: Metrics
   /** Memory for the newest batches of all logs, where the configuration does not say: a share of what the process may use. */
   readonly logCacheBytes: number
+  /** Memory for the requests and the responses of all connections; `queued.max.request.bytes` goes before the former. */
+  readonly connectionMemory: MemoryBudgets
   /** Names of topics that differ only in case would share a folder. */
   readonly caseInsensitiveDisk: boolean
   /** Called when the broker cannot go on (its last log directory, or the one with the metadata, has failed); the owner stops it. */
@@ -142,6 +145,7 @@ export class Broker implements BrokerContext {
       options.listeners,
       currentConfig,
       logging.logger('kafka.network.SocketServer'),
+      options.connectionMemory,
     )
     undo.push(() => acceptor.stop(0))
     const { logs, metadataLog } = await openStorage(io, options, undo)
@@ -191,6 +195,10 @@ export class Broker implements BrokerContext {
       this.#topicConfigs.set(topic, config)
     }
     return config
+  }
+
+  get connectionMemory(): ConnectionMemory {
+    return this.#acceptor.memory
   }
 
   features(): BrokerFeatures {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { Io, Socket, SocketHandler, Timer } from '../io/io.ts'
+import { ConnectionMemory } from './connection-memory.ts'
 import { Connection } from './connection.ts'
 import type { Answer, ConnectionHost } from './connection.ts'
 
@@ -80,6 +81,11 @@ class FakeHost implements ConnectionHost {
       },
     },
   } as unknown as Io
+  readonly memory = new ConnectionMemory(
+    this.io.clock,
+    () => ({ requestBytes: 100_000_000, responseBytes: 100_000_000 }),
+    [],
+  )
 
   startsEarly(frame: Buffer): boolean {
     return frame[0] === 'p'.charCodeAt(0)

@@ -12,6 +12,7 @@
 import type { Address, Io, Socket, SocketHandler, Timer } from '../io/io.ts'
 import { FrameReader } from '../net/frame-reader.ts'
 import { assert } from '../std/assert.ts'
+import type { ConnectionMemory, MemoryUser } from './connection-memory.ts'
 
 /** What serving one request gives: the response as a gather list with its length prefix, or nothing where the protocol sends no answer (acks=0). */
 export type Answer = readonly Uint8Array[] | undefined
@@ -27,12 +28,21 @@ export interface ConnectionLimits {
 export interface ConnectionHost {
   readonly io: Io
   readonly limits: ConnectionLimits
+  readonly memory: ConnectionMemory
   /** Whether this request may start while earlier ones that also may are not answered. Cheap: looks at the API key only. */
   startsEarly(frame: Buffer): boolean
   /** Serves a request. A throw or a rejection closes the connection: what the client sent was not the protocol, or we have a bug. */
   serveRequest(frame: Buffer, connection: Connection): Answer | Promise<Answer>
   onFailure(connection: Connection, reason: unknown): void
   onClosed(connection: Connection): void
+}
+
+/** Under memory pressure requests from this size on have to wait for each other. */
+const largeRequestBytes = 64 * 1024
+
+/** The peer does not do its part, such as sending the rest of a request. */
+export class StalledError extends Error {
+  override readonly name = 'StalledError'
 }
 
 /** What arrives is not a frame of the protocol. */
@@ -53,9 +63,9 @@ interface Exchange {
 const heldRequestsMax = 256
 const heldBytesMax = 4 * 1024 * 1024
 /** Above this many bytes that the peer has not taken, no further request of it is started. */
-const unsentBytesMax = 8 * 1024 * 1024
+const unsentBytesMax = 1024 * 1024
 
-export class Connection implements SocketHandler {
+export class Connection implements SocketHandler, MemoryUser {
   readonly id: number
   readonly listenerName: string
   readonly remote: Address
@@ -71,6 +81,10 @@ export class Connection implements SocketHandler {
   #barriers = 0
   /** Request bytes waiting and in flight. */
   #heldBytes = 0
+  /** What the broker's account of memory has been told of this connection. */
+  #countedRequestBytes = 0
+  #countedResponseBytes = 0
+  #receivedBytes = 0
   #pumping = false
   #paused = false
   #draining = false
@@ -99,10 +113,39 @@ export class Connection implements SocketHandler {
     })
     this.#idleTimer = this.#armIdleTimer(host.limits.idleMsMax)
     socket.start(this)
+    this.#balanceReading()
   }
 
   get isClosed(): boolean {
     return this.#closed
+  }
+
+  get isMidRequest(): boolean {
+    return !this.#closed && this.#reader.midFrame
+  }
+
+  get isMidLargeRequest(): boolean {
+    return !this.#closed && this.#reader.pendingBytes >= largeRequestBytes
+  }
+
+  get isHeldUpByItself(): boolean {
+    return !this.#closed && this.#waiting.length > 0 && this.#socket.unsentBytes > unsentBytesMax
+  }
+
+  get progress(): number {
+    return this.#receivedBytes - this.#socket.unsentBytes
+  }
+
+  memoryChanged(): void {
+    this.#balanceReading()
+  }
+
+  stalled(): void {
+    this.#fail(
+      new StalledError(
+        'requests have taken all the memory that they may, and this client neither sends the rest of its own nor takes its answers',
+      ),
+    )
   }
 
   /** Calls `listener` when the connection has closed, at once when it already has: for what must not outlive it, such as a waiting fetch. */
@@ -134,13 +177,16 @@ export class Connection implements SocketHandler {
 
   received(length: number): void {
     this.#lastActiveMs = this.#host.io.clock.monotonicMs()
+    this.#receivedBytes += length
     this.#reader.received(length)
     this.#pump()
+    this.#account()
   }
 
   drained(): void {
     this.#lastActiveMs = this.#host.io.clock.monotonicMs()
     this.#pump()
+    this.#account()
   }
 
   closed(_error: Error | undefined): void {
@@ -152,6 +198,8 @@ export class Connection implements SocketHandler {
     for (const listener of this.#closeListeners.values()) listener()
     this.#closeListeners.clear()
     this.#host.onClosed(this)
+    this.#account()
+    this.#host.memory.left(this)
   }
 
   #accept(frame: Buffer): void {
@@ -210,6 +258,20 @@ export class Connection implements SocketHandler {
     exchange.answer = answer
     this.#sendDone()
     this.#pump()
+    this.#account()
+  }
+
+  /** Tells the broker's account of memory what has changed. Of a closed connection nothing counts: what is still being served is soon over. */
+  #account(): void {
+    const requestBytes = this.#closed ? 0 : this.#heldBytes + this.#reader.pendingBytes
+    const responseBytes = this.#closed ? 0 : this.#socket.unsentBytes
+    const { memory } = this.#host
+    const requestDelta = requestBytes - this.#countedRequestBytes
+    const responseDelta = responseBytes - this.#countedResponseBytes
+    this.#countedRequestBytes = requestBytes
+    this.#countedResponseBytes = responseBytes
+    if (responseDelta !== 0) memory.responseBytesChanged(responseDelta)
+    memory.requestBytesChanged(this, requestDelta)
   }
 
   /** Writes the answers at the head of the line that are ready: each as one gathered write. */
@@ -240,7 +302,8 @@ export class Connection implements SocketHandler {
     const full =
       this.#waiting.length + this.#inFlight.length >= heldRequestsMax ||
       this.#heldBytes >= heldBytesMax ||
-      this.#socket.unsentBytes > unsentBytesMax
+      this.#socket.unsentBytes > unsentBytesMax ||
+      !this.#host.memory.mayRead(this)
     if (full === this.#paused) return
     this.#paused = full
     if (full) this.#socket.pause()

@@ -28,18 +28,29 @@ const logCacheBytesMin = 8 * MiB
 const logCacheBytesMax = 64 * MiB
 const logCacheShare = 1 / 16
 
+/** Requests of all connections together, and responses, each. One request of `socket.request.max.bytes` may come on top. */
+const connectionBytesMin = 64 * MiB
+const connectionBytesMax = 1024 * MiB
+const connectionShare = 1 / 8
+
 /** Rejects with a `BrokerStartError` for what a user can put right. */
 export function launch(io: Io, options: LaunchOptions): Promise<Broker> {
   const { loaded, logLevel, sink, memoryBytes, caseInsensitiveDisk, onFatal } = options
+  const connectionBytes = share(memoryBytes, connectionShare, connectionBytesMin, connectionBytesMax)
   return Broker.start(io, {
     config: loaded.config,
     listeners: loaded.listeners.listeners,
     logging: new Logging({ level: logLevel, sink, nowMs: () => io.clock.nowMs() }),
     metrics: new Metrics(() => io.clock.monotonicMs()),
-    logCacheBytes: Math.min(logCacheBytesMax, Math.max(logCacheBytesMin, Math.floor(memoryBytes * logCacheShare))),
+    logCacheBytes: share(memoryBytes, logCacheShare, logCacheBytesMin, logCacheBytesMax),
+    connectionMemory: { requestBytes: connectionBytes, responseBytes: connectionBytes },
     caseInsensitiveDisk,
     onFatal,
   })
+}
+
+function share(memoryBytes: number, part: number, min: number, max: number): number {
+  return Math.min(max, Math.max(min, Math.floor(memoryBytes * part)))
 }
 
 /** `host:port`, with an IPv6 address in brackets. */

@@ -14,6 +14,7 @@ import { ZERO_UUID } from '../../protocol/uuid.ts'
 import type { Isolation, Partition } from '../../replication/partition.ts'
 import { apiHandler } from '../api-handler.ts'
 import type { RequestContext } from '../api-handler.ts'
+import type { ConnectionMemory } from '../connection-memory.ts'
 import type { FetchContext, FetchedPartition } from '../fetch-session.ts'
 import { leaderHints } from '../leader-hints.ts'
 import type { LeaderHints } from '../leader-hints.ts'
@@ -160,15 +161,27 @@ class FetchReading {
     return Math.min(log.bytesAvailable(fetched.fetchOffset, end), fetched.partitionBytesMax)
   }
 
-  /** Reads the partitions in their order until `maxBytes` are full; the first batch of all is given whole, however large (KIP-74). */
   async answer(): Promise<Input<typeof FetchResponse>> {
+    const held = new HeldBytes(this.#context.broker.connectionMemory)
+    try {
+      return await this.#readAll(held)
+    } finally {
+      // From here on the connection counts what of it is not sent.
+      held.release()
+    }
+  }
+
+  /** Reads the partitions in their order until `maxBytes` are full; the first batch of all is given whole, however large (KIP-74). */
+  async #readAll(held: HeldBytes): Promise<Input<typeof FetchResponse>> {
     const topics: { topic: string; topicId: string; partitions: PartitionAnswer[] }[] = []
     const hints = leaderHints(this.#context, 16)
     let restBytes = this.#maxBytes
     let gaveRecords = false
     // A copy: a later request of the same session may change the order while a read from disk is under way.
     for (const fetched of [...this.#session.partitions]) {
-      const { answer, recordsBytes } = await this.#read(fetched, restBytes, !gaveRecords, hints)
+      const roomBytes = Math.min(restBytes, held.roomBytes)
+      const { answer, recordsBytes } = await this.#read(fetched, roomBytes, !gaveRecords, hints)
+      held.add(recordsBytes)
       if (recordsBytes > 0) gaveRecords = true
       restBytes = Math.max(0, restBytes - recordsBytes)
       const named = this.#session.include(fetched, {
@@ -242,6 +255,30 @@ class FetchReading {
         ? null
         : await log.abortedTransactions(fetched.fetchOffset, outcome.nextOffset)
     return { answer: { ...state, abortedTransactions, records: outcome.slices }, recordsBytes: outcome.sizeBytes }
+  }
+}
+
+/** What one fetch has read and not handed over yet, in the account of all. */
+class HeldBytes {
+  readonly #memory: ConnectionMemory
+  #bytes = 0
+
+  constructor(memory: ConnectionMemory) {
+    this.#memory = memory
+  }
+
+  get roomBytes(): number {
+    return this.#memory.responseRoomBytes
+  }
+
+  add(bytes: number): void {
+    this.#bytes += bytes
+    this.#memory.responseBytesChanged(bytes)
+  }
+
+  release(): void {
+    this.#memory.responseBytesChanged(-this.#bytes)
+    this.#bytes = 0
   }
 }
 

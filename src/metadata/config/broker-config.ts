@@ -43,6 +43,8 @@ export interface BrokerConfig {
 
   readonly socketRequestMaxBytes: number
   readonly socketListenBacklogSize: number
+  /** Over all connections; negative or 0: a share of the memory that the process may use. */
+  readonly queuedMaxRequestBytes: number
   readonly connectionsMaxIdleMs: number
   readonly maxConnections: number
   readonly maxConnectionsPerIp: number
@@ -113,6 +115,7 @@ function networkOf(settings: BrokerSettings) {
   return {
     socketRequestMaxBytes: settings.get('socket.request.max.bytes'),
     socketListenBacklogSize: settings.get('socket.listen.backlog.size'),
+    queuedMaxRequestBytes: settings.get('queued.max.request.bytes'),
     connectionsMaxIdleMs: settings.get('connections.max.idle.ms'),
     maxConnections: settings.get('max.connections'),
     maxConnectionsPerIp: settings.get('max.connections.per.ip'),

@@ -145,11 +145,11 @@ test("Kafka's own file starts a broker; what means nothing here and what is not 
 })
 
 test('what is not there yet is refused unless it is set to its default', () => {
-  const refused = ['authorizer.class.name=a.B', 'remote.log.storage.system.enable=true', 'queued.max.request.bytes=5']
+  const refused = ['authorizer.class.name=a.B', 'remote.log.storage.system.enable=true']
   for (const line of [...refused, 'config.providers=env', 'security.inter.broker.protocol=SSL']) {
     assert.match(problemsOf(line)[0] ?? '', /^server\.properties:1: [a-z.]+ cannot be set yet/, line)
   }
-  const accepted = ['authorizer.class.name=', 'remote.log.storage.system.enable=false', 'queued.max.request.bytes=-1']
+  const accepted = ['authorizer.class.name=', 'remote.log.storage.system.enable=false']
   assert.deepEqual(problemsOf(accepted.join('\n')), [])
 })
 

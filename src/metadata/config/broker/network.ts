@@ -1,7 +1,7 @@
 /**
  * Keys of the broker for listeners, connections and requests.
  */
-import { awaits, enforced, int, list, long, meansNothingHere, notYet, string, type KeyTable } from '../definition.ts'
+import { awaits, enforced, int, list, long, meansNothingHere, string, type KeyTable } from '../definition.ts'
 import { connectionOverrides, listOf } from '../validators.ts'
 
 export const networkKeys = {
@@ -122,9 +122,9 @@ export const networkKeys = {
   'queued.max.request.bytes': long({
     default: -1,
     importance: 'medium',
-    status: notYet,
+    status: enforced,
     documentation:
-      'Bytes of waiting requests, over all connections, above which nothing more is read. Ottla bounds each connection instead.',
+      'Bytes of requests that are received or served, over all connections, above which nothing more is read. Unless it is above 0, a share of the memory that the process may use.',
   }),
   'queued.max.requests': int({
     default: 500,
