@@ -1,6 +1,7 @@
 /** What the tests of the cleaner share: a log whose cleaner works when it is told to, records with keys, and what a reader of committed records sees. */
 import assert from 'node:assert/strict'
 import type { Io } from '../../io/io.ts'
+import type { Machine } from '../../io/memory.ts'
 import { isControl, isTransactional, producerId } from '../../protocol/records/batch-header.ts'
 import { buildBatch } from '../../protocol/records/builder.ts'
 import type { BatchOptions } from '../../protocol/records/builder.ts'
@@ -8,6 +9,8 @@ import { buildEndTransactionBatch } from '../../protocol/records/control.ts'
 import { decodeBatch } from '../../protocol/records/decode.ts'
 import type { RecordHeader } from '../../protocol/records/record.ts'
 import { forEachBatch } from '../../protocol/records/walk.ts'
+import { simulate } from '../../sim/simulator.ts'
+import type { Simulator } from '../../sim/simulator.ts'
 import type { LogConfig } from '../log-config.ts'
 import { accepted, openLog, smallConfig } from '../log.fixture.ts'
 import type { LogManager, LogManagerOptions } from '../log-manager.ts'
@@ -151,4 +154,23 @@ export async function committedRecords(log: Log): Promise<SeenRecord[]> {
     } else if (!isTransactional(bytes, 0) || !aborted.has(producerId(bytes, 0))) seen.push(...records)
   }
   return seen
+}
+
+/** Names in the log's folder, sorted. */
+export async function namesIn(machine: Machine, log: Log): Promise<string[]> {
+  const names = [...machine.volume.findDirectory(log.folder, 'list').entries.keys()]
+  return names.toSorted((a, b) => (a < b ? -1 : 1))
+}
+
+/** Runs `body` on a machine of its own. */
+export function onMachine(body: (machine: Machine, simulator: Simulator) => Promise<void>): () => Promise<void> {
+  return () => simulate(1, simulator => body(simulator.machine('a'), simulator))
+}
+
+/** Several segments of the same few keys. */
+export async function fill(log: Log, rounds: number, keys = 5, value = 'x'.repeat(100)): Promise<void> {
+  for (let round = 0; round < rounds; round++) {
+    for (let key = 0; key < keys; key++) put(log, [[`key ${key}`, `${round} ${value}`]])
+  }
+  await seal(log)
 }
