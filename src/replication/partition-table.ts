@@ -64,7 +64,7 @@ export class PartitionTable {
       }
     }
     if (options.logs.offlineDirectories.length > 0) table.#giveUp(missing)
-    else if (missing.length > 0) table.#enqueue(() => table.#createLogs(missing))
+    else if (missing.length > 0) table.#beginEmpty(missing)
     await table.settled()
     return table
   }
@@ -233,6 +233,15 @@ export class PartitionTable {
         )
       }
     }
+  }
+
+  /** Made a moment before the last crash, or their directory has been emptied or exchanged: nobody else can tell, so somebody should hear of it. */
+  #beginEmpty(missing: readonly [TopicImage, number][]): void {
+    this.#options.logger.warn('partitions have no log in any directory, and begin empty', {
+      partitions: missing.length,
+      first: missing.slice(0, 10).map(([topic, number]) => `${topic.name}-${number}`),
+    })
+    this.#enqueue(() => this.#createLogs(missing))
   }
 
   /** An empty log in another directory would pass for the whole partition: what was acknowledged would be gone, and come back with the directory. */

@@ -67,7 +67,6 @@ export interface BrokerConfig {
   /** What topics that say nothing get; `resolveTopicConfig` takes it. */
   readonly topicDefaults: TopicDefaults
 
-  readonly logFlushSchedulerIntervalMs: number
   readonly logFlushOffsetCheckpointIntervalMs: number
   readonly logFlushStartOffsetCheckpointIntervalMs: number
   readonly logRetentionCheckIntervalMs: number
@@ -141,7 +140,6 @@ function topicsOf(settings: BrokerSettings) {
 
 function logsOf(settings: BrokerSettings) {
   return {
-    logFlushSchedulerIntervalMs: settings.get('log.flush.scheduler.interval.ms'),
     logFlushOffsetCheckpointIntervalMs: settings.get('log.flush.offset.checkpoint.interval.ms'),
     logFlushStartOffsetCheckpointIntervalMs: settings.get('log.flush.start.offset.checkpoint.interval.ms'),
     logRetentionCheckIntervalMs: settings.get('log.retention.check.interval.ms'),

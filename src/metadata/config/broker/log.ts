@@ -169,7 +169,8 @@ export const logKeys = {
     default: LONG_MAX,
     importance: 'high',
     status: enforced,
-    documentation: 'How often logs are looked at for messages that are due to be synced.',
+    documentation:
+      'Takes the place of log.flush.interval.ms where that is not set. Ottla syncs a log when it is due, and looks for none in between.',
   }),
   'log.flush.start.offset.checkpoint.interval.ms': int({
     default: 60_000,
