@@ -38,7 +38,7 @@ test('what may be altered while a broker runs is taken, as by a real Kafka 4.3.1
     ['perBroker', 'num.io.threads', '7'],
     ['perBroker', 'log.cleaner.threads', '2'],
     ['perBroker', 'max.connections.per.ip', '0'],
-    ['perBroker', 'max.connections.per.ip.overrides', 'abc:1'],
+    ['perBroker', 'max.connections.per.ip.overrides', '10.0.0.1:1'],
     ['perBroker', 'listener.name.plaintext.max.connections', '10'],
     ['clusterWide', 'listener.name.plaintext.max.connections', '10'],
     ['perBroker', 'listener.name.plaintext.ssl.keystore.location', '/x'],
@@ -63,6 +63,10 @@ test('what may not be altered while a broker runs is refused as an error of the 
     ['perBroker', 'unstable.api.versions.enable', 'true'],
   ]
   for (const [level, name, value] of refused) assert.equal(outcome(set(level, name, value)), 'INVALID_REQUEST', name)
+})
+
+test('a limit on the connections of a host by its name is refused, unlike in Kafka: names are not looked up', () => {
+  assert.equal(outcome(set('perBroker', 'max.connections.per.ip.overrides', 'example.com:1')), 'INVALID_REQUEST')
 })
 
 test('a bad value is an error of the request, as in a real Kafka 4.3.1', () => {

@@ -50,7 +50,7 @@ test('internal topics get three replicas, or as many as there are brokers, unles
 
 test('limits on connections may be set for addresses and for listeners', () => {
   const config = brokerConfig({
-    'max.connections.per.ip.overrides': '127.0.0.1:200, example.com : 100 ,[::1]:5',
+    'max.connections.per.ip.overrides': '127.0.0.1:200, 10.0.0.7 : 100 ,[::1]:5',
     'listener.name.external.max.connections': '7',
     'listener.name.external.max.connection.creation.rate': '8',
     'listener.name.internal.max.connections': '9',
@@ -59,7 +59,7 @@ test('limits on connections may be set for addresses and for listeners', () => {
     [...config.maxConnectionsPerIpOverrides],
     [
       ['127.0.0.1', 200],
-      ['example.com', 100],
+      ['10.0.0.7', 100],
       ['::1', 5],
     ],
   )

@@ -48,7 +48,7 @@ export interface BrokerConfig {
   readonly connectionsMaxIdleMs: number
   readonly maxConnections: number
   readonly maxConnectionsPerIp: number
-  /** By address or host name. */
+  /** By address. */
   readonly maxConnectionsPerIpOverrides: ReadonlyMap<string, number>
   /** Per second. */
   readonly maxConnectionCreationRate: number

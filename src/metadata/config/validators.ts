@@ -143,11 +143,11 @@ export const connectionOverrides: Validator = {
   valid: '',
   check: value =>
     typeof value === 'string' && parseConnectionOverrides(value) === undefined
-      ? 'must be a list of address:count, such as 127.0.0.1:200,example.com:100'
+      ? 'must be a list of address:count, such as 127.0.0.1:200,[::1]:100; host names are not looked up'
       : undefined,
 }
 
-/** The limit of each address or host; undefined where the text has another form. */
+/** The limit of each address; undefined where the text has another form. */
 export function parseConnectionOverrides(text: string): ReadonlyMap<string, number> | undefined {
   const limits = new Map<string, number>()
   for (const entry of text.split(',').map(trimSpace)) {
@@ -155,7 +155,8 @@ export function parseConnectionOverrides(text: string): ReadonlyMap<string, numb
     const colon = entry.lastIndexOf(':')
     const address = trimSpace(entry.slice(0, Math.max(colon, 0))).replace(/^\[(.*)\]$/, '$1')
     const count = trimSpace(entry.slice(colon + 1))
-    if (address === '' || !/^\d{1,10}$/.test(count)) return undefined
+    if (!/^(\d+\.\d+\.\d+\.\d+|[\da-fA-F:.]*:[\da-fA-F:.]*)$/.test(address) || !/^\d{1,10}$/.test(count))
+      return undefined
     limits.set(address, Number(count))
   }
   return limits

@@ -95,7 +95,8 @@ export const networkKeys = {
     importance: 'medium',
     updateMode: 'cluster-wide',
     status: enforced,
-    documentation: 'Limits for single addresses or hosts instead of max.connections.per.ip, as address:count pairs.',
+    documentation:
+      'Limits for single addresses instead of max.connections.per.ip, as address:count pairs. Unlike Kafka, Ottla takes no host names.',
   }),
   'max.incremental.fetch.session.cache.slots': int({
     default: 1000,
