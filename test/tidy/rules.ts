@@ -58,8 +58,9 @@ export function layerViolations(sources: readonly Source[]): string[] {
     }
     const extras = cliExtras.filter(extra => source.path.startsWith(extra.prefix)).flatMap(extra => extra.may)
     const forTests = isTest(source.path) || isTestSupport(source.path)
-    // Tests of the command talk to the broker that it started.
-    const supports = forTests ? ['std', 'sim', 'testing', ...(from === 'cli' ? ['net', 'protocol'] : [])] : []
+    // Tests of what starts a broker talk to it.
+    const talking = from === 'cli' || from === 'testing' ? ['net', 'protocol'] : []
+    const supports = forTests ? ['std', 'sim', 'testing', ...talking] : []
     for (const { target, line } of source.imports) {
       const to = target === undefined ? undefined : (layerOf(target) ?? target)
       if (to === undefined || to === from || may.includes(to) || extras.includes(to) || supports.includes(to)) continue
