@@ -145,6 +145,11 @@ export class IndexFile {
     return rest === undefined ? undefined : floorIn(rest, start, high - start, this.entryBytes, before, read)
   }
 
+  /** Everything that is known is in the file. */
+  get isOnDisk(): boolean {
+    return this.#tailEntries === 0 && this.#writing === undefined
+  }
+
   /** Whether enough has gathered in memory to be worth a write. */
   get wantsWrite(): boolean {
     return this.tailBytes >= tailBytesMax && this.#writing === undefined

@@ -22,6 +22,8 @@ const lastStepBytesMax = 4 * 1024 * 1024
 /** Or after so many rounds, when more comes in than can be copied. */
 const roundsMax = 20
 const chunkBytes = 1024 * 1024
+/** Of the files of a segment beside its log. */
+const otherSuffixes = [OFFSET_INDEX_SUFFIX, TIME_INDEX_SUFFIX, TRANSACTION_INDEX_SUFFIX, PRODUCER_SNAPSHOT_SUFFIX]
 
 export class LogMove {
   readonly #context: LogContext
@@ -31,6 +33,8 @@ export class LogMove {
   readonly #future: string
   /** Bytes of each segment's log file that are in the copy. */
   readonly #copied = new Map<LogSegment, number>()
+  /** Segments whose other files are in it too. */
+  readonly #complete = new Set<LogSegment>()
   #cuts: number
   /** The old folder is being given up: from now on the copy is what counts. */
   #changing = false
@@ -71,7 +75,7 @@ export class LogMove {
     try {
       await disk.makeDirectory(this.#future)
       for (let round = 0; round < roundsMax && this.#goesOn; round++) {
-        await this.#copyLogs()
+        await this.#copyMore()
         if (this.#missingBytes() <= lastStepBytesMax) break
       }
       const givenUp = this.#goesOn ? await this.#core.writer.exclusive(() => this.#finish()) : undefined
@@ -93,26 +97,32 @@ export class LogMove {
     return bytes
   }
 
-  /** Copies what has been written to log files since the last time. */
-  async #copyLogs(): Promise<void> {
+  /** Copies what has been written since the last time, and of segments that will not change any more the indexes too. */
+  async #copyMore(): Promise<void> {
     if (this.#core.cuts !== this.#cuts) await this.#startOver()
     for (const segment of this.#core.segments.all) {
       if (!this.#goesOn) return
       const from = this.#copied.get(segment) ?? 0
-      if (segment.isNew || segment.writtenBytes === from) continue
       const to = segment.writtenBytes
-      await this.#withTarget(segment, LOG_SUFFIX, async target => {
-        await segment.logFile.use(source => copyRange(source, target, from, to))
-        await target.sync()
-      })
-      this.#copied.set(segment, to)
+      if (to > from) await this.#copyLog(segment, from, to)
+      const isSealed = segment !== this.#core.segments.active && segment.writtenBytes === segment.sizeBytes
+      if (isSealed && segment.indexesAreOnDisk && !this.#complete.has(segment)) await this.#copyIndexes(segment)
     }
+  }
+
+  async #copyLog(segment: LogSegment, from: number, to: number): Promise<void> {
+    await this.#withTarget(segment, async target => {
+      await segment.logFile.use(source => copyRange(source, target, from, to))
+      await target.sync()
+    })
+    this.#copied.set(segment, to)
   }
 
   /** Something was cut off the log: what has been copied may not be part of it any more. */
   async #startOver(): Promise<void> {
     this.#cuts = this.#core.cuts
     this.#copied.clear()
+    this.#complete.clear()
     await this.#context.io.disk.removeDirectory(this.#future)
     await this.#context.io.disk.makeDirectory(this.#future)
   }
@@ -123,10 +133,10 @@ export class LogMove {
     await writer.pause()
     try {
       await writer.flush()
-      await this.#copyLogs()
+      await this.#copyMore()
       if (!this.#goesOn) return undefined
       await this.#removeDeleted()
-      for (const segment of segments.all) await this.#copyIndexes(segment)
+      for (const segment of segments.all) if (!this.#complete.has(segment)) await this.#copyIndexes(segment)
       await this.#copySmallFiles()
       await this.#context.io.disk.syncDirectory(this.#future)
       return await this.#changePlaces()
@@ -140,17 +150,18 @@ export class LogMove {
     const present = new Set(this.#core.segments.all)
     for (const segment of this.#copied.keys()) {
       if (present.has(segment)) continue
-      await this.#context.io.disk.remove(`${this.#future}/${offsetName(segment.baseOffset)}${LOG_SUFFIX}`)
+      for (const suffix of [LOG_SUFFIX, ...otherSuffixes]) {
+        await this.#context.io.disk.remove(`${this.#future}/${offsetName(segment.baseOffset)}${suffix}`)
+      }
       this.#copied.delete(segment)
     }
   }
 
   async #copyIndexes(segment: LogSegment): Promise<void> {
-    for (const suffix of [OFFSET_INDEX_SUFFIX, TIME_INDEX_SUFFIX, TRANSACTION_INDEX_SUFFIX, PRODUCER_SNAPSHOT_SUFFIX]) {
-      await this.#copyWhole(offsetName(segment.baseOffset) + suffix)
-    }
-    // An empty active segment has nothing to copy, and its name still tells where the log ends.
-    if (!segment.isNew) await this.#withTarget(segment, LOG_SUFFIX, target => target.sync())
+    // An empty segment has nothing to copy, and the name of its file still tells where the log ends.
+    if (!segment.isNew && !this.#copied.has(segment)) await this.#copyLog(segment, 0, segment.writtenBytes)
+    for (const suffix of otherSuffixes) await this.#copyWhole(offsetName(segment.baseOffset) + suffix)
+    this.#complete.add(segment)
   }
 
   async #copySmallFiles(): Promise<void> {
@@ -209,8 +220,8 @@ export class LogMove {
     return givenUp
   }
 
-  async #withTarget(segment: LogSegment, suffix: string, work: (target: DiskFile) => Promise<void>): Promise<void> {
-    const path = `${this.#future}/${offsetName(segment.baseOffset)}${suffix}`
+  async #withTarget(segment: LogSegment, work: (target: DiskFile) => Promise<void>): Promise<void> {
+    const path = `${this.#future}/${offsetName(segment.baseOffset)}${LOG_SUFFIX}`
     const target = await this.#context.io.disk.open(path, { write: true, create: true })
     try {
       await work(target)

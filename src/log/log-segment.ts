@@ -143,6 +143,12 @@ export class LogSegment {
     return (this.#transactionIndex ??= new TransactionIndex(this.#openFiles, this.#path(TRANSACTION_INDEX_SUFFIX)))
   }
 
+  /** Nothing of the indexes is in memory only. */
+  get indexesAreOnDisk(): boolean {
+    const indexes = [this.#offsetIndex, this.#timeIndex, this.#transactionIndex]
+    return indexes.every(index => index === undefined || index.entries.isOnDisk)
+  }
+
   /** Learns how many entries the indexes have. */
   async loadIndexes(): Promise<void> {
     const sizeOf = async (path: string): Promise<number | undefined> =>

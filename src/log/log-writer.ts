@@ -183,13 +183,14 @@ export class LogWriter {
     await this.#flushUpTo(this.#fileEndOffset)
   }
 
-  /** Makes the segments before the newest one durable, those whose bytes are all written. Within `exclusive`. */
+  /**
+   * Makes the segments durable that have been rolled so far and whose bytes are all written. Those that are rolled meanwhile are for the next time: others wait their
+   * turn. Within `exclusive`.
+   */
   async finishRolls(): Promise<void> {
-    for (
-      let roll = this.#rolls[0];
-      roll !== undefined && roll.baseOffset <= this.#fileEndOffset;
-      roll = this.#rolls[0]
-    ) {
+    for (let left = this.#rolls.length; left > 0; left--) {
+      const roll = this.#rolls[0]
+      if (roll === undefined || roll.baseOffset > this.#fileEndOffset) return
       await roll.old.trimFile()
       await this.#flushUpTo(roll.baseOffset)
       // Sealing has added an entry, perhaps after all records were durable already.
@@ -303,15 +304,21 @@ export class LogWriter {
     assert(endOffset > this.#fileEndOffset, () => `L3: written to ${endOffset} after ${this.#fileEndOffset}`)
     this.#background(segment.written(position, endOffset))
     this.#fileEndOffset = endOffset
-    if (this.#rolls.length > 0 && this.#rolls[0]!.baseOffset <= segment.baseOffset && !this.#finishing) {
-      this.#finishing = true
-      this.#background(this.exclusive(() => this.finishRolls()).finally(() => (this.#finishing = false)))
-    }
+    if (this.#rolls.length > 0 && this.#rolls[0]!.baseOffset <= segment.baseOffset) this.#finishInBackground()
     const { flushMessages, flushMs } = this.#owner.config
     if (flushMs === 0 || endOffset - this.#syncedEndOffset >= flushMessages) return this.#syncThenAdvance(endOffset)
     if (flushMs < Number.MAX_SAFE_INTEGER) this.#startFlushTimer(flushMs)
     this.#advance(endOffset)
     return undefined
+  }
+
+  #finishInBackground(): void {
+    if (this.#finishing) return
+    this.#finishing = true
+    const finished = this.exclusive(() => this.finishRolls()).finally(() => {
+      this.#finishing = false
+    })
+    this.#background(finished)
   }
 
   /** One sync for all that wait; nothing is written meanwhile. */

@@ -136,13 +136,9 @@ export class LazyFile {
     await this.close()
   }
 
-  /** Lets uses go on, with the file at `path`. */
+  /** Lets uses go on, with the file at `path`. One that was not suspended must not be open. */
   resume(path: string): void {
-    if (this.#gate === undefined) {
-      assert(path === this.#path, () => `${this.#path} was not suspended while it moved`)
-      return
-    }
-    assert(this.#file === undefined, () => `${this.#path} is open while it moves`)
+    assert(this.#file === undefined || path === this.#path, () => `${this.#path} is open while it moves`)
     this.#path = path
     this.#openGate?.()
     this.#gate = undefined

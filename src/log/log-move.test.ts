@@ -1,0 +1,171 @@
+/** Moving partitions between log directories (AlterReplicaLogDirs). */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Disk } from '../io/io.ts'
+import type { Machine } from '../io/memory.ts'
+import { Simulator } from '../sim/simulator.ts'
+import type { LogManager } from './log-manager.ts'
+import type { Log } from './log.ts'
+import { append, openManager, readAll, smallConfig, topicId, written } from './log.fixture.ts'
+
+const directories = ['/data/one', '/data/two']
+
+async function open(machine: Machine): Promise<{ manager: LogManager; log: Log }> {
+  const manager = await openManager(machine.boot(), { directories, cacheBudgetBytes: 500 })
+  return { manager, log: manager.get('t', 0) ?? (await manager.create('t', 0, topicId, smallConfig, '/data/one')) }
+}
+
+function fill(log: Log, from: number, to: number): void {
+  for (let value = from; value < to; value++)
+    append(log, [`${value}`.padEnd(50)], { producerId: 1, producerEpoch: 0, baseSequence: value })
+}
+
+async function values(log: Log): Promise<number[]> {
+  return (await readAll(log)).map(record => Number(record.value))
+}
+
+const numbers = (count: number): number[] => Array.from({ length: count }, (_, value) => value)
+
+const folders = (disk: Disk): string[] =>
+  directories.flatMap(path =>
+    disk
+      .listSync(path)
+      .filter(entry => entry.directory)
+      .map(entry => `${path}/${entry.name.replace(/\.[0-9a-f]{32}/, '')}`),
+  )
+
+test('a partition moves with everything in it, and is written to and read all the while', async () => {
+  const simulator = new Simulator({ seed: 7 })
+  const machine = simulator.machine('a')
+  await simulator.settle(
+    (async () => {
+      let { manager, log } = await open(machine)
+      fill(log, 0, 200)
+      await written(log)
+      log.updateHighWatermark(100)
+      assert.equal(await manager.move('t', 0, '/data/two'), 'ok')
+      let next = 200
+      while (log.directory === '/data/one') {
+        fill(log, next, (next += 5))
+        const read = await log.read({
+          offset: next % 150,
+          maxBytes: 300,
+          minOneBatch: true,
+          upTo: log.writtenEndOffset,
+        })
+        assert.equal(read.kind, 'ok')
+        await simulator.sleep(0.3)
+      }
+      fill(log, next, (next += 20))
+      await written(log)
+      assert.deepEqual(await values(log), numbers(next))
+      assert.equal(log.highWatermark, 100)
+      const described = await manager.describe()
+      assert.deepEqual(
+        described.map(directory => directory.logs.map(each => [each.topic, each.isFuture])),
+        [[], [['t', false]]],
+      )
+      await simulator.sleep(5000)
+      await manager.close()
+      machine.crash()
+      ;({ manager, log } = await open(machine))
+      assert.equal(log.directory, '/data/two')
+      assert.deepEqual(await values(log), numbers(next))
+      assert.equal(log.activeProducers()[0]!.lastSequence, next - 1)
+      assert.equal(
+        append(log, ['again'], { producerId: 1, producerEpoch: 0, baseSequence: next - 3 }).kind,
+        'duplicate',
+      )
+      await manager.close()
+    })(),
+  )
+})
+
+test('what retention deletes and truncation cuts off during a move does not come along', async () => {
+  const simulator = new Simulator({ seed: 3 })
+  const machine = simulator.machine('a')
+  await simulator.settle(
+    (async () => {
+      const { manager, log } = await open(machine)
+      fill(log, 0, 200)
+      await written(log)
+      log.updateHighWatermark(150)
+      await manager.move('t', 0, '/data/two')
+      await simulator.sleep(0.5)
+      await log.truncateTo(180)
+      log.updateConfig({ ...smallConfig, retentionBytes: 8000 })
+      await log.applyRetention(0)
+      while (log.directory === '/data/one') await simulator.sleep(1)
+      const start = log.logStartOffset
+      assert.ok(start > 0)
+      assert.deepEqual(await values(log), numbers(180).slice(start))
+      await manager.close()
+      machine.crash()
+      const again = await open(machine)
+      assert.equal(again.log.logStartOffset, start)
+      assert.deepEqual(await values(again.log), numbers(180).slice(start))
+      await again.manager.close()
+    })(),
+  )
+})
+
+test('a move to where the partition is ends one that is under way', async () => {
+  const simulator = new Simulator({ seed: 1 })
+  const machine = simulator.machine('a')
+  await simulator.settle(
+    (async () => {
+      const { manager, log } = await open(machine)
+      fill(log, 0, 500)
+      await written(log)
+      assert.equal(await manager.move('t', 0, '/data/two'), 'ok')
+      await simulator.sleep(1)
+      assert.deepEqual(
+        (await manager.describe())[1]!.logs.map(each => each.isFuture),
+        [true],
+      )
+      assert.equal(await manager.move('t', 0, '/data/one'), 'ok')
+      await simulator.sleep(1000)
+      assert.equal(log.directory, '/data/one')
+      assert.equal(await manager.move('t', 0, '/nowhere'), 'no-such-directory')
+      assert.equal(await manager.move('u', 0, '/data/two'), 'no-such-partition')
+      await manager.close()
+    })(),
+  )
+})
+
+test('whenever a crash or a power cut comes, the partition is in one place afterwards, and whole', async () => {
+  const outcomes = new Set<string>()
+  for (let seed = 0; seed < 60; seed++) {
+    const simulator = new Simulator({ seed })
+    const machine = simulator.machine('a')
+    const count = 60
+    await simulator.settle(
+      (async () => {
+        const { manager, log } = await open(machine)
+        fill(log, 0, count)
+        await written(log)
+        await log.flush()
+        await manager.move('t', 0, '/data/two')
+      })(),
+    )
+    await simulator.run(simulator.world.random.float() * 60)
+    if (seed % 2 === 0) machine.crash()
+    else machine.losePower()
+    await simulator.settle(
+      (async () => {
+        const { manager, log } = await open(machine)
+        assert.deepEqual(await values(log), numbers(count), `seed ${seed}`)
+        outcomes.add(log.directory)
+        // A move that was interrupted begins anew.
+        await simulator.sleep(2000)
+        assert.deepEqual(await values(log), numbers(count), `seed ${seed}`)
+        await simulator.sleep(10_000)
+        await manager.close()
+      })(),
+    )
+    machine.crash()
+    const { disk } = machine.boot()
+    assert.deepEqual(folders(disk).filter(folder => !folder.endsWith('-delete')).length, 1, folders(disk).join(' '))
+  }
+  assert.deepEqual([...outcomes].sort(), directories)
+})
