@@ -12,7 +12,9 @@
 import { assert } from '../std/assert.ts'
 import { Fifo } from '../std/fifo.ts'
 import type { Clock, DiskError } from '../io/io.ts'
+import type { DiskPace } from './disk-pace.ts'
 import type { LogSegment } from './log-segment.ts'
+import { diskErrorOf } from './log-context.ts'
 
 export interface QueuedBatch {
   readonly bytes: Uint8Array
@@ -39,23 +41,6 @@ const writeBytesMax = 4 * 1024 * 1024
 const writeBuffersMax = 1024
 /** More than this may not wait: the disk does not keep up, and memory is finite. */
 const queuedBytesMax = 64 * 1024 * 1024
-/** A synchronous write that takes longer than this is followed by asynchronous ones for `asyncAfterSlowMs`. */
-const slowWriteMs = 20
-const asyncAfterSlowMs = 1000
-
-/** What all logs of a disk know of its speed. */
-export class DiskPace {
-  #asyncUntilMs = -1
-
-  allowsSyncWrite(monotonicMs: number): boolean {
-    return monotonicMs >= this.#asyncUntilMs
-  }
-
-  syncWriteTook(startMs: number, endMs: number): void {
-    if (endMs - startMs > slowWriteMs) this.#asyncUntilMs = endMs + asyncAfterSlowMs
-  }
-}
-
 export class AppendQueue {
   readonly #clock: Clock
   readonly #pace: () => DiskPace
@@ -152,7 +137,7 @@ export class AppendQueue {
       try {
         file.writevSync(group.buffers, group.position)
       } catch (error) {
-        return this.#writeFailed(error as DiskError)
+        return this.#writeFailed(diskErrorOf(error))
       }
       this.#pace().syncWriteTook(startMs, this.#clock.monotonicMs())
       const barrier = this.#completed(group)
@@ -170,7 +155,7 @@ export class AppendQueue {
       await group.segment.logFile.use(file => file.writev(group.buffers, group.position))
     } catch (error) {
       this.#inFlight = false
-      return this.#writeFailed(error as DiskError)
+      return this.#writeFailed(diskErrorOf(error))
     }
     if (!this.#failed) await this.#completed(group)
     this.#inFlight = false

@@ -2,12 +2,12 @@
  * Opens every partition in the log directories when a broker starts: one after the other where nothing has to be read, several at a time where logs must be recovered, with
  * lines in the log that tell how far it has got.
  */
-import type { DiskError } from '../io/io.ts'
 import type { Logger } from '../std/logger.ts'
 import type { LogManagerOpenError, OpenedDirectory } from './directory-opening.ts'
 import { parsePartitionDirectory, partitionDirectoryName } from './file-names.ts'
 import type { PartitionDirectory } from './file-names.ts'
 import type { LogConfig } from './log-config.ts'
+import { diskErrorOf } from './log-context.ts'
 import type { LogContext } from './log-context.ts'
 import type { LogDirectory } from './log-directory.ts'
 import { loadLog } from './log-loader.ts'
@@ -140,7 +140,7 @@ class DirectoryLoader {
 
   async #loadSome(): Promise<void> {
     const { context, configFor } = this.#options
-    for (let folder = this.#folders[this.#next++]; folder !== undefined; folder = this.#folders[this.#next++]) {
+    for (let folder = this.#take(); folder !== undefined; folder = this.#take()) {
       const { topic, partition, folderName, source } = folder
       const name = partitionDirectoryName(topic, partition)
       try {
@@ -159,10 +159,15 @@ class DirectoryLoader {
         this.#loaded.push({ log, directory: this.#directory })
       } catch (error) {
         // The rest of the directory is not to be touched any more.
-        this.#directory.failed(error as DiskError)
+        this.#directory.failed(diskErrorOf(error))
         return
       }
     }
+  }
+
+  /** Nothing of a directory that has failed is looked at any more. */
+  #take(): Folder | undefined {
+    return this.#directory.offline === undefined ? this.#folders[this.#next++] : undefined
   }
 
   #progress(bytes: number): void {

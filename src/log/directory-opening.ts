@@ -21,6 +21,7 @@ import {
 } from './file-names.ts'
 import { formatMetaProperties, parseMetaProperties } from './meta-properties.ts'
 import type { MetaProperties } from './meta-properties.ts'
+import { diskErrorOf } from './log-context.ts'
 
 export interface OpenedDirectory {
   readonly path: string
@@ -108,7 +109,7 @@ export async function openDirectories(io: Io, options: DirectoriesOptions, logge
   const opened: OpenedDirectory[] = []
   for (const each of locked) {
     const taken = await takeOver(io, each, clusterId, options.nodeId, logger).catch((error: unknown) =>
-      notWritable(each.path, error as DiskError),
+      notWritable(each.path, diskErrorOf(error)),
     )
     if (taken instanceof Refusal) return refuse(taken)
     if (opened.some(other => other.directoryId === taken.directoryId)) {
@@ -147,7 +148,7 @@ async function lockDirectory(
     return problem
   } catch (error) {
     await lock?.release()
-    return { path, cause: error as DiskError }
+    return { path, cause: diskErrorOf(error) }
   }
 }
 

@@ -1,7 +1,7 @@
 /** What all logs of a broker share, and what those of one log directory share. */
 import type { DiskError, Io } from '../io/io.ts'
 import type { Logger } from '../std/logger.ts'
-import type { DiskPace } from './append-queue.ts'
+import type { DiskPace } from './disk-pace.ts'
 import type { OpenFiles } from './open-files.ts'
 import type { ProducerStateOptions } from './producer-state.ts'
 import type { ReadBuffers } from './read-buffers.ts'
@@ -45,4 +45,10 @@ export function damaged(message: string): DiskError {
 /** Whether it is one log that is broken, and not its disk. */
 export function isDamage(error: DiskError): boolean {
   return error.code === damageCode
+}
+
+/** What a disk operation failed with. Anything else that was thrown is a bug, and goes on: nobody may take it for a failing disk and carry on. */
+export function diskErrorOf(thrown: unknown): DiskError {
+  if (thrown instanceof Error && typeof (thrown as Partial<DiskError>).code === 'string') return thrown as DiskError
+  throw thrown
 }

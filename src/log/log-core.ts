@@ -10,7 +10,7 @@ import type { Uuid } from '../protocol/uuid.ts'
 import { PARTITION_METADATA } from './file-names.ts'
 import type { LeaderEpochCache } from './leader-epoch-cache.ts'
 import type { LogConfig } from './log-config.ts'
-import { isDamage, isOutOfSpace } from './log-context.ts'
+import { diskErrorOf, isDamage, isOutOfSpace } from './log-context.ts'
 import type { LogContext, LogDirectoryHost } from './log-context.ts'
 import { LogReader } from './log-reader.ts'
 import type { LogSegment } from './log-segment.ts'
@@ -147,7 +147,7 @@ export class LogCore {
   assignEpoch(leaderEpoch: number, startOffset: number): void {
     if (!this.epochs.assign(leaderEpoch, startOffset)) return
     // In the background: after a crash the batches themselves tell their epochs.
-    this.epochs.flush().then(undefined, (error: unknown) => this.backgroundFailed(error as DiskError))
+    this.epochs.flush().then(undefined, (error: unknown) => this.backgroundFailed(diskErrorOf(error)))
   }
 
   checkHighWatermark(offset: number): void {
@@ -159,10 +159,11 @@ export class LogCore {
 
   /** Runs what changes the files as a whole, one at a time. A failure that is the disk's takes the log offline; it rejects all the same. */
   async exclusive<T>(work: () => Promise<T>): Promise<T> {
+    if (this.failure !== undefined) throw this.failure
     try {
       return await this.writer.exclusive(work)
     } catch (error) {
-      if ((error as DiskError).code !== undefined) this.backgroundFailed(error as DiskError)
+      this.backgroundFailed(diskErrorOf(error))
       throw error
     }
   }

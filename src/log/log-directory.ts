@@ -6,7 +6,7 @@
  */
 import type { Disk, DiskError, DiskLock } from '../io/io.ts'
 import type { Uuid } from '../protocol/uuid.ts'
-import { DiskPace } from './append-queue.ts'
+import { DiskPace } from './disk-pace.ts'
 import { FileReplacer, replaceFile } from './atomic-file.ts'
 import { formatOffsetCheckpoint } from './checkpoint-file.ts'
 import type { OffsetEntry } from './checkpoint-file.ts'
@@ -19,6 +19,7 @@ import {
   partitionDirectoryName,
   RECOVERY_POINT_CHECKPOINT,
 } from './file-names.ts'
+import { diskErrorOf } from './log-context.ts'
 import type { LogDirectoryHost } from './log-context.ts'
 import type { Log } from './log.ts'
 
@@ -111,7 +112,7 @@ export class LogDirectory implements LogDirectoryHost {
    */
   async close(brokerEpoch: number): Promise<void> {
     const clean = this.#offline === undefined && (await this.#closeLogs())
-    if (clean) await this.#markClean(brokerEpoch).catch((error: unknown) => this.failed(error as DiskError))
+    if (clean) await this.#markClean(brokerEpoch).catch((error: unknown) => this.failed(diskErrorOf(error)))
     await this.#lock.release()
   }
 
@@ -125,7 +126,7 @@ export class LogDirectory implements LogDirectoryHost {
           await log.close()
         } catch (error) {
           clean = false
-          this.failed(error as DiskError)
+          this.failed(diskErrorOf(error))
         }
       }
     }

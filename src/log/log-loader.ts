@@ -14,7 +14,7 @@ import { LeaderEpochCache } from './leader-epoch-cache.ts'
 import { baseOffsetOf, leaderEpochOf } from './log-batch.ts'
 import { randomRollJitterMs } from './log-config.ts'
 import type { LogConfig } from './log-config.ts'
-import { damaged, isDamage } from './log-context.ts'
+import { damaged, diskErrorOf, isDamage } from './log-context.ts'
 import type { LogContext, LogDirectoryHost } from './log-context.ts'
 import { LogSegment } from './log-segment.ts'
 import { LogSegments } from './log-segments.ts'
@@ -93,8 +93,9 @@ export async function loadLog(context: LogContext, host: LogDirectoryHost, optio
     if (epochEntries instanceof MalformedFile) await rebuildEpochs(loading, epochEntries)
     end = await findEnd(loading)
   } catch (error) {
-    if (!isDamage(error as DiskError)) throw error
-    failure ??= error as DiskError
+    const cause = diskErrorOf(error)
+    if (!isDamage(cause)) throw cause
+    failure ??= cause
   }
   const log = makeLog(loading, host, topicId, end)
   if (failure !== undefined) {

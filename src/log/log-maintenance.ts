@@ -9,6 +9,7 @@ import type { LogSegment } from './log-segment.ts'
 import type { AppendRejected } from './log-types.ts'
 import { rebuildProducerState } from './producer-recovery.ts'
 import { deletableSegments } from './retention.ts'
+import { diskErrorOf } from './log-context.ts'
 
 export async function rollLog(core: LogCore): Promise<void> {
   await core.writer.idle()
@@ -55,7 +56,7 @@ export async function deleteRecordsBefore(core: LogCore, offset: number): Promis
     await core.exclusive(() => core.moveLogStart(offset))
     return undefined
   } catch (error) {
-    return core.rejected('KAFKA_STORAGE_ERROR', (error as DiskError).message)
+    return core.rejected('KAFKA_STORAGE_ERROR', diskErrorOf(error).message)
   }
 }
 
@@ -78,7 +79,7 @@ export function cutBack(core: LogCore, error: DiskError): void {
     await truncateNow(core, core.writer.fileEndOffset)
     core.failure = undefined
   })
-  recovering.then(undefined, (cause: unknown) => core.host.failed(cause as DiskError))
+  recovering.then(undefined, (cause: unknown) => core.host.failed(diskErrorOf(cause)))
 }
 
 export async function closeLog(core: LogCore): Promise<void> {

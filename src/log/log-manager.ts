@@ -4,6 +4,7 @@
  *
  * Lifecycle: `open` locks the log directories and opens (or recovers) every log in them; `close` flushes, marks the shutdown clean and unlocks.
  */
+import { assert } from '../std/assert.ts'
 import type { DiskError, Io, Timer } from '../io/io.ts'
 import type { Uuid } from '../protocol/uuid.ts'
 import type { Logger, Logging } from '../std/logger.ts'
@@ -13,8 +14,14 @@ import { BoundedDisk } from './bounded-disk.ts'
 import { openDirectories } from './directory-opening.ts'
 import type { LogManagerOpenError, OpenedDirectory } from './directory-opening.ts'
 import { loadDirectories } from './directory-loading.ts'
-import { deletedDirectoryName, PARTITION_METADATA, partitionDirectoryName } from './file-names.ts'
+import {
+  deletedDirectoryName,
+  parsePartitionDirectory,
+  PARTITION_METADATA,
+  partitionDirectoryName,
+} from './file-names.ts'
 import type { LogConfig } from './log-config.ts'
+import { diskErrorOf } from './log-context.ts'
 import type { LogContext } from './log-context.ts'
 import { LogDirectory } from './log-directory.ts'
 import { newLog } from './log-loader.ts'
@@ -230,6 +237,7 @@ export class LogManager {
     config: LogConfig,
   ): Promise<Log> {
     const folderName = partitionDirectoryName(topic, partition)
+    assert(parsePartitionDirectory(folderName)?.kind === 'current', () => `no name for a partition: ${folderName}`)
     const folder = `${directory.path}/${folderName}`
     const { disk } = this.#context.io
     try {
@@ -387,7 +395,7 @@ export class LogManager {
       const logs = [...directory.logs].map(describeLog)
       return { path, directoryId, error: undefined, ...space, logs: [...logs, ...this.#moves.describe(directory)] }
     } catch (error) {
-      return offlineDescription(path, directoryId, error as DiskError)
+      return offlineDescription(path, directoryId, diskErrorOf(error))
     }
   }
 
@@ -433,7 +441,7 @@ export class LogManager {
   async #onEach(work: (directory: LogDirectory) => Promise<void>): Promise<void> {
     for (const directory of this.#directories) {
       if (directory.offline !== undefined || this.#closed) continue
-      await work(directory).catch((error: unknown) => this.#checkpointFailed(directory, error as DiskError))
+      await work(directory).catch((error: unknown) => this.#checkpointFailed(directory, diskErrorOf(error)))
     }
   }
 

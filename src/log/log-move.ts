@@ -1,5 +1,5 @@
 /** One move of a partition's files to another log directory; see `log-moves.ts`. */
-import type { DiskError, DiskFile } from '../io/io.ts'
+import type { DiskFile } from '../io/io.ts'
 import {
   deletedDirectoryName,
   futureDirectoryName,
@@ -13,6 +13,7 @@ import {
   TIME_INDEX_SUFFIX,
   TRANSACTION_INDEX_SUFFIX,
 } from './file-names.ts'
+import { diskErrorOf } from './log-context.ts'
 import type { LogContext, LogDirectoryHost } from './log-context.ts'
 import type { LogCore } from './log-core.ts'
 import type { LogSegment } from './log-segment.ts'
@@ -212,7 +213,7 @@ export class LogMove {
       core.deletion.cancel()
     } catch (error) {
       // Halfway nothing can be served; the next start finds the copy, or the original, and takes it.
-      if (this.#changing) core.fail(error as DiskError)
+      if (this.#changing) core.fail(diskErrorOf(error))
       throw error
     } finally {
       for (const segment of segments.all) segment.resume(folder)

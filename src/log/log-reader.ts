@@ -16,6 +16,7 @@ import type { LogSegments } from './log-segments.ts'
 import type { ReadFailed, ReadOk, ReadOptions, ReadOutcome } from './log-types.ts'
 import { READ_BUFFER_BYTES } from './read-buffers.ts'
 import type { ReadBuffers } from './read-buffers.ts'
+import { diskErrorOf } from './log-context.ts'
 
 /** How many readers a log remembers. */
 const cursorsMax = 8
@@ -81,10 +82,10 @@ export class LogReader {
     try {
       failure = await this.#gather(gathering)
     } catch (error) {
-      const { code, message } = error as DiskError
+      const cause = diskErrorOf(error)
       // A segment that retention has just removed is no failure of the disk.
-      if (code !== 'ENOENT') this.#owner.readFailed(error as DiskError)
-      failure = { kind: 'failed', error: 'KAFKA_STORAGE_ERROR', message }
+      if (cause.code !== 'ENOENT') this.#owner.readFailed(cause)
+      failure = { kind: 'failed', error: 'KAFKA_STORAGE_ERROR', message: cause.message }
     }
     if (gathering.slices.length === 0) this.#release(gathering)
     if (failure !== undefined && gathering.slices.length === 0) return failure

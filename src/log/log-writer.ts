@@ -13,7 +13,7 @@ import type { DiskError, Timer } from '../io/io.ts'
 import { AppendQueue } from './append-queue.ts'
 import { randomRollJitterMs, segmentMsMax } from './log-config.ts'
 import type { LogConfig } from './log-config.ts'
-import { damaged } from './log-context.ts'
+import { damaged, diskErrorOf } from './log-context.ts'
 import type { LogContext, LogDirectoryHost } from './log-context.ts'
 import { LogSegment } from './log-segment.ts'
 import type { LogSegments } from './log-segments.ts'
@@ -287,7 +287,7 @@ export class LogWriter {
         }
       })
     } catch (error) {
-      this.#owner.backgroundFailed(error as DiskError)
+      this.#owner.backgroundFailed(diskErrorOf(error))
       return
     } finally {
       this.#warming = undefined
@@ -326,7 +326,7 @@ export class LogWriter {
     try {
       await this.#syncLogs(this.#syncedEndOffset, endOffset)
     } catch (error) {
-      this.#owner.writeFailed(damagedBySync(error as DiskError))
+      this.#owner.writeFailed(damagedBySync(diskErrorOf(error)))
       return
     }
     if (this.#stopped) return
@@ -376,7 +376,7 @@ export class LogWriter {
   }
 
   #background(work: Promise<void> | undefined): void {
-    work?.then(undefined, (error: unknown) => this.#owner.backgroundFailed(error as DiskError))
+    work?.then(undefined, (error: unknown) => this.#owner.backgroundFailed(diskErrorOf(error)))
   }
 }
 

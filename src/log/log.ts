@@ -16,7 +16,7 @@ import { forEachBatch } from '../protocol/records/walk.ts'
 import { legacyOffsetsBefore } from './legacy-offsets.ts'
 import { baseOffsetOf, hasPlausibleHeader, lastOffsetOf, leaderEpochOf, maxTimestampOf } from './log-batch.ts'
 import type { LogConfig } from './log-config.ts'
-import { damaged } from './log-context.ts'
+import { damaged, diskErrorOf } from './log-context.ts'
 import type { LogContext } from './log-context.ts'
 import { LogCore } from './log-core.ts'
 import type { AdvanceListener, LogState } from './log-core.ts'
@@ -230,9 +230,8 @@ export class Log {
   read(options: ReadOptions): ReadOutcome | Promise<ReadOutcome> {
     const { offset, maxBytes, minOneBatch } = options
     const core = this.#core
-    if (core.failure !== undefined) {
-      return { kind: 'failed', error: 'KAFKA_STORAGE_ERROR', message: core.failure.message }
-    }
+    const unavailable = this.#unavailable()
+    if (unavailable !== undefined) return unavailable
     if (offset < core.logStartOffset || offset > core.logEndOffset) return { kind: 'out-of-range' }
     const upTo = Math.min(options.upTo, this.writtenEndOffset)
     if (offset >= upTo) {
@@ -447,13 +446,18 @@ export class Log {
   async #lookup(
     search: () => Promise<TimestampAndOffset | ReadFailed | undefined>,
   ): Promise<TimestampAndOffset | ReadFailed | undefined> {
-    const { failure } = this.#core
     try {
-      if (failure === undefined) return await search()
-      return { kind: 'failed', error: 'KAFKA_STORAGE_ERROR', message: failure.message }
+      return this.#unavailable() ?? (await search())
     } catch (error) {
-      return { kind: 'failed', error: 'KAFKA_STORAGE_ERROR', message: (error as DiskError).message }
+      return { kind: 'failed', error: 'KAFKA_STORAGE_ERROR', message: diskErrorOf(error).message }
     }
+  }
+
+  /** Why nothing can be read now. A closed log must not open its files again. */
+  #unavailable(): ReadFailed | undefined {
+    const { failure, closed } = this.#core
+    if (failure === undefined && !closed) return undefined
+    return { kind: 'failed', error: 'KAFKA_STORAGE_ERROR', message: failure?.message ?? 'the log is closed' }
   }
 }
 

@@ -5,6 +5,7 @@
 import type { Clock, Disk, DiskError, Timer } from '../io/io.ts'
 import { DELETED_SUFFIX, offsetName, PRODUCER_SNAPSHOT_SUFFIX } from './file-names.ts'
 import type { LogSegment } from './log-segment.ts'
+import { diskErrorOf } from './log-context.ts'
 
 export class SegmentDeletion {
   readonly #clock: Clock
@@ -46,7 +47,7 @@ export class SegmentDeletion {
       await segment.remove()
       if (snapshot !== undefined) await this.#disk.remove(snapshot)
     } catch (error) {
-      this.#onError(error as DiskError)
+      this.#onError(diskErrorOf(error))
     }
   }
 }
