@@ -84,3 +84,7 @@ test('logs go where they are wanted', async () => {
     [],
   )
 })
+
+test('log.dirs without a data folder is refused, since everything would be in memory all the same', async () => {
+  await assert.rejects(startBroker({ settings: { 'log.dirs': '/tmp/somewhere' } }), BrokerConfigError)
+})

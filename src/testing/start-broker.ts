@@ -58,6 +58,11 @@ export async function startBroker(options: StartBrokerOptions = {}): Promise<Run
     defaultDataFolder: '/ottla',
   })
   if (loaded.problems.length > 0) throw new BrokerConfigError(loaded.problems.join('\n'))
+  if (data === undefined && ('log.dirs' in settings || 'log.dir' in settings)) {
+    throw new BrokerConfigError(
+      'without `data`, everything is kept in memory: name the folder there instead of in log.dirs',
+    )
+  }
   const machine = thisMachine()
   const real = createNodeIo()
   const disk = new RamDisk({
