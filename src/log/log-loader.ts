@@ -303,33 +303,37 @@ async function recover(loading: Loading, wasClean: boolean): Promise<LogEnd> {
   const { disk } = context.io
   // A clean shutdown whose active segment does not end well: what came before is as durable as it ever was.
   const recoveryPoint = wasClean ? segments.active.baseOffset : (options.recoveryPoint ?? 0)
-  const result = await recoverLog({
+  const { logEndOffset, dropped, truncatedBytes } = await recoverLog({
     ...loading,
     config: options.config,
     statedStartOffset: options.logStartOffset,
     recoveryPoint,
     saveSnapshot: (offset, snapshot) => writeSnapshot(disk, folder, offset, snapshot),
+    drop: gone => dropSegments(loading, gone),
     onProgress: options.onProgress ?? (() => {}),
   })
-  const { logEndOffset, dropped, truncatedBytes } = result
-  if (dropped.length === segments.all.length) return startOver(loading, { logEndOffset })
+  if (dropped.includes(segments.first.baseOffset)) return startOver(loading, { logEndOffset })
   if (dropped.length > 0 || truncatedBytes > 0) {
-    context.logger.warn('cut off what was not whole', {
-      folder,
-      logEndOffset,
-      truncatedBytes,
-      droppedSegments: dropped.map(segment => segment.baseOffset),
-      highWatermark: options.highWatermark,
-    })
-    segments.remove(new Set(dropped))
-    for (const segment of dropped) await segment.remove()
-    for (const above of snapshots.filter(offset => offset > logEndOffset))
-      await disk.remove(snapshotPath(folder, above))
-    await disk.syncDirectory(folder)
+    const { highWatermark } = options
+    const details = { folder, logEndOffset, truncatedBytes, droppedSegments: dropped, highWatermark }
+    context.logger.warn('cut off what was not whole', details)
+    const above = snapshots.filter(offset => offset > logEndOffset)
+    for (const offset of above) await disk.remove(snapshotPath(folder, offset))
+    if (above.length > 0) await disk.syncDirectory(folder)
   }
-  if (logEndOffset > loading.logStartOffset && !snapshots.includes(logEndOffset))
+  if (logEndOffset > loading.logStartOffset && !snapshots.includes(logEndOffset)) {
     await writeSnapshot(disk, folder, logEndOffset, producers.snapshot())
+  }
   return { logEndOffset, recoveryPoint: Math.min(recoveryPoint, logEndOffset), snapshotOffset: logEndOffset }
+}
+
+/** One after the other from the end, each durably: a power cut in between must leave no segment behind a gap. */
+async function dropSegments({ context, folder, segments }: Loading, gone: readonly LogSegment[]): Promise<void> {
+  for (const segment of gone.toReversed()) {
+    await segment.remove()
+    await context.io.disk.syncDirectory(folder)
+  }
+  if (gone.length < segments.all.length) segments.remove(new Set(gone))
 }
 
 /** Files are missing, at the start of the log or more than all it is known to hold. It goes on, empty, where it is known to start. */

@@ -116,12 +116,11 @@ async function truncateNow(core: LogCore, offset: number): Promise<void> {
   if (offset > core.logEndOffset) return
   await writer.lowerRecoveryPoint(offset)
   await core.lowerFirstDirtyOffset(offset)
-  const removed = segments.all.filter(segment => segment.baseOffset > offset)
-  await removeSegments(core, removed)
+  const cut = segments.all.filter(segment => segment.baseOffset > offset)
+  await cutOffSegments(core, cut)
   await segments.active.truncate(offset, core.context.io.clock.nowMs())
-  // Both before anything new is written: what was cut off must not come back after a power cut and follow it.
+  // Before anything new is written: what was cut off must not come back after a power cut and follow it.
   await segments.active.syncLog()
-  if (removed.length > 0) await core.context.io.disk.syncDirectory(core.folder)
   core.forgetFrom(offset)
   core.epochs.truncateFromEnd(offset)
   await core.epochs.flush()
@@ -136,8 +135,7 @@ async function startOverAt(core: LogCore, offset: number): Promise<void> {
   await core.lowerFirstDirtyOffset(offset)
   const removed = segments.all
   const replacement = writer.newSegment(offset)
-  await removeSegments(core, removed, replacement)
-  await core.context.io.disk.syncDirectory(core.folder)
+  await cutOffSegments(core, removed, replacement)
   await replacement.createFiles()
   core.forgetFrom(0)
   core.epochs.clear()
@@ -156,9 +154,20 @@ function cutOffsets(core: LogCore, endOffset: number): void {
   core.writer.restart(endOffset)
 }
 
-async function removeSegments(core: LogCore, removed: readonly LogSegment[], replacement?: LogSegment): Promise<void> {
-  if (removed.length === 0) return
-  core.segments.remove(new Set(removed), replacement)
+/** The oldest segments, which lie below the log start offset. */
+async function removeSegments(core: LogCore, removed: readonly LogSegment[]): Promise<void> {
+  core.segments.remove(new Set(removed))
   core.reader.forget()
   for (const segment of removed) await core.deletion.delete(segment, core.folder, core.config.fileDeleteDelayMs)
+}
+
+/** The newest segments: one after the other from the end, each durably, so that a power cut in between leaves no segment behind a gap. */
+async function cutOffSegments(core: LogCore, cut: readonly LogSegment[], replacement?: LogSegment): Promise<void> {
+  if (cut.length === 0) return
+  core.segments.remove(new Set(cut), replacement)
+  core.reader.forget()
+  for (const segment of cut.toReversed()) {
+    await core.deletion.delete(segment, core.folder, core.config.fileDeleteDelayMs)
+    await core.context.io.disk.syncDirectory(core.folder)
+  }
 }

@@ -12,6 +12,8 @@ import { append, openLog, readAll, readOk, recordsOf, smallConfig, written } fro
 
 type Command =
   | { readonly kind: 'append'; readonly batches: readonly number[]; readonly size: number }
+  /** So many that index entries are written before the log is durable. */
+  | { readonly kind: 'burst'; readonly count: number }
   | { readonly kind: 'read'; readonly at: number; readonly maxBytes: number }
   | { readonly kind: 'lookup'; readonly at: number }
   | { readonly kind: 'commit' }
@@ -34,6 +36,10 @@ const command: fc.Arbitrary<Command> = fc.oneof(
       batches: fc.array(fc.integer({ min: 1, max: 5 }), { minLength: 1, maxLength: 8 }),
       size: fc.integer({ min: 1, max: 120 }),
     }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({ kind: fc.constant('burst' as const), count: fc.integer({ min: 1, max: 600 }) }),
   },
   {
     weight: 4,
@@ -118,6 +124,9 @@ class History {
       case 'append':
         for (const count of each.batches) this.#append(count, each.size)
         return
+      case 'burst':
+        for (let left = each.count; left > 0; left--) this.#append(1, 1)
+        return written(log)
       case 'wait':
         return written(log)
       case 'commit':
@@ -272,8 +281,15 @@ class History {
   }
 }
 
+const shapes = [
+  smallConfig,
+  // Segments that hold more index entries than are kept in memory.
+  { ...smallConfig, segmentBytes: 60_000, indexIntervalBytes: 0 },
+]
+
 const history = fc.record({
   seed: fc.nat(),
+  shape: fc.constantFrom(...shapes),
   commands: fc.array(command, { minLength: 5, maxLength: 60 }),
   flushes: fc.boolean(),
   cacheBudgetBytes: fc.constantFrom(0, 1000, 1_000_000),
@@ -281,8 +297,8 @@ const history = fc.record({
 
 test('a log agrees with its model after any history', { timeout: 300_000 }, async () => {
   await fc.assert(
-    fc.asyncProperty(history, async ({ seed, commands, flushes, cacheBudgetBytes }) => {
-      const config = { ...smallConfig, flushMessages: flushes ? 1 : smallConfig.flushMessages }
+    fc.asyncProperty(history, async ({ seed, shape, commands, flushes, cacheBudgetBytes }) => {
+      const config = { ...shape, flushMessages: flushes ? 1 : shape.flushMessages }
       await new History(seed, config, cacheBudgetBytes).run(commands)
     }),
     { numRuns: Number(process.env['LOG_MODEL_RUNS'] ?? 100) },

@@ -25,8 +25,10 @@ export async function rebuildProducerState(recovery: ProducerRecovery, offset: n
   const { disk } = recovery.context.io
   const names = await disk.list(recovery.folder)
   const snapshots = snapshotOffsets(names.map(entry => entry.name))
-  for (const above of snapshots.filter(snapshot => snapshot > offset))
-    await disk.remove(snapshotPath(recovery.folder, above))
+  const above = snapshots.filter(snapshot => snapshot > offset)
+  for (const snapshot of above) await disk.remove(snapshotPath(recovery.folder, snapshot))
+  // One that came back after a power cut would tell of batches that are not there any more.
+  if (above.length > 0) await disk.syncDirectory(recovery.folder)
   const from = await restoreNewest(
     recovery,
     snapshots.filter(snapshot => snapshot <= offset),

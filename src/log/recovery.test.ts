@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Disk, Io } from '../io/io.ts'
 import type { Machine } from '../io/memory.ts'
-import { simulate } from '../sim/simulator.ts'
+import { simulate, Simulator } from '../sim/simulator.ts'
 import type { BatchOptions } from '../protocol/records/builder.ts'
 import { formatOffsetCheckpoint } from './checkpoint-file.ts'
 import { RECOVERY_POINT_CHECKPOINT } from './file-names.ts'
@@ -303,3 +303,36 @@ test('files of Kafka’s compaction are put in place when they are whole, and dr
     )
     await manager.close()
   }))
+
+test('what was cut off does not come back after a power cut, alone or behind what took its place', async () => {
+  const ends = new Set<number>()
+  for (let seed = 0; seed < 150; seed++) {
+    const simulator = new Simulator({ seed })
+    const machine = simulator.machine('a')
+    const history = (async () => {
+      const { log } = await openLog(machine.boot(), { configFor })
+      for (let value = 0; value < 60; value++) append(log, [`old ${value}`.padEnd(100)])
+      await written(log)
+      await log.flush()
+      // The recovery point is on disk before the end is cut off.
+      await simulator.sleep(61_000)
+      await log.truncateTo(25)
+      for (let value = 25; value < 70; value++) append(log, [`new ${value}`.padEnd(100)])
+      if (seed % 3 === 0) await written(log)
+    })()
+    await simulator.run(61_000 + simulator.world.random.float() * 120)
+    machine.losePower()
+    void history
+    await simulator.settle(
+      (async () => {
+        const { log, values } = await reopen({ machine, io: machine.boot() })
+        const old = values.findIndex(value => value.startsWith('new'))
+        const expected = values.map((_, value) => (old >= 0 && value >= 25 ? `new ${value}` : `old ${value}`))
+        assert.deepEqual(values, expected, `seed ${seed}`)
+        assert.ok(values.length >= 25, `seed ${seed}: ${values.length} are left`)
+        ends.add(log.logEndOffset)
+      })(),
+    )
+  }
+  assert.ok(ends.size > 3, `only ${[...ends].join()}`)
+})

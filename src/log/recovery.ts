@@ -16,6 +16,7 @@ import { RELATIVE_OFFSET_MAX } from './offset-index.ts'
 import type { OffsetPosition } from './offset-index.ts'
 import { replayProducers, restoreNewest } from './producer-recovery.ts'
 import type { ProducerRecovery } from './producer-recovery.ts'
+import type { TimestampOffset } from './time-index.ts'
 
 export interface RecoveryInput extends ProducerRecovery {
   readonly config: LogConfig
@@ -29,14 +30,16 @@ export interface RecoveryInput extends ProducerRecovery {
   readonly confirmed: ReadonlySet<number>
   /** Keeps a producer snapshot for the start of a segment. */
   readonly saveSnapshot: (offset: number, snapshot: Uint8Array) => Promise<void>
+  /** Removes segments that are no part of the log any more, which are its last ones, durably. */
+  readonly drop: (segments: readonly LogSegment[]) => Promise<void>
   /** Called now and then with how many bytes more have been checked. */
   readonly onProgress: (bytes: number) => void
 }
 
 export interface RecoveryResult {
   readonly logEndOffset: number
-  /** Segments behind the end, which are no part of the log any more. */
-  readonly dropped: readonly LogSegment[]
+  /** Base offsets of the segments that were dropped. */
+  readonly dropped: readonly number[]
   readonly truncatedBytes: number
 }
 
@@ -54,21 +57,31 @@ export async function recoverLog(input: RecoveryInput): Promise<RecoveryResult> 
   // Where the first segment of the log is to begin; of any other one, what comes before it lies below the recovery point.
   const isFirst = unflushed.length === segments.all.length
   let logEndOffset = isFirst ? input.statedStartOffset : unflushed[0]!.baseOffset
-  let truncatedBytes = 0
-  let sound = 0
-  for (const segment of unflushed) {
-    if (truncatedBytes > 0 || !follows(input, segment, logEndOffset)) break
-    if (sound > 0) {
+  for (const [index, segment] of unflushed.entries()) {
+    if (!follows(input, segment, logEndOffset)) return end(0, unflushed.slice(index))
+    if (index > 0) {
       producers.advanceTo(segment.baseOffset)
       await input.saveSnapshot(segment.baseOffset, producers.snapshot())
     }
-    const result = await new SegmentRecovery(input, segment).run()
-    logEndOffset = result.endOffset
-    truncatedBytes = result.truncatedBytes
-    sound += 1
+    const recovery = new SegmentRecovery(input, segment)
+    const truncatedBytes = await recovery.scan()
+    logEndOffset = recovery.endOffset
+    if (truncatedBytes > 0) return end(truncatedBytes, unflushed.slice(index + 1), recovery)
+    await recovery.finish(0)
   }
-  producers.advanceTo(logEndOffset)
-  return { logEndOffset, dropped: unflushed.slice(sound), truncatedBytes }
+  return end(0, [])
+
+  async function end(
+    truncatedBytes: number,
+    dropped: readonly LogSegment[],
+    last?: SegmentRecovery,
+  ): Promise<RecoveryResult> {
+    // Before the end is cut off: a later segment that is still there after another crash would be taken for one that follows.
+    if (dropped.length > 0) await input.drop(dropped)
+    await last?.finish(truncatedBytes)
+    producers.advanceTo(logEndOffset)
+    return { logEndOffset, dropped: dropped.map(segment => segment.baseOffset), truncatedBytes }
+  }
 }
 
 /**
@@ -86,15 +99,22 @@ class SegmentRecovery {
   readonly #segment: LogSegment
   #position = 0
   #endOffset: number
+  #maxTimestamp: TimestampOffset
   #isSound = true
 
   constructor(input: RecoveryInput, segment: LogSegment) {
     this.#input = input
     this.#segment = segment
     this.#endOffset = segment.baseOffset
+    this.#maxTimestamp = { timestampMs: -1, offset: segment.baseOffset }
   }
 
-  async run(): Promise<{ endOffset: number; truncatedBytes: number }> {
+  get endOffset(): number {
+    return this.#endOffset
+  }
+
+  /** Finds the end of what is sound; gives back how many bytes are behind it. */
+  async scan(): Promise<number> {
     const { segments, producers, config } = this.#input
     const segment = this.#segment
     const kept = await this.#prepareIndexes()
@@ -102,16 +122,20 @@ class SegmentRecovery {
     await replayProducers(segments, producers, kept.offset)
     this.#position = kept.position
     const builder = new IndexBuilder(segment, producers, config, this.#position)
-    const sizeBytes = segment.sizeBytes
     while (await this.#scanSome(builder)) await segment.writeIndexes(this.#endOffset)
-    const truncatedBytes = sizeBytes - this.#position
+    this.#maxTimestamp = builder.maxTimestamp
+    return segment.sizeBytes - this.#position
+  }
+
+  /** Cuts off what is not sound, and makes the segment durable with its indexes. */
+  async finish(truncatedBytes: number): Promise<void> {
+    const segment = this.#segment
     if (truncatedBytes > 0) await this.#truncate()
     const isDurable = truncatedBytes === 0 && this.#endOffset <= this.#input.recoveryPoint
-    segment.recovered(this.#position, builder.maxTimestamp, isDurable)
+    segment.recovered(this.#position, this.#maxTimestamp, isDurable)
     segment.seal()
     // Before the next segment gets its index files.
     if (!segment.isNew) await segment.syncAll(this.#endOffset)
-    return { endOffset: this.#endOffset, truncatedBytes }
   }
 
   /** Keeps what the indexes say about batches below the recovery point, as far as the log agrees. Where to read on from. */
