@@ -22,6 +22,8 @@ export interface BenchBroker {
   readonly port: number
   /** From spawning the process until it had answered a request. */
   readonly readyMs: number
+  /** What it wrote last, and how it ended if it has, to explain a failure. */
+  lastWords(): string
   stop(): Promise<void>
 }
 
@@ -40,13 +42,18 @@ export async function startBenchBroker(contender: Contender, folder: string): Pr
   const startedMs = performance.now()
   const child = spawn(file, args, { stdio: ['ignore', log, log] })
   const ended = new Promise<void>(resolve => child.once('exit', () => resolve()))
-  await untilAnswering(child, port, join(folder, 'broker.log'))
+  const lastWords = (): string => {
+    const end = child.exitCode ?? child.signalCode
+    const lines = readFileSync(join(folder, 'broker.log'), 'utf8').trimEnd().split('\n').slice(-20).join('\n')
+    return `${contender} ${end === null ? 'is running' : `has ended with ${end}`}; it wrote last:\n${lines}`
+  }
+  await untilAnswering(child, port, lastWords)
   const readyMs = performance.now() - startedMs
   const stop = async (): Promise<void> => {
     child.kill('SIGTERM')
     await ended
   }
-  return { contender, pid: child.pid!, port, readyMs, stop }
+  return { contender, pid: child.pid!, port, readyMs, lastWords, stop }
 }
 
 interface Launch {
@@ -86,12 +93,12 @@ async function kafkaCommand(port: number, folder: string): Promise<Launch> {
 
 const startLimitMs = 60_000
 
-async function untilAnswering(child: ChildProcess, port: number, logPath: string): Promise<void> {
+async function untilAnswering(child: ChildProcess, port: number, lastWords: () => string): Promise<void> {
   const deadlineMs = performance.now() + startLimitMs
   while (!(await answers(port))) {
     if (child.exitCode !== null || performance.now() > deadlineMs) {
       child.kill('SIGKILL')
-      throw new Error(`the broker did not come up:\n${readFileSync(logPath, 'utf8').split('\n').slice(-20).join('\n')}`)
+      throw new Error(`the broker did not come up: ${lastWords()}`)
     }
     await sleep(2)
   }

@@ -28,9 +28,21 @@ function sideBySide(name: string, what: string, rows: (brokers: Brokers, options
       const close = async (): Promise<void> => {
         await Promise.all([ottla.stop(), kafka.stop()])
       }
-      return { rows: rows({ ottla, kafka }, options), close }
+      return { rows: rows({ ottla, kafka }, options).map(row => explained(row, { ottla, kafka })), close }
     },
   }
+}
+
+/** A row whose failure says what became of the broker. */
+function explained(row: Row, brokers: Brokers): Row {
+  const run = async (contender: Contender): Promise<Measured> => {
+    try {
+      return await row.run(contender)
+    } catch (error) {
+      throw new Error(`${row.name} failed; ${brokers[contender].lastWords()}`, { cause: error })
+    }
+  }
+  return { ...row, run }
 }
 
 let topics = 0
