@@ -76,7 +76,7 @@ export class LogCore {
   cuts = 0
   #folderSynced: boolean
   failure: DiskError | undefined
-  /** Set while the log is cut back because its disk ran full. */
+  /** What is done when the disk runs full under a write (`log-maintenance.ts`). */
   cutsBack: ((core: LogCore, error: DiskError) => void) | undefined
   #reader: LogReader | undefined
   #deletion: SegmentDeletion | undefined

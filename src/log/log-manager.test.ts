@@ -175,9 +175,14 @@ describe('creating and deleting', () => {
       assert.match(names(io.disk, '/data').join(' '), /t-0\.[0-9a-f]{32}-delete/)
       const next = await manager.create('t', 0, topicId, smallConfig)
       append(next, ['new'])
+      append(next, ['torn'])
       await committed(next)
       machine.crash()
       io = machine.boot()
+      // The recovery point of the old one would say that this is durable, and damaged.
+      const file = await io.disk.open('/data/t-0/00000000000000000000.log', { write: true })
+      await file.truncate((await file.size()) - 1)
+      await file.close()
       ;({ manager, log } = await openLog(io))
       assert.deepEqual(
         (await readAll(log)).map(record => record.value),
