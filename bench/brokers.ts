@@ -1,6 +1,6 @@
 /**
- * The brokers that are measured: Ottla as it is packaged (dist/, not the sources) and a real Kafka 4.3.1, each a process of its own on a free
- * port, and what the kernel says of a process's memory and CPU time.
+ * What is measured: Ottla as it is packaged (dist/, not the sources), the yardstick in C, and a real Kafka 4.3.1, each a process of its own on a
+ * free port, and what the kernel says of a process's memory and CPU time.
  */
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
@@ -12,6 +12,7 @@ import { formatKafka, freePort, java, kafkaProperties } from '../interop/runner/
 import { apis } from '../src/protocol/apis.ts'
 import { createNodeIo } from '../src/io/node.ts'
 import { KafkaConnection } from '../src/net/kafka-connection.ts'
+import { compile } from './compile.ts'
 import type { Contender } from './harness.ts'
 
 const root = join(import.meta.dirname, '..')
@@ -37,7 +38,7 @@ const common: Readonly<Record<string, string>> = {
 export async function startBenchBroker(contender: Contender, folder: string): Promise<BenchBroker> {
   mkdirSync(folder, { recursive: true })
   const port = await freePort()
-  const { file, args } = contender === 'ottla' ? ottlaCommand(port, folder) : await kafkaCommand(port, folder)
+  const { file, args } = await commandOf(contender, port, folder)
   const log = openSync(join(folder, 'broker.log'), 'a')
   const startedMs = performance.now()
   const child = spawn(file, args, { stdio: ['ignore', log, log] })
@@ -61,6 +62,17 @@ interface Launch {
   readonly args: readonly string[]
 }
 
+function commandOf(contender: Contender, port: number, folder: string): Launch | Promise<Launch> {
+  switch (contender) {
+    case 'ottla':
+      return ottlaCommand(port, folder)
+    case 'yardstick':
+      return yardstickCommand(port, folder)
+    case 'kafka':
+      return kafkaCommand(port, folder)
+  }
+}
+
 function ottlaCommand(port: number, folder: string): Launch {
   const overrides = Object.entries(common).flatMap(([key, value]) => ['--override', `${key}=${value}`])
   const args = [
@@ -73,6 +85,10 @@ function ottlaCommand(port: number, folder: string): Launch {
     ...overrides,
   ]
   return { file: process.execPath, args }
+}
+
+async function yardstickCommand(port: number, folder: string): Promise<Launch> {
+  return { file: await compile('yardstick'), args: [String(port), folder] }
 }
 
 async function kafkaCommand(port: number, folder: string): Promise<Launch> {
@@ -156,7 +172,9 @@ export async function withTopic<T>(port: number, name: string, partitions: numbe
     try {
       return await work()
     } finally {
-      await connection.request(apis.DeleteTopics, { topics: [{ name }], topicNames: [name], timeoutMs: 30_000 })
+      const byId = connection.versionOf(apis.DeleteTopics)! >= 6
+      const named = byId ? { topics: [{ name }] } : { topicNames: [name] }
+      await connection.request(apis.DeleteTopics, { ...named, timeoutMs: 30_000 })
     }
   } finally {
     connection.close()

@@ -3,7 +3,9 @@
  * what counts is the ratio within each pair; the median of those is what is reported.
  */
 
-export type Contender = 'ottla' | 'kafka'
+/** Ottla as it stands here, and what it is measured against. */
+export type Contender = 'ottla' | Rival
+export type Rival = 'yardstick' | 'kafka'
 
 /** What one run of one contender gave: a number for each of the row's metrics. */
 export type Measured = Readonly<Record<string, number>>
@@ -37,6 +39,8 @@ export interface SuiteOptions {
   readonly smoke: boolean
   /** A folder of its own for data. */
   readonly folder: string
+  /** Those of the suite's contenders that take part. */
+  readonly contenders: readonly Contender[]
 }
 
 export interface Result {
@@ -48,26 +52,41 @@ export interface Result {
   readonly digits: number
   /** Medians by contender. */
   readonly medians: Readonly<Partial<Record<Contender, number>>>
-  /** Median of Ottla ÷ Kafka within each pair, with the smallest and the largest; undefined where there is no pair. */
-  readonly ratio: { readonly median: number; readonly min: number; readonly max: number } | undefined
+  /** Ottla ÷ rival within each pair. */
+  readonly ratios: Readonly<Partial<Record<Rival, Ratio>>>
   readonly pairs: number
 }
 
-export async function measure(suite: Suite, row: Row, pairs: number): Promise<Result[]> {
-  const runs = new Map<Contender, Measured[]>(suite.contenders.map(contender => [contender, []]))
+/** The median, with the smallest and the largest. */
+export interface Ratio {
+  readonly median: number
+  readonly min: number
+  readonly max: number
+}
+
+export async function measure(
+  suite: string,
+  row: Row,
+  contenders: readonly Contender[],
+  pairs: number,
+): Promise<Result[]> {
+  const runs = new Map<Contender, Measured[]>(contenders.map(contender => [contender, []]))
   for (let pair = 0; pair < pairs; pair += 1) {
     // Whoever goes second finds caches as the first left them: take turns at that too.
-    const order = pair % 2 === 0 ? suite.contenders : suite.contenders.toReversed()
+    const order = pair % 2 === 0 ? contenders : contenders.toReversed()
     for (const contender of order) runs.get(contender)!.push(await row.run(contender))
   }
   return Object.entries(row.metrics).map(([metric, { unit, better, digits = 0 }]) => {
     const values = (contender: Contender): number[] => runs.get(contender)?.map(measured => measured[metric]!) ?? []
-    const ratios = values('kafka').map((kafka, index) => values('ottla')[index]! / kafka)
     const medians: Partial<Record<Contender, number>> = {}
-    for (const contender of suite.contenders) medians[contender] = median(values(contender))
-    const ratio =
-      ratios.length === 0 ? undefined : { median: median(ratios), min: Math.min(...ratios), max: Math.max(...ratios) }
-    return { suite: suite.name, row: row.name, metric, unit, better, digits, medians, ratio, pairs }
+    const ratios: Partial<Record<Rival, Ratio>> = {}
+    for (const contender of contenders) {
+      medians[contender] = median(values(contender))
+      if (contender === 'ottla' || !contenders.includes('ottla')) continue
+      const quotients = values(contender).map((value, index) => values('ottla')[index]! / value)
+      ratios[contender] = { median: median(quotients), min: Math.min(...quotients), max: Math.max(...quotients) }
+    }
+    return { suite, row: row.name, metric, unit, better, digits, medians, ratios, pairs }
   })
 }
 
@@ -77,21 +96,33 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2
 }
 
+const titles: Readonly<Record<Contender, string>> = { ottla: 'Ottla', yardstick: 'Yardstick', kafka: 'Kafka 4.3.1' }
+
 /** The results as a Markdown table, as it stands in docs/performance.md. */
-export function markdown(results: readonly Result[]): string {
+export function markdown(results: readonly Result[], contenders: readonly Contender[]): string {
+  const rivals = contenders.filter(contender => contender !== 'ottla')
   const cell = (value: number | undefined, digits: number): string =>
     value === undefined
       ? '–'
       : value.toLocaleString('en', { minimumFractionDigits: digits, maximumFractionDigits: digits })
-  const lines = results.map(({ row, metric, unit, better, digits, medians, ratio, pairs }) => {
-    const ratioText =
-      ratio === undefined ? '–' : `${ratio.median.toFixed(2)} (${ratio.min.toFixed(2)}–${ratio.max.toFixed(2)})`
-    const values = `${cell(medians.ottla, digits)} | ${cell(medians.kafka, digits)}`
-    return `| ${row} | ${metric}, ${unit} (${better} is better) | ${values} | ${ratioText} | ${pairs} |`
-  })
+  const ratioCell = (ratio: Ratio | undefined): string =>
+    ratio === undefined ? '–' : `${ratio.median.toFixed(2)} (${ratio.min.toFixed(2)}–${ratio.max.toFixed(2)})`
+  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`
   return [
-    '| What | Measure | Ottla | Kafka 4.3.1 | Ottla ÷ Kafka, median (range) | Pairs |',
-    '|---|---|--:|--:|--:|--:|',
-    ...lines,
+    line([
+      'What',
+      'Measure',
+      ...contenders.map(name => titles[name]),
+      ...rivals.map(name => `Ottla ÷ ${titles[name].split(' ')[0]}, median (range)`),
+    ]),
+    `|---|---|${'--:|'.repeat(contenders.length + rivals.length)}`,
+    ...results.map(({ row, metric, unit, better, digits, medians, ratios }) =>
+      line([
+        row,
+        `${metric}, ${unit} (${better} is better)`,
+        ...contenders.map(name => cell(medians[name], digits)),
+        ...rivals.map(name => ratioCell(ratios[name])),
+      ]),
+    ),
   ].join('\n')
 }

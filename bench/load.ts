@@ -1,13 +1,10 @@
 /** The load generators: our own in C (`load.c`, compiled on first use) and Kafka's ProducerPerformance, as a user of Kafka's tools would run it. */
 import { execFile } from 'node:child_process'
-import { existsSync, mkdirSync, statSync } from 'node:fs'
-import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { java } from '../interop/runner/broker.ts'
+import { compile } from './compile.ts'
 
 const run = promisify(execFile)
-const source = join(import.meta.dirname, 'load.c')
-const program = join(import.meta.dirname, '..', '.cache', 'bench', 'load')
 
 export interface LoadResult {
   readonly requests: number
@@ -17,12 +14,6 @@ export interface LoadResult {
   readonly p50Us: number
   readonly p99Us: number
   readonly maxUs: number
-}
-
-export async function compileLoad(): Promise<void> {
-  if (existsSync(program) && statSync(program).mtimeMs > statSync(source).mtimeMs) return
-  mkdirSync(join(program, '..'), { recursive: true })
-  await run('cc', ['-std=c11', '-D_GNU_SOURCE', '-O2', '-Wall', '-Wextra', '-Werror', '-o', program, source])
 }
 
 export type LoadSettings = Readonly<
@@ -45,7 +36,7 @@ export async function load(
   settings: LoadSettings,
 ): Promise<LoadResult> {
   const words = Object.entries(settings).map(([key, value]) => `${key}=${value}`)
-  const { stdout } = await run(program, [mode, `127.0.0.1:${port}`, topic, ...words])
+  const { stdout } = await run(await compile('load'), [mode, `127.0.0.1:${port}`, topic, ...words])
   const result = JSON.parse(stdout) as LoadResult
   const { seconds } = settings
   if (result.requests > 0 || seconds === undefined || seconds * 4 > secondsMax) return result

@@ -1,14 +1,15 @@
 /**
- * `npm run bench`: Ottla and real Kafka in turns, on this machine, now.
+ * `npm run bench`: Ottla, the yardstick in C and real Kafka in turns, on this machine, now.
  *
  *   npm run bench                       every suite, 5 pairs each
  *   npm run bench -- startup produce    these suites
  *   npm run bench -- --pairs 9 fetch    more pairs
+ *   npm run bench -- --without kafka    only against the yardstick, which is much quicker
  *   npm run bench -- --json             the results as JSON, one object a line
  *   npm run bench -- --smoke            everything once and briefly, to see that it runs
  *   npm run bench -- --list
  *
- * Measures the built package: builds it first. Needs cc, Java 17 and Maven (for Kafka's jars, kept in .cache/).
+ * Measures the built package: builds it first. Needs cc, and for Kafka also Java 17 and Maven (its jars are kept in .cache/).
  */
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -17,7 +18,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { build } from '../interop/runner/builds.ts'
 import { markdown, measure } from './harness.ts'
-import type { Result, Suite } from './harness.ts'
+import type { Contender, Result, Suite } from './harness.ts'
 import { startup } from './suites/startup.ts'
 import { fetch, javaProducer, produce } from './suites/throughput.ts'
 
@@ -30,10 +31,13 @@ const { values, positionals } = parseArgs({
     json: { type: 'boolean', default: false },
     smoke: { type: 'boolean', default: false },
     list: { type: 'boolean', default: false },
+    without: { type: 'string', multiple: true, default: [] },
   },
 })
 
 const pairs = values.smoke ? 1 : Number(values.pairs)
+const everybody: readonly Contender[] = ['ottla', 'yardstick', 'kafka']
+const taking = everybody.filter(contender => !values.without.includes(contender))
 const unknown = positionals.filter(name => !suites.some(suite => suite.name === name))
 if (values.list) {
   for (const { name, what } of suites) console.log(`${name.padEnd(14)} ${what}`)
@@ -46,7 +50,7 @@ if (values.list) {
   const results = await runSuites(suites.filter(({ name }) => positionals.length === 0 || positionals.includes(name)))
   // The figures of a smoke run mean nothing; that there are some is what it is for.
   if (values.smoke) console.log(`${results.length} passed, 0 failed, 0 skipped`)
-  else if (!values.json) console.log(`\n${markdown(results)}`)
+  else if (!values.json) console.log(`\n${markdown(results, taking)}`)
 }
 
 async function runSuites(selected: readonly Suite[]): Promise<Result[]> {
@@ -55,15 +59,16 @@ async function runSuites(selected: readonly Suite[]): Promise<Result[]> {
     shell: process.platform === 'win32',
   })
   if (built.status !== 0) throw new Error('the build failed')
-  await build('kafka-tools')
+  if (taking.includes('kafka')) await build('kafka-tools')
   const folder = mkdtempSync(join(tmpdir(), 'ottla-bench-'))
   const results: Result[] = []
   try {
     for (const suite of selected) {
-      const { rows, close } = await suite.open({ smoke: values.smoke, folder: join(folder, suite.name) })
+      const contenders = suite.contenders.filter(contender => taking.includes(contender))
+      const { rows, close } = await suite.open({ smoke: values.smoke, folder: join(folder, suite.name), contenders })
       try {
         for (const row of rows) {
-          for (const result of await measure(suite, row, pairs)) {
+          for (const result of await measure(suite.name, row, contenders, pairs)) {
             results.push(result)
             report(result)
           }
@@ -83,9 +88,8 @@ function report(result: Result): void {
     console.log(JSON.stringify(result))
     return
   }
-  const { row, metric, unit, medians, ratio, digits } = result
+  const { row, metric, unit, medians, ratios, digits } = result
   const numbers = Object.entries(medians).map(([contender, value]) => `${contender} ${value.toFixed(digits)}`)
-  console.error(
-    `${row}: ${metric} ${numbers.join(', ')} ${unit}${ratio === undefined ? '' : `, ratio ${ratio.median.toFixed(2)}`}`,
-  )
+  const quotients = Object.entries(ratios).map(([rival, ratio]) => `÷ ${rival} ${ratio.median.toFixed(2)}`)
+  console.error(`${row}: ${metric}, ${unit}: ${[...numbers, ...quotients].join(', ')}`)
 }

@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { processUse, startBenchBroker } from '../brokers.ts'
-import type { Measured, Suite } from '../harness.ts'
+import type { Contender, Measured, Suite } from '../harness.ts'
 
 export const startup: Suite = {
   name: 'startup',
@@ -17,7 +17,7 @@ export const startup: Suite = {
         'resident after idling': { unit: 'MB', better: 'lower' },
         'CPU while idle': { unit: '% of a core', better: 'lower', digits: 2 },
       } as const,
-      async run(contender: 'ottla' | 'kafka'): Promise<Measured> {
+      async run(contender: Contender): Promise<Measured> {
         run += 1
         const broker = await startBenchBroker(contender, join(folder, `${contender}-${run}`))
         try {

@@ -4,7 +4,7 @@
 import { join } from 'node:path'
 import { processUse, startBenchBroker, withTopic } from '../brokers.ts'
 import type { BenchBroker } from '../brokers.ts'
-import { compileLoad, load, producerPerformance } from '../load.ts'
+import { load, producerPerformance } from '../load.ts'
 import type { LoadResult, LoadSettings } from '../load.ts'
 import type { Contender, Measured, Row, Suite, SuiteOptions } from '../harness.ts'
 
@@ -13,22 +13,33 @@ const throughputMetrics = {
   'broker CPU': { unit: 's/GB', better: 'lower', digits: 2 },
 } as const
 
-type Brokers = Readonly<Record<Contender, BenchBroker>>
+type Brokers = ReadonlyMap<Contender, BenchBroker>
 
-/** A suite whose rows share two brokers. */
-function sideBySide(name: string, what: string, rows: (brokers: Brokers, options: SuiteOptions) => Row[]): Suite {
+/** A suite whose rows share one broker of each contender. */
+function sideBySide(
+  name: string,
+  what: string,
+  contenders: readonly Contender[],
+  rows: (brokers: Brokers, options: SuiteOptions) => Row[],
+): Suite {
   return {
     name,
     what,
-    contenders: ['ottla', 'kafka'],
+    contenders,
     async open(options) {
-      await compileLoad()
-      const ottla = await startBenchBroker('ottla', join(options.folder, 'ottla'))
-      const kafka = await startBenchBroker('kafka', join(options.folder, 'kafka'))
+      const brokers = new Map<Contender, BenchBroker>()
       const close = async (): Promise<void> => {
-        await Promise.all([ottla.stop(), kafka.stop()])
+        await Promise.all([...brokers.values()].map(broker => broker.stop()))
       }
-      return { rows: rows({ ottla, kafka }, options).map(row => explained(row, { ottla, kafka })), close }
+      try {
+        for (const contender of options.contenders) {
+          brokers.set(contender, await startBenchBroker(contender, join(options.folder, contender)))
+        }
+      } catch (error) {
+        await close()
+        throw error
+      }
+      return { rows: rows(brokers, options).map(row => explained(row, brokers)), close }
     },
   }
 }
@@ -39,7 +50,7 @@ function explained(row: Row, brokers: Brokers): Row {
     try {
       return await row.run(contender)
     } catch (error) {
-      throw new Error(`${row.name} failed; ${brokers[contender].lastWords()}`, { cause: error })
+      throw new Error(`${row.name} failed; ${brokers.get(contender)!.lastWords()}`, { cause: error })
     }
   }
   return { ...row, run }
@@ -76,6 +87,7 @@ async function loaded(broker: BenchBroker, { partitions, prepare, measure }: Loa
 export const produce = sideBySide(
   'produce',
   'record batches of one size, acks=all, 5 requests in flight on each connection',
+  ['ottla', 'yardstick', 'kafka'],
   (brokers, { smoke }) => {
     const row = (request: number, connections: number): Row => {
       const settings: LoadSettings = {
@@ -89,11 +101,11 @@ export const produce = sideBySide(
         name: `produce ${request / 1024} KB × ${connections}`,
         metrics: throughputMetrics,
         run: contender => {
-          const { port } = brokers[contender]
+          const { port } = brokers.get(contender)!
           // At the same size, for longer the first time; it touches the memory that the log will take, too.
           const warmUp: LoadSettings = { ...settings, touch: 2048, seconds: warm.has(contender) ? 1 : 3 }
           warm.add(contender)
-          return loaded(brokers[contender], {
+          return loaded(brokers.get(contender)!, {
             partitions: connections,
             prepare: async topic => smoke || load('produce', port, topic, warmUp),
             measure: topic => load('produce', port, topic, { ...settings, seconds: smoke ? 0.2 : 2 }),
@@ -112,8 +124,8 @@ export const produce = sideBySide(
           seconds: smoke ? 0.2 : 5,
         }
         const measure = (topic: string): Promise<LoadResult> =>
-          load('produce', brokers[contender].port, topic, settings)
-        return loaded(brokers[contender], { partitions: 1, measure })
+          load('produce', brokers.get(contender)!.port, topic, settings)
+        return loaded(brokers.get(contender)!, { partitions: 1, measure })
       },
     }
     const sizes = smoke ? [16_384] : [1024, 16_384, 65_536, 1_048_576]
@@ -124,14 +136,15 @@ export const produce = sideBySide(
 export const fetch = sideBySide(
   'fetch',
   'a topic of several hundred MB read over and over in slices of up to 1 MB',
+  ['ottla', 'yardstick', 'kafka'],
   (brokers, { smoke }) => {
     const row = (connections: number): Row => ({
       name: `fetch 1 MB × ${connections}`,
       metrics: throughputMetrics,
       run: contender => {
-        const { port } = brokers[contender]
+        const { port } = brokers.get(contender)!
         const settings: LoadSettings = { request: 1_048_576, connections, partitions: connections }
-        return loaded(brokers[contender], {
+        return loaded(brokers.get(contender)!, {
           partitions: connections,
           prepare: async topic => {
             await load('produce', port, topic, { ...settings, request: 65_536, seconds: smoke ? 0.1 : 0.5 })
@@ -148,6 +161,7 @@ export const fetch = sideBySide(
 export const javaProducer = sideBySide(
   'java-producer',
   "Kafka's ProducerPerformance with its defaults and acks=all, 6 partitions",
+  ['ottla', 'kafka'],
   (brokers, { smoke }) => {
     const row = (recordBytes: number, records: number): Row => ({
       name: `ProducerPerformance, ${recordBytes} B`,
@@ -157,7 +171,7 @@ export const javaProducer = sideBySide(
         'broker CPU': { unit: 's/GB', better: 'lower', digits: 2 },
       },
       run: contender => {
-        const broker = brokers[contender]
+        const broker = brokers.get(contender)!
         topics += 1
         const topic = `bench-java-${topics}`
         return withTopic(broker.port, topic, 6, async () => {
