@@ -340,7 +340,7 @@ function lengthHint(length: number): string {
   const bytes = Buffer.alloc(4)
   bytes.writeInt32BE(length)
   if (bytes[0] === 0x16 && bytes[1] === 3) return ': the peer speaks TLS to a plaintext port'
-  if (/^(GET |POST|PUT |HEAD|OPTI|DELE|PATC)/.test(bytes.toString('latin1')))
+  if (/^(GET |POST|PUT |HEAD|OPTI|DELE|PATC|CONN|TRAC|PRI )/.test(bytes.toString('latin1')))
     return ': the peer speaks HTTP to a Kafka port'
   return ''
 }
