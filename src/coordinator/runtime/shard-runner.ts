@@ -1,0 +1,294 @@
+/**
+ * One shard and its partition: runs operations, hands their records to the writer, and answers when they are committed.
+ *
+ * Lifecycle: made when this broker becomes the partition's leader, `load` replays what is there, then it is active; `close` ends it, whatever it was
+ * doing, and answers who waits. Operations never run inside one another: what is asked for meanwhile runs behind.
+ */
+
+import type { ErrorName } from '../../protocol/errors.ts'
+import type { CompressionType } from '../../protocol/records/compression/index.ts'
+import { assert } from '../../std/assert.ts'
+import type {
+  CoordinatorClock,
+  CoordinatorDefinition,
+  CoordinatorLog,
+  CoordinatorResult,
+  CoordinatorShard,
+  ShardContext,
+  TopicsChange,
+  TopicsView,
+  TransactionalProducer,
+  TransactionMarker,
+} from './coordinator.ts'
+import { ShardLoading } from './shard-loading.ts'
+import type { LoadResult } from './shard-loading.ts'
+import { ShardWriter } from './shard-writer.ts'
+import { Timeline } from './timeline.ts'
+import { ShardTimers, timerRetryMs } from './timers.ts'
+import type { TimerOperation, TimerQueue } from './timers.ts'
+
+export interface ShardRunnerOptions {
+  readonly clock: CoordinatorClock
+  readonly timers: TimerQueue
+  readonly topics: TopicsView
+  readonly randomUuid: () => string
+  readonly compression: CompressionType
+  /** How long a batch is held open; negative: until the end of the turn (`group.coordinator.append.linger.ms`). */
+  readonly appendLingerMs: number
+  /** How long a write waits for its commit before its caller is told that nobody knows. */
+  readonly writeTimeoutMs: number
+  readonly loadBufferBytes: number
+  /** Somebody else has appended to the partition: the shard has to be closed and loaded anew. */
+  readonly onDiverged: () => void
+}
+
+/** A write as the runtime gets it. */
+export interface WriteRequest<S, R, T, E> {
+  readonly operation: (shard: S) => CoordinatorResult<R, T, E>
+  /** What an error is as a response. */
+  readonly failed: (error: ErrorName) => T
+  /** Called once. */
+  readonly reply: (response: T) => void
+  readonly producer?: TransactionalProducer | undefined
+}
+
+export class ShardRunner<S extends CoordinatorShard<R>, R, E> {
+  readonly partition: number
+  readonly leaderEpoch: number
+  readonly #definition: CoordinatorDefinition<S, R, E>
+  readonly #log: CoordinatorLog
+  readonly #options: ShardRunnerOptions
+  readonly #timeline = new Timeline()
+  readonly #timers: ShardTimers<R, E>
+  readonly #writer: ShardWriter
+  readonly #shard: S
+  #state: 'loading' | 'active' | 'closed' = 'loading'
+  #loading: ShardLoading<R> | undefined
+  #isBusy = false
+  /** Asked for while something else ran. */
+  readonly #behind: (() => void)[] = []
+
+  constructor(
+    partition: number,
+    leaderEpoch: number,
+    log: CoordinatorLog,
+    definition: CoordinatorDefinition<S, R, E>,
+    options: ShardRunnerOptions,
+  ) {
+    this.partition = partition
+    this.leaderEpoch = leaderEpoch
+    this.#definition = definition
+    this.#log = log
+    this.#options = options
+    this.#timers = new ShardTimers(options.timers, (key, operation) => this.#runTimer(key, operation))
+    this.#writer = new ShardWriter(log, this.#timeline, {
+      ...options,
+      onFlushDue: () => this.#whenFree(() => void this.#writer.flush()),
+      onTimeoutDue: () => this.#whenFree(() => this.#writer.timeOut()),
+    })
+    this.#shard = definition.createShard(this.#context())
+  }
+
+  /** Why nothing can be asked of the shard now. */
+  get refusal(): ErrorName | undefined {
+    if (this.#state === 'active') return undefined
+    return this.#state === 'loading' ? 'COORDINATOR_LOAD_IN_PROGRESS' : 'NOT_COORDINATOR'
+  }
+
+  get shard(): S {
+    return this.#shard
+  }
+
+  /** Writes that wait for their commit. */
+  get pendingCount(): number {
+    return this.#writer.pendingCount
+  }
+
+  get timerCount(): number {
+    return this.#timers.size
+  }
+
+  load(onDone: (result: LoadResult | Error) => void): void {
+    const { clock, loadBufferBytes: bufferBytes } = this.#options
+    const target = {
+      shard: this.#shard,
+      format: this.#definition.format,
+      timeline: this.#timeline,
+      committedOffset: this.#log.highWatermark,
+    }
+    const finish = (result: LoadResult | Error): void => {
+      this.#loading = undefined
+      if (!(result instanceof Error)) this.#loaded()
+      onDone(result)
+    }
+    this.#loading = new ShardLoading(target, { log: this.#log, clock, bufferBytes, onDone: finish })
+    this.#loading.start()
+  }
+
+  write<T>(request: WriteRequest<S, R, T, E>): void {
+    this.#whenFree(() => this.#write(request))
+  }
+
+  /** For operations that look at committed state only. */
+  read<T>(operation: (shard: S) => T, failed: (error: ErrorName) => T): T {
+    const { refusal } = this
+    return refusal === undefined ? operation(this.#shard) : failed(refusal)
+  }
+
+  /** Appends an end-transaction marker and tells the shard. */
+  completeTransaction(marker: TransactionMarker, reply: (error: ErrorName | undefined) => void): void {
+    this.#whenFree(() => {
+      const { refusal } = this
+      if (refusal !== undefined) {
+        reply(refusal)
+        return
+      }
+      const { producerId, producerEpoch, result } = marker
+      const apply = (offset: number): void =>
+        this.#shard.replayEndTransaction?.(producerId, producerEpoch, result, offset)
+      this.#writer.appendMarker(marker, apply, { answer: reply })
+    })
+  }
+
+  highWatermarkAdvanced(): void {
+    this.#whenFree(() => {
+      if (this.#state === 'active') this.#writer.commit()
+    })
+  }
+
+  topicsChanged(change: TopicsChange): void {
+    this.#whenFree(() => {
+      if (this.#state === 'active') this.#shard.onTopicsChanged?.(change)
+    })
+  }
+
+  /** Ends the shard; `error` is what who waits is told. */
+  close(error: ErrorName): void {
+    this.#whenFree(() => {
+      if (this.#state === 'closed') return
+      const wasActive = this.#state === 'active'
+      this.#state = 'closed'
+      this.#loading?.cancel()
+      this.#writer.close(error)
+      if (wasActive) this.#shard.onUnloaded?.(error)
+      this.#timers.cancelAll()
+    })
+  }
+
+  #loaded(): void {
+    this.#timeline.isSettled = false
+    this.#writer.start()
+    this.#state = 'active'
+    this.#whenFree(() => this.#shard.onLoaded?.())
+  }
+
+  #write<T>(request: WriteRequest<S, R, T, E>): void {
+    const { operation, failed, reply } = request
+    const { refusal } = this
+    if (refusal !== undefined) {
+      reply(failed(refusal))
+      return
+    }
+    const timeline = this.#timeline
+    const changesBefore = timeline.pendingCount
+    timeline.moveTo(this.#writer.nextOffset)
+    let result: CoordinatorResult<R, T, E>
+    try {
+      result = operation(this.#shard)
+    } catch (error) {
+      timeline.revertToCount(changesBefore)
+      throw error
+    }
+    const { response, records, effects, onCompleted } = result
+    if (records.length > 0) {
+      const error = this.#append(records, result.isApplied === true, request.producer, changesBefore)
+      if (error !== undefined) {
+        onCompleted?.(error)
+        reply(failed(error))
+        return
+      }
+    } else {
+      assert(timeline.pendingCount === changesBefore, 'an operation without records has changed what only records may')
+    }
+    this.#writer.await({
+      onCommitted: effects === undefined ? undefined : () => this.#perform(effects),
+      onCompleted,
+      answer: error => reply(error === undefined ? response : failed(error)),
+    })
+  }
+
+  /** Writes all of the records into one batch and, as they get their offsets, replays them. */
+  #append(
+    records: readonly R[],
+    isApplied: boolean,
+    producer: TransactionalProducer | undefined,
+    changesBefore: number,
+  ): ErrorName | undefined {
+    const { format } = this.#definition
+    const encoded = records.map(record => format.encode(record))
+    const error = this.#writer.makeRoom(encoded, producer)
+    if (error !== undefined) {
+      this.#timeline.revertToCount(Math.min(changesBefore, this.#timeline.pendingCount))
+      return error
+    }
+    const nowMs = this.#options.clock.nowMs()
+    const { producerId, producerEpoch } = producer ?? noProducer
+    for (const [index, bytes] of encoded.entries()) {
+      const offset = this.#writer.append(bytes, nowMs)
+      if (!isApplied) this.#shard.replay(records[index]!, { offset, producerId, producerEpoch })
+    }
+    return undefined
+  }
+
+  #perform(effects: readonly E[]): void {
+    for (const effect of effects) this.#definition.performEffect(effect, this.partition)
+  }
+
+  #runTimer(key: string, operation: TimerOperation<R, E>): void {
+    this.write<ErrorName | undefined>({
+      operation: () => ({ ...operation(), response: undefined }),
+      failed: error => error,
+      reply: error => {
+        if (error !== undefined && this.#state === 'active') this.#timers.scheduleIfAbsent(key, timerRetryMs, operation)
+      },
+    })
+  }
+
+  #context(): ShardContext<R, E> {
+    const { clock, topics, randomUuid } = this.#options
+    return {
+      partition: this.partition,
+      leaderEpoch: this.leaderEpoch,
+      timeline: this.#timeline,
+      timers: this.#timers,
+      topics,
+      nowMs: () => clock.nowMs(),
+      randomUuid,
+      write: (operation, onFailed) =>
+        this.write<ErrorName | undefined>({
+          operation: () => ({ ...operation(), response: undefined }),
+          failed: error => error,
+          reply: error => {
+            if (error !== undefined) onFailed?.(error)
+          },
+        }),
+    }
+  }
+
+  /** Now, or behind what runs. */
+  #whenFree(work: () => void): void {
+    if (this.#isBusy) {
+      this.#behind.push(work)
+      return
+    }
+    this.#isBusy = true
+    try {
+      work()
+      for (let next = this.#behind.shift(); next !== undefined; next = this.#behind.shift()) next()
+    } finally {
+      this.#isBusy = false
+    }
+  }
+}
+
+const noProducer = { producerId: -1, producerEpoch: -1 }
