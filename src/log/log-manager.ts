@@ -111,7 +111,7 @@ export class LogManager {
   /** That of the last clean shutdown; −1 when there is none. */
   readonly previousBrokerEpoch: number
   readonly #context: LogContext
-  readonly #producerOptions: ProducerStateOptions & { producerIdExpirationMs: number }
+  readonly #producerOptions: { -readonly [K in keyof ProducerStateOptions]: ProducerStateOptions[K] }
   readonly #options: LogManagerOptions
   readonly #logger: Logger
   readonly #directories: LogDirectory[] = []
@@ -315,6 +315,11 @@ export class LogManager {
   /** `producer.id.expiration.ms`, from now on. */
   setProducerIdExpiration(expirationMs: number): void {
     this.#producerOptions.producerIdExpirationMs = expirationMs
+  }
+
+  /** `transaction.partition.verification.enable`, which may change at run time. */
+  setTransactionVerification(verifies: boolean): void {
+    this.#producerOptions.verifyTransactions = verifies
   }
 
   /** Flushes, takes snapshots, saves checkpoints, marks the shutdown clean (with the broker's epoch, if it has one) and unlocks. */

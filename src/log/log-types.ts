@@ -38,7 +38,7 @@ export interface LeaderAppendOptions {
   readonly origin: AppendOrigin
   readonly verificationGuard?: VerificationGuard | undefined
   /** What Produce answers to a fenced producer differs: transaction version 2 has strict epochs on markers. Default 0. */
-  readonly transactionVersion?: 0 | 1 | 2
+  readonly transactionVersion?: 0 | 1 | 2 | undefined
 }
 
 /** Why one record was refused; `batchIndex` counts records within the batch, from 0. */

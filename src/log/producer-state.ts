@@ -129,12 +129,12 @@ export class ProducerState {
       )
       if (duplicate !== undefined) return duplicateOf(duplicate)
     }
+    const stale = checkProducerEpoch(entry, producerId, producerEpoch)
+    if (stale !== undefined) return stale
     const isTransactional = header.isTransactional(bytes, at)
     if (isTransactional && this.#lacksVerification(producerId, producerEpoch, options.verificationGuard)) {
       return refused('INVALID_TXN_STATE', `producer ${producerId} has no ongoing transaction in this partition`)
     }
-    const stale = checkProducerEpoch(entry, producerId, producerEpoch)
-    if (stale !== undefined) return stale
     if (options.origin === 'client') {
       const disorder = this.#checkSequence(entry, producerId, producerEpoch, header.baseSequence(bytes, at))
       if (disorder !== undefined) return disorder

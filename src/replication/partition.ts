@@ -7,7 +7,7 @@
  */
 
 import type { Log } from '../log/log.ts'
-import type { AppendAccepted, AppendOrigin, RecordError } from '../log/log-types.ts'
+import type { AppendAccepted, AppendOrigin, RecordError, VerificationGuard } from '../log/log-types.ts'
 import type { ErrorName } from '../protocol/errors.ts'
 import { assert } from '../std/assert.ts'
 import { Fifo } from '../std/fifo.ts'
@@ -34,6 +34,14 @@ export type Isolation = 'read-uncommitted' | 'read-committed'
 /** Hears of everything that may let a waiting fetch go on: new committed records, a moved log start, another leader, the end. */
 export interface PartitionWatcher {
   partitionChanged(partition: Partition): void
+}
+
+/** What an append that belongs to a transaction, or ends one, comes with. */
+export interface AppendTransaction {
+  /** From `Log.startVerification`, once the coordinator has said that the transaction is ongoing (KIP-890). */
+  readonly verificationGuard: VerificationGuard | undefined
+  /** Of the client, or of the coordinator whose marker it is. */
+  readonly transactionVersion: 0 | 1 | 2
 }
 
 /** Called once: without an error when the records are as safe as was asked, with one when that will not happen here. */
@@ -120,14 +128,24 @@ export class Partition {
    * Appends one produce request's batches for this partition. Offsets are assigned when it returns; `whenAcknowledged` tells when they
    * are safe. `requiredAcks` is −1, 0 or 1 as in the protocol.
    */
-  append(records: Uint8Array, requiredAcks: number, origin: AppendOrigin): AppendAccepted | PartitionAppendRejected {
+  append(
+    records: Uint8Array,
+    requiredAcks: number,
+    origin: AppendOrigin,
+    transaction?: AppendTransaction,
+  ): AppendAccepted | PartitionAppendRejected {
     const error = this.leaderError(-1)
     if (error !== undefined) return this.#rejected(error, '')
     if (requiredAcks === -1 && this.isUnderMinIsr) {
       const counts = `${this.#state.isr.length} in-sync replicas, min.insync.replicas is ${this.minInSyncReplicas}`
       return this.#rejected('NOT_ENOUGH_REPLICAS', `${this.topic}-${this.partition} has ${counts}`)
     }
-    return this.log.appendAsLeader(records, { leaderEpoch: this.leaderEpoch, origin })
+    return this.log.appendAsLeader(records, {
+      leaderEpoch: this.leaderEpoch,
+      origin,
+      verificationGuard: transaction?.verificationGuard,
+      transactionVersion: transaction?.transactionVersion,
+    })
   }
 
   /** Calls `listener` when everything up to and with `lastOffset` is committed (acks −1) or written here (acks 1). */

@@ -32,6 +32,21 @@ export interface InternalTopicConfig {
   minInSyncReplicas(brokers: number): number | undefined
 }
 
+/** `transaction.*` and what belongs to it. */
+export interface TransactionsConfig {
+  /** `transaction.max.timeout.ms` */
+  readonly timeoutMsMax: number
+  readonly transactionalIdExpirationMs: number
+  readonly abortTimedOutIntervalMs: number
+  readonly removeExpiredIntervalMs: number
+  readonly partitionVerificationEnable: boolean
+  /** `add.partitions.to.txn.retry.backoff.ms` and `.max.ms` */
+  readonly addPartitionsRetryBackoffMs: number
+  readonly addPartitionsRetryMsMax: number
+  /** `transaction.state.log.load.buffer.size` */
+  readonly loadBufferBytes: number
+}
+
 export interface BrokerConfig {
   /** Every key by its name, with where it was set. */
   readonly settings: BrokerSettings
@@ -79,6 +94,7 @@ export interface BrokerConfig {
   readonly offsetsTopic: InternalTopicConfig
   readonly transactionStateTopic: InternalTopicConfig
   readonly shareStateTopic: InternalTopicConfig
+  readonly transactions: TransactionsConfig
 
   /** Null: a share of the memory that the process may use. */
   readonly logCacheBytes: number | null
@@ -99,6 +115,7 @@ export function resolveBrokerConfig(layers: BrokerLayers): BrokerConfig {
     offsetsTopic: internalTopic(settings, 'offsets.topic', undefined),
     transactionStateTopic: internalTopic(settings, 'transaction.state.log', 'transaction.state.log.min.isr'),
     shareStateTopic: internalTopic(settings, 'share.coordinator.state.topic', 'share.coordinator.state.topic.min.isr'),
+    transactions: transactionsOf(settings),
     logCacheBytes: settings.get('ottla.log.cache.bytes'),
     metricsListener: settings.get('ottla.metrics.listener'),
   }
@@ -156,6 +173,19 @@ function logsOf(settings: BrokerSettings) {
     },
     producerIdExpirationMs: settings.get('producer.id.expiration.ms'),
     producerIdExpirationCheckIntervalMs: settings.get('producer.id.expiration.check.interval.ms'),
+  }
+}
+
+function transactionsOf(settings: BrokerSettings): TransactionsConfig {
+  return {
+    timeoutMsMax: settings.get('transaction.max.timeout.ms'),
+    transactionalIdExpirationMs: settings.get('transactional.id.expiration.ms'),
+    abortTimedOutIntervalMs: settings.get('transaction.abort.timed.out.transaction.cleanup.interval.ms'),
+    removeExpiredIntervalMs: settings.get('transaction.remove.expired.transaction.cleanup.interval.ms'),
+    partitionVerificationEnable: settings.get('transaction.partition.verification.enable'),
+    addPartitionsRetryBackoffMs: settings.get('add.partitions.to.txn.retry.backoff.ms'),
+    addPartitionsRetryMsMax: settings.get('add.partitions.to.txn.retry.backoff.max.ms'),
+    loadBufferBytes: settings.get('transaction.state.log.load.buffer.size'),
   }
 }
 
