@@ -21,6 +21,12 @@ import type { Answer, Connection } from './connection.ts'
 
 const apiVersionsKey = 18
 
+/**
+ * How many elements the arrays of a request may have together. A request takes memory for each and keeps everybody else waiting while it is served,
+ * and whoever has more partitions to speak of can do so in several requests.
+ */
+const requestElementsMax = 100_000
+
 interface Served {
   readonly api: Api
   readonly handler: ApiHandler
@@ -30,7 +36,7 @@ export class Dispatcher {
   readonly #byKey: readonly (Served | undefined)[]
   readonly #broker: BrokerContext
   /** Both are free again when the call that uses them returns, so one of each serves all connections. */
-  readonly #reader = new ByteReader(new Uint8Array(0))
+  readonly #reader = new ByteReader(new Uint8Array(0), 0, 0, requestElementsMax, requestElementsMax)
   readonly #writer = new ByteWriter()
 
   constructor(handlers: readonly ApiHandler[], broker: BrokerContext) {

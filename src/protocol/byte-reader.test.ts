@@ -5,9 +5,9 @@ import { AssertionError } from '../std/assert.ts'
 import { ByteReader, ProtocolError } from './byte-reader.ts'
 import { ZERO_UUID } from './uuid.ts'
 
-function reader(hex: string, objectsMax?: number): ByteReader {
+function reader(hex: string, objectsMax?: number, numbersMax?: number): ByteReader {
   const bytes = Buffer.from(hex.replaceAll(' ', ''), 'hex')
-  return new ByteReader(bytes, 0, bytes.length, objectsMax)
+  return new ByteReader(bytes, 0, bytes.length, objectsMax, numbersMax)
 }
 
 function refuses(read: () => unknown, message: RegExp): void {
@@ -191,6 +191,15 @@ describe('arrays', () => {
     refuses(() => bytes.spendObjects(1), /more than 10 objects/)
     bytes.reset(Buffer.alloc(1))
     bytes.spendObjects(10)
+  })
+
+  test('numbers have a budget of their own', () => {
+    const bytes = reader('00', 10, 20)
+    bytes.spendNumbers(20)
+    bytes.spendObjects(10)
+    refuses(() => bytes.spendNumbers(1), /more than 20 numbers/)
+    bytes.reset(Buffer.alloc(1))
+    bytes.spendNumbers(20)
   })
 })
 

@@ -32,6 +32,9 @@ export const STRING_BYTES_MAX = 0x7fff
 /** A frame of one gigabyte could otherwise ask for a billion objects. Metadata of a million partitions still fits. */
 export const OBJECTS_MAX = 1_000_000
 
+/** Numbers in arrays become up to eight times as large as they are in the frame. As many as a million partitions with some replicas each need. */
+export const NUMBERS_MAX = 16_000_000
+
 export class ByteReader {
   /** Of all memory that the frame lies in, at the places that `advance` returns: for generated code, and so that the next frame in it is cheap. */
   view: DataView
@@ -42,12 +45,15 @@ export class ByteReader {
   #origin: number
   #end: number
   #objectsLeft: number
+  #numbersLeft: number
   readonly #objectsMax: number
+  readonly #numbersMax: number
 
   /**
-   * Reads `bytes` from `start` up to `end`. `objectsMax` bounds how many array elements (other than numbers) one frame may make.
+   * Reads `bytes` from `start` up to `end`. `objectsMax` bounds how many array elements other than numbers one frame may make, `numbersMax` how many
+   * that are numbers.
    */
-  constructor(bytes: Uint8Array, start = 0, end = bytes.length, objectsMax = OBJECTS_MAX) {
+  constructor(bytes: Uint8Array, start = 0, end = bytes.length, objectsMax = OBJECTS_MAX, numbersMax = NUMBERS_MAX) {
     assertWithin(bytes, start, end)
     this.#memory = bytes.buffer
     this.#buffer = Buffer.from(bytes.buffer)
@@ -57,6 +63,8 @@ export class ByteReader {
     this.#end = bytes.byteOffset + end
     this.#objectsMax = objectsMax
     this.#objectsLeft = objectsMax
+    this.#numbersMax = numbersMax
+    this.#numbersLeft = numbersMax
   }
 
   /** Goes on with another frame, cheaply when that lies in the same memory as the one before. */
@@ -73,6 +81,7 @@ export class ByteReader {
     this.#at = origin + start
     this.#end = origin + end
     this.#objectsLeft = this.#objectsMax
+    this.#numbersLeft = this.#numbersMax
   }
 
   /** The next byte to read, counted from the start of the bytes that the reader was given. */
@@ -259,6 +268,12 @@ export class ByteReader {
   spendObjects(count: number): void {
     this.#objectsLeft -= count
     if (this.#objectsLeft < 0) throw new ProtocolError(`more than ${this.#objectsMax} objects in one message`)
+  }
+
+  /** The same for elements that are plain numbers, booleans or ids. */
+  spendNumbers(count: number): void {
+    this.#numbersLeft -= count
+    if (this.#numbersLeft < 0) throw new ProtocolError(`more than ${this.#numbersMax} numbers in one message`)
   }
 
   #presentLength(length: number, what: string): number {

@@ -203,6 +203,15 @@ describe('compiled codecs and the interpreter', () => {
       assert.throws(() => codec.decode(new ByteReader(frame, 0, frame.length, 300)), /more than 300 objects/)
     }
   })
+
+  test('a frame of very many numbers is refused by theirs', () => {
+    const forgottenTopicsData = [{ topic: 'orders', partitions: Array.from({ length: 300 }, (_, index) => index) }]
+    const frame = encodeMessage(FetchRequest, 12, { forgottenTopicsData })
+    for (const codec of [codecOf(FetchRequest, 12), interpret(layoutOf(FetchRequest, 12, false))]) {
+      codec.decode(new ByteReader(frame, 0, frame.length, 1, 300))
+      assert.throws(() => codec.decode(new ByteReader(frame, 0, frame.length, 1, 299)), /more than 299 numbers/)
+    }
+  })
 })
 
 test('a codec is made once', () => {

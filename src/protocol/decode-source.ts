@@ -116,6 +116,7 @@ function elements(name: string, field: LayoutField, element: LayoutType, functio
   const lines =
     size > 0
       ? [
+          'r.spendNumbers(n)',
           `${name} = new Array(n)`,
           `const p = r.advance(n * ${size}), v = r.view`,
           `for (let i = 0; i < n; i++) ${name}[i] = ${readAt(element, 'v', `p + i * ${size}`)}`,

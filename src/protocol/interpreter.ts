@@ -86,6 +86,7 @@ function decodeArray(element: LayoutType, form: Form, reader: ByteReader): unkno
   const length = decodeArrayLength(form, bytesMin, reader)
   if (length < 0) return null
   if (fixedBytes(element.kind) === 0) reader.spendObjects(length)
+  else reader.spendNumbers(length)
   const elementForm = { ...form, isNullable: false }
   return Array.from({ length }, () => decodeValue(element, elementForm, reader))
 }
