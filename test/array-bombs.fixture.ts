@@ -2,6 +2,7 @@
 
 import type { Api } from '../src/protocol/apis.ts'
 import { ByteWriter } from '../src/protocol/byte-writer.ts'
+import { fixedBytes } from '../src/protocol/layout.ts'
 import type { FieldSpec, FieldType, Fields } from '../src/protocol/schema.ts'
 import { rawRequestBytes } from './hostile.fixture.ts'
 
@@ -18,17 +19,35 @@ const claims: readonly (readonly [count: number, behindBytes: number])[] = [
 ]
 
 export function arrayBombs(api: Api, version: number): ArrayBomb[] {
-  const bombs: ArrayBomb[] = []
-  const layout = new Layout(version, version >= api.request.flexibleSince)
-  layout.eachArray(api.request.fields, Buffer.alloc(0), api.name, (path, before) => {
-    for (const [count, behindBytes] of claims) {
-      const body = Buffer.concat([before, layout.count(count), Buffer.alloc(behindBytes)])
-      const name = `v${version} of ${path}[${count}] before ${behindBytes} bytes`
-      bombs.push({ name, bytes: rawRequestBytes(api, version, 1, body) })
-    }
-  })
-  return bombs
+  return claims.flatMap(([count, behindBytes]) => arraysOf(api, version, count, () => behindBytes))
 }
+
+/** Arrays with so many elements, and bytes of 0 for all of them: most are elements that can be read. */
+export function longArrays(api: Api, version: number, count: number): ArrayBomb[] {
+  const largestElementBytes = 24
+  return arraysOf(api, version, count, elementBytes => count * (elementBytes ?? largestElementBytes))
+}
+
+function arraysOf(
+  api: Api,
+  version: number,
+  count: number,
+  behindBytesOf: (elementBytes: number | undefined) => number,
+): ArrayBomb[] {
+  const arrays: ArrayBomb[] = []
+  const layout = new Layout(version, version >= api.request.flexibleSince)
+  layout.eachArray(api.request.fields, Buffer.alloc(0), api.name, (path, before, element) => {
+    const isNumber = fixedBytes(element.kind) > 0
+    const behindBytes = behindBytesOf(isNumber ? fixedBytes(element.kind) : undefined)
+    // What comes behind an array of numbers is there too, so that the request as a whole can be read.
+    const body = Buffer.concat([before, layout.count(count), Buffer.alloc(behindBytes + (isNumber ? 64 : 0))])
+    const name = `v${version} of ${path}[${count}] before ${behindBytes} bytes`
+    arrays.push({ name, bytes: rawRequestBytes(api, version, 1, body) })
+  })
+  return arrays
+}
+
+type ArrayVisitor = (path: string, before: Buffer, element: FieldType) => void
 
 /** Where things lie in a request of one version in which everything that can be is zero or empty. */
 class Layout {
@@ -40,14 +59,14 @@ class Layout {
     this.#flexible = flexible
   }
 
-  /** Calls `visit` with the bytes that come before the count of each array, each of those around it having one element. */
-  eachArray(fields: Fields, start: Buffer, path: string, visit: (path: string, before: Buffer) => void): void {
+  /** Calls `visit` with what comes before the count of each array; those around it have one element. */
+  eachArray(fields: Fields, start: Buffer, path: string, visit: ArrayVisitor): void {
     let before = start
     for (const [name, { spec }] of Object.entries(fields)) {
       if (!this.#isHere(spec)) continue
       if (spec.type.kind === 'array') {
         const { element } = spec.type
-        visit(`${path}.${name}`, before)
+        visit(`${path}.${name}`, before, element)
         if (element.kind === 'struct')
           this.eachArray(element.fields, Buffer.concat([before, this.count(1)]), `${path}.${name}`, visit)
       }
