@@ -10,6 +10,7 @@ import { ControllerStartError } from '../controller/candidacy.ts'
 import { Controller } from '../controller/controller.ts'
 import type { BrokerRegistration } from '../controller/requests.ts'
 import type { Io, Listener } from '../io/io.ts'
+import type { LinkCalls } from '../io/link-calls.ts'
 import type { LogManager } from '../log/log-manager.ts'
 import type { BrokerEndpoint, ClusterImage } from '../metadata/cluster-image.ts'
 import type { BrokerConfig } from '../metadata/config/broker-config.ts'
@@ -19,6 +20,7 @@ import { ConfigResourceType } from '../metadata/config-resource.ts'
 import { NewerMetadataError } from '../metadata/delta.ts'
 import type { Delta } from '../metadata/delta.ts'
 import type { MetadataLog } from '../metadata/metadata-log.ts'
+import { serveStore } from '../metadata/remote-store-server.ts'
 import { uuidOf } from '../protocol/uuid.ts'
 import { PartitionTable } from '../replication/partition-table.ts'
 import { assert } from '../std/assert.ts'
@@ -40,7 +42,9 @@ import { ProducerIds } from './producer-ids.ts'
 import { RequestMetrics } from './request-metrics.ts'
 import { served } from './served.ts'
 import { openStorage } from './storage.ts'
+import { forgetStrangers } from './strangers.ts'
 import { supportedFeatures } from '../controller/features.ts'
+import { relayOver, serveController } from '../controller/relay.ts'
 import { TopicMetrics } from './topic-metrics.ts'
 import type { WaitingFetch } from './waiting-fetch.ts'
 
@@ -63,9 +67,17 @@ export interface BrokerOptions {
   readonly connectionMemory: MemoryBudgets
   /** Names of topics that differ only in case would share a folder. */
   readonly caseInsensitiveDisk: boolean
+  readonly metadata: MetadataPlace
   /** Called when the broker cannot go on (its last log directory, or the one with the metadata, has failed); the owner stops it. */
   readonly onFatal: (cause: Error) => void
 }
+
+/** Whose the cluster's metadata and the controller are. */
+export type MetadataPlace =
+  /** This broker's. `brokerCount` brokers of this machine use them, this one and those with the ids that follow. */
+  | { readonly kind: 'own'; readonly brokerCount: number }
+  /** Those of the broker at the other end, which has to `admit` this one. */
+  | { readonly kind: 'linked'; readonly calls: LinkCalls }
 
 const stopDeadlineMs = 4000
 
@@ -90,6 +102,8 @@ export class Broker implements BrokerContext {
   readonly #metadataLog: MetadataLog
   readonly #topicConfigs = new Map<string, TopicConfig>()
   #metricsListener: Listener | undefined
+  /** Those that use this broker's metadata. */
+  readonly #admitted = new Set<LinkCalls>()
   #stopped: Promise<void> | undefined
 
   private constructor(
@@ -136,7 +150,7 @@ export class Broker implements BrokerContext {
   }
 
   static async #start(io: Io, options: BrokerOptions, undo: (() => Promise<void>)[]): Promise<Broker> {
-    const { config, logging } = options
+    const { config, logging, metadata } = options
     // Set below: until then the configuration is the fixed one.
     const started: { broker: Broker | undefined } = { broker: undefined }
     const currentConfig = (): BrokerConfig => started.broker?.config ?? config
@@ -155,10 +169,14 @@ export class Broker implements BrokerContext {
       clusterId: logs.clusterId,
       config: currentConfig,
       caseInsensitiveDisk: options.caseInsensitiveDisk,
+      canReplicate: false,
+      relay: metadata.kind === 'linked' ? relayOver(metadata.calls) : undefined,
       logging,
       onFatal: options.onFatal,
     })
     undo.push(() => controller.close())
+    if (metadata.kind === 'own')
+      await forgetStrangers(controller, metadataLog.image, config.nodeId, metadata.brokerCount)
     const broker = new Broker(io, options, { acceptor, logs, metadataLog, controller })
     started.broker = broker
     await broker.#serve(undo)
@@ -211,12 +229,11 @@ export class Broker implements BrokerContext {
     for (const broker of this.image.brokers.values()) {
       const endpoint = broker.endpoints.find(each => each.name === connection.listenerName)
       if (endpoint === undefined) continue
-      // An empty host says that nothing is advertised. The address a client has dialled is one by which it can reach us.
-      const address = endpoint.host === '' ? connection.local : endpoint
+      // An empty host says that nothing is advertised. The address a client has dialled is one by which it can reach us, and the others of this machine.
       endpoints.push({
         nodeId: broker.id,
-        host: address.host,
-        port: address.port,
+        host: endpoint.host === '' ? connection.local.host : endpoint.host,
+        port: endpoint.port,
         rack: broker.rack,
         isFenced: broker.isFenced,
       })
@@ -224,7 +241,19 @@ export class Broker implements BrokerContext {
     return endpoints
   }
 
-  /** Stops accepting, answers what waits, flushes and marks the shutdown clean. Calling it again waits for the same. */
+  /** Lets the broker at the other end use this one's metadata and controller, for as long as the link holds. */
+  admit(calls: LinkCalls): void {
+    assert(this.#options.metadata.kind === 'own', 'whoever has metadata from elsewhere has none to give')
+    serveStore(calls, this.#metadataLog.store)
+    serveController(calls, this.controller)
+    this.#admitted.add(calls)
+    void calls.broken.then(() => this.#admitted.delete(calls))
+  }
+
+  /**
+   * Stops accepting, answers what waits, flushes and marks the shutdown clean. Those that were admitted have to be stopped meanwhile: the metadata is
+   * there until the last of them is gone. Calling it again waits for the same.
+   */
   stop(): Promise<void> {
     this.#stopped ??= this.#stop()
     return this.#stopped
@@ -257,6 +286,7 @@ export class Broker implements BrokerContext {
     await stopped
     await this.#metricsListener?.close()
     await this.partitions.close()
+    await Promise.all([...this.#admitted].map(({ broken }) => broken))
     await this.controller.close()
     await this.#metadataLog.close()
     await this.logs.close(brokerEpoch)

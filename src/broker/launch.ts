@@ -9,6 +9,7 @@ import type { LogLevel, LogSink } from '../std/logger.ts'
 import { Metrics } from '../std/metrics.ts'
 import type { BoundListener } from './acceptor.ts'
 import { Broker } from './broker.ts'
+import type { MetadataPlace } from './broker.ts'
 
 export interface LaunchOptions {
   /** Without problems. */
@@ -18,6 +19,8 @@ export interface LaunchOptions {
   /** Memory that the whole process may use. */
   readonly memoryBytes: number
   readonly caseInsensitiveDisk: boolean
+  /** Undefined: its own, for itself alone. */
+  readonly metadata?: MetadataPlace
   /** Called once when the broker cannot go on; it has to be stopped then. */
   readonly onFatal: (cause: Error) => void
 }
@@ -36,6 +39,7 @@ const connectionShare = 1 / 8
 /** Rejects with a `BrokerStartError` for what a user can put right. */
 export function launch(io: Io, options: LaunchOptions): Promise<Broker> {
   const { loaded, logLevel, sink, memoryBytes, caseInsensitiveDisk, onFatal } = options
+  const { metadata = { kind: 'own', brokerCount: 1 } } = options
   const connectionBytes = share(memoryBytes, connectionShare, connectionBytesMin, connectionBytesMax)
   return Broker.start(io, {
     config: loaded.config,
@@ -45,6 +49,7 @@ export function launch(io: Io, options: LaunchOptions): Promise<Broker> {
     logCacheBytes: share(memoryBytes, logCacheShare, logCacheBytesMin, logCacheBytesMax),
     connectionMemory: { requestBytes: connectionBytes, responseBytes: connectionBytes },
     caseInsensitiveDisk,
+    metadata,
     onFatal,
   })
 }

@@ -1,7 +1,7 @@
 /**
  * Opens what a broker keeps on disk, its logs and the cluster's metadata, and decides which failures of a log directory it survives.
  *
- * The metadata lies in one of the log directories. A broker without it knows nothing any more, so it ends when that directory fails, or the last
+ * The metadata lies in one of the log directories, or is another process's. A broker without it knows nothing any more, so it ends when that directory fails, or the last
  * one; when another one fails, the partitions in it answer KAFKA_STORAGE_ERROR and all others go on.
  */
 
@@ -14,10 +14,12 @@ import { resolveTopicConfig } from '../metadata/config/topic-config.ts'
 import { holdsEmbeddedStore, openEmbeddedStore } from '../metadata/embedded.ts'
 import { ConfigResourceType } from '../metadata/config-resource.ts'
 import { MetadataLog } from '../metadata/metadata-log.ts'
+import { RemoteStore } from '../metadata/remote-store.ts'
 import { assert } from '../std/assert.ts'
 import { BrokerStartError } from './broker-start-error.ts'
 import type { BrokerOptions } from './broker.ts'
 import { resolveDynamicConfig } from './dynamic-config.ts'
+import { refuseStrangers } from './strangers.ts'
 
 export interface Storage {
   readonly logs: LogManager
@@ -28,9 +30,16 @@ export interface Storage {
 export async function openStorage(io: Io, options: BrokerOptions, undo: (() => Promise<void>)[]): Promise<Storage> {
   const vital = new VitalDirectories(options)
   let metadataLog: MetadataLog | undefined
-  const logs = await openLogs(io, options, vital, async manager => {
-    metadataLog = await openMetadata(io, options, manager, vital)
+  if (options.metadata.kind === 'linked') {
+    metadataLog = await MetadataLog.open(io, new RemoteStore(options.metadata.calls), options.logging)
     undo.push(() => metadataLog!.close())
+  }
+  // New directories join the cluster whose metadata this is.
+  const logs = await openLogs(io, options, vital, metadataLog?.image.clusterId, async manager => {
+    if (metadataLog === undefined) {
+      metadataLog = await openMetadata(io, options, manager, vital)
+      undo.push(() => metadataLog!.close())
+    } else vital.opened(manager, undefined)
     return metadataLog.image
   })
   undo.push(() => logs.close())
@@ -48,7 +57,8 @@ class VitalDirectories {
     this.#options = options
   }
 
-  opened(logs: LogManager, metadataDirectory: string): void {
+  /** `metadataDirectory` is undefined where the metadata is elsewhere. */
+  opened(logs: LogManager, metadataDirectory: string | undefined): void {
     this.#logs = logs
     this.#metadataDirectory = metadataDirectory
   }
@@ -65,6 +75,7 @@ async function openLogs(
   io: Io,
   options: BrokerOptions,
   vital: VitalDirectories,
+  clusterId: string | undefined,
   readMetadata: (manager: LogManager) => Promise<ClusterImage>,
 ): Promise<LogManager> {
   const { config, logging } = options
@@ -72,7 +83,7 @@ async function openLogs(
     ...loadingSettings(config, new ClusterImage()),
     directories: config.logDirs,
     nodeId: config.nodeId,
-    clusterId: undefined,
+    clusterId,
     logging,
     cacheBudgetBytes: config.logCacheBytes ?? options.logCacheBytes,
     retentionCheckIntervalMs: config.logRetentionCheckIntervalMs,
@@ -113,7 +124,14 @@ async function openMetadata(
   const opened = await openEmbeddedStore(io, directory, options.logging)
   if (!opened.ok) throw new BrokerStartError(opened.error.kind, opened.error.message)
   vital.opened(logs, directory)
-  return MetadataLog.open(io, opened.store, options.logging)
+  const log = await MetadataLog.open(io, opened.store, options.logging)
+  try {
+    refuseStrangers(log.image, options)
+  } catch (error) {
+    await log.close()
+    throw error
+  }
+  return log
 }
 
 /**

@@ -6,6 +6,7 @@
 import * as nodeModule from 'node:module'
 import { join } from 'node:path'
 import { homeFolder } from './home.ts'
+import { CORE_VERB } from './start-core-link.ts'
 
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
 if (major < 22 || (major === 22 && minor < 18)) {
@@ -17,6 +18,12 @@ if (major < 22 || (major === 22 && minor < 18)) {
   // In a folder of the user's own: one that others can write to would let them run code here.
   const cacheFolder = process.env['XDG_CACHE_HOME'] || (homeFolder() && join(homeFolder(), '.cache'))
   if (cacheFolder) nodeModule.enableCompileCache(join(cacheFolder, 'ottla', 'compile'))
-  const { main } = await import('./program.ts')
-  await main(process.argv.slice(2))
+  const [verb] = process.argv.slice(2)
+  if (verb === CORE_VERB) {
+    const { startCore } = await import('./start-core.ts')
+    await startCore()
+  } else {
+    const { main } = await import('./program.ts')
+    await main(process.argv.slice(2))
+  }
 }

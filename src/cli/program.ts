@@ -29,6 +29,11 @@ export function buildProgram(): Command {
     )
     .addOption(valued('-d, --data <folder>', 'keep data in this folder, made when missing'))
     .option('-m, --memory', 'keep data in memory only: it is gone when the broker stops', switchedOn('OTTLA_MEMORY'))
+    .addOption(
+      valued('--cores <number>', 'experimental: run this many brokers, a process and a port for each').argParser(
+        parseCores,
+      ),
+    )
     .addOption(valued('-c, --config <file>', "read Kafka's own server.properties"))
     .addOption(
       valued('-o, --override <key=value>', 'set one broker setting; may be given several times').argParser(collect),
@@ -64,6 +69,9 @@ export function buildProgram(): Command {
   return program
 }
 
+/** More than any machine's; what is more is a slip. */
+const coresMax = 512
+
 const startHelp = `
 Settings come from, in this order: flags, --override, environment variables (OTTLA_LOG_RETENTION_MS or KAFKA_LOG_RETENTION_MS sets
 log.retention.ms), the file given by --config, Kafka's defaults.
@@ -72,7 +80,8 @@ Examples:
   ottla                                      a broker on localhost:9092, data kept from run to run
   ottla start --memory --port 0              one for a test, on a free port
   ottla start --config server.properties     one configured like a Kafka broker
-  ottla start --host 0.0.0.0 --data /srv/kafka --override log.retention.hours=24`
+  ottla start --host 0.0.0.0 --data /srv/kafka --override log.retention.hours=24
+  ottla start --cores 4                      four brokers on ports 9092 to 9095 that share the work`
 
 /** Runs the command line and leaves the outcome in `process.exitCode`; it never calls `process.exit`, which can lose output and deadlock. */
 export async function main(args: readonly string[]): Promise<void> {
@@ -109,6 +118,13 @@ function parsePort(text: string): number | undefined {
   const port = Number(text)
   if (!/^\d+$/.test(text) || port > 65535) throw new InvalidArgumentError('a port is a number from 0 to 65535')
   return port
+}
+
+function parseCores(text: string): number {
+  const cores = Number(text)
+  if (!/^\d+$/.test(text) || cores < 1 || cores > coresMax)
+    throw new InvalidArgumentError(`the number of cores is a number from 1 to ${coresMax}`)
+  return cores
 }
 
 function collect(value: string, earlier: string[] = []): string[] {

@@ -1,5 +1,5 @@
 /**
- * `ottla start`: runs one broker from the first signal of life to the last byte flushed.
+ * `ottla start`: runs one broker from the first signal of life to the last byte flushed, or one for each of `--cores`.
  *
  * Standard output gets one line, when the broker is ready. Whatever a user can put right (a port in use, a misspelt key) is one line on standard
  * error and exit code 1; only a bug has a stack. At the end every handle is closed, so that the process ends because nothing is left to do.
@@ -9,17 +9,19 @@ import { resolve } from 'node:path'
 import { BrokerStartError } from '../broker/broker-start-error.ts'
 import type { Broker } from '../broker/broker.ts'
 import { addressesOf, addressText, launch } from '../broker/launch.ts'
-import type { Io } from '../io/io.ts'
 import { thisMachine } from '../io/node-machine.ts'
-import { createNodeIo } from '../io/node.ts'
-import { RamDisk } from '../io/ram-disk.ts'
+import { coreOverrides, coresProblems } from '../metadata/config/cores.ts'
 import { loadBrokerConfig } from '../metadata/config/load.ts'
-import type { LoadedConfig } from '../metadata/config/load.ts'
-import type { LogLevel } from '../std/logger.ts'
+import type { ConfigSources, LoadedConfig } from '../metadata/config/load.ts'
+import type { LogLevel, LogSink } from '../std/logger.ts'
 import { VERSION } from '../std/version.ts'
 import { defaultDataFolder } from './data-folder.ts'
 import { homeFolder } from './home.ts'
 import { Output } from './output.ts'
+import type { CoreOrder, CoreReady } from './start-core-link.ts'
+import { Cores } from './start-cores.ts'
+import { ioFor } from './start-io.ts'
+import { reasonsOf, stopLimitMs, tooLate } from './start-reasons.ts'
 import { StopSignals } from './stop-signals.ts'
 
 /** The flags, as the command line gives them; each may also come from its `OTTLA_…` variable. */
@@ -32,13 +34,14 @@ export interface StartOptions {
   readonly override?: readonly string[]
   readonly logLevel: LogLevel
   readonly json?: boolean
+  /** How many brokers; 1 where nobody says. */
+  readonly cores?: number
 }
 
-/** A graceful end takes less; what is not done by then is done by recovery at the next start. */
-const stopLimitMs = 5000
-const tooLate = `it did not stop within ${stopLimitMs / 1000} s; the next start will check the logs`
-/** Of what the process may use, for `--memory`. */
-const memoryDiskShare = 1 / 2
+/** A valid configuration, and out of what it was made. */
+interface Loaded extends LoadedConfig {
+  readonly sources: ConfigSources
+}
 
 export async function start(options: StartOptions): Promise<void> {
   const output = new Output(options.json ?? false)
@@ -51,7 +54,7 @@ export async function start(options: StartOptions): Promise<void> {
 }
 
 /** Reads and checks the configuration; undefined when the broker cannot start with it, which has been said then. */
-function load(options: StartOptions, output: Output): LoadedConfig | undefined {
+function load(options: StartOptions, output: Output): Loaded | undefined {
   let file: { path: string; text: string } | undefined
   try {
     file =
@@ -61,7 +64,7 @@ function load(options: StartOptions, output: Output): LoadedConfig | undefined {
     return undefined
   }
   const { env, platform } = process
-  const loaded = loadBrokerConfig({
+  const sources: ConfigSources = {
     file,
     environment: env,
     overrides: options.override ?? [],
@@ -71,10 +74,12 @@ function load(options: StartOptions, output: Output): LoadedConfig | undefined {
       dataFolder: options.data === undefined ? undefined : resolve(options.data),
     },
     defaultDataFolder: defaultDataFolder({ platform, env, home: homeFolder(), workingDirectory: process.cwd() }),
-  })
-  for (const problem of loaded.problems) fail(output, problem)
-  if (loaded.problems.length > 0) return undefined
-  return loaded
+  }
+  const loaded = loadBrokerConfig(sources)
+  const { cores = 1 } = options
+  const problems = [...loaded.problems, ...coresProblems(loaded, cores).map(problem => `--cores: ${problem}`)]
+  for (const problem of problems) fail(output, problem)
+  return problems.length > 0 ? undefined : { ...loaded, sources }
 }
 
 /** What is odd about the configuration, and what the user should know about its consequences. */
@@ -94,43 +99,66 @@ function warningsOf({ warnings, meaningless, awaiting }: LoadedConfig, broker: B
   return all
 }
 
-async function run(options: StartOptions, loaded: LoadedConfig, output: Output, signals: StopSignals): Promise<void> {
-  const inMemory = options.memory === true
-  const machine = thisMachine()
+async function run(options: StartOptions, loaded: Loaded, output: Output, signals: StopSignals): Promise<void> {
+  const { memory: inMemory = false, cores: brokerCount = 1, logLevel } = options
+  const { memoryBytes: machineBytes, caseInsensitiveDisk } = thisMachine()
+  const memoryBytes = Math.floor(machineBytes / brokerCount)
   const fatal = Promise.withResolvers<Error>()
-  let broker: Broker
+  const cores = new Cores({
+    orders: ordersOf(options, loaded, memoryBytes),
+    output,
+    mayRestart: !inMemory,
+    onFatal: fatal.resolve,
+  })
+  let broker: Broker | undefined
   try {
-    broker = await launch(ioFor(inMemory, machine.memoryBytes), {
+    broker = await launch(ioFor(inMemory, memoryBytes), {
       loaded,
-      logLevel: options.logLevel,
-      sink: output.log,
-      memoryBytes: machine.memoryBytes,
-      caseInsensitiveDisk: machine.caseInsensitiveDisk && !inMemory,
+      logLevel,
+      sink: sinkOf(output, brokerCount, loaded.config.nodeId),
+      memoryBytes,
+      caseInsensitiveDisk: caseInsensitiveDisk && !inMemory,
+      metadata: { kind: 'own', brokerCount },
       onFatal: fatal.resolve,
     })
+    const others = await cores.start(broker)
+    for (const warning of warningsOf(loaded, broker)) output.note('warning', warning)
+    sayReady(broker, others, inMemory, output)
   } catch (error) {
     if (!(error instanceof BrokerStartError)) throw error
     fail(output, error.message)
+    await Promise.all([cores.stop(), broker?.stop()])
     return
   }
-  for (const warning of warningsOf(loaded, broker)) output.note('warning', warning)
-  sayReady(broker, inMemory, output)
   const cause = await Promise.race([signals.first.then(() => undefined), fatal.promise])
   if (cause !== undefined) {
     fail(output, `the broker cannot go on: ${reasonsOf(cause)}`)
     signals.endWithin(stopLimitMs, () => output.note('error', tooLate))
   }
-  await broker.stop()
+  await Promise.all([cores.stop(), broker.stop()])
 }
 
-function ioFor(inMemory: boolean, memoryBytes: number): Io {
-  const io = createNodeIo()
-  if (!inMemory) return io
-  const disk = new RamDisk({ capacityBytes: Math.floor(memoryBytes * memoryDiskShare), nowMs: () => io.clock.nowMs() })
-  return { ...io, disk }
+/** What the further brokers are told: the same as this one, but for what makes them brokers of their own. */
+function ordersOf(options: StartOptions, loaded: Loaded, memoryBytes: number): CoreOrder[] {
+  const { cores = 1, logLevel, json = false, memory: inMemory = false } = options
+  const { file, overrides, defaultDataFolder } = loaded.sources
+  return Array.from({ length: cores - 1 }, (_, index) => ({
+    // The overrides say all that the flags do.
+    sources: { file, overrides: [...overrides, ...coreOverrides(loaded, index + 1)], flags: {}, defaultDataFolder },
+    logLevel,
+    json,
+    inMemory,
+    memoryBytes,
+  }))
 }
 
-function sayReady(broker: Broker, inMemory: boolean, output: Output): void {
+/** With several brokers each record says whose it is. */
+function sinkOf(output: Output, brokerCount: number, nodeId: number): LogSink {
+  if (brokerCount === 1) return output.log
+  return record => output.log({ ...record, fields: { broker: nodeId, ...record.fields } })
+}
+
+function sayReady(broker: Broker, others: readonly CoreReady[], inMemory: boolean, output: Output): void {
   const readyMs = Math.round(performance.now())
   const { logDirs } = broker.config
   const addresses = addressesOf(broker.addresses)
@@ -140,8 +168,9 @@ function sayReady(broker: Broker, inMemory: boolean, output: Output): void {
     broker.metricsAddress === undefined
       ? ''
       : `; metrics on http://${addressText(broker.metricsAddress.host, broker.metricsAddress.port)}/metrics`
+  const further = others.map(core => `; broker ${core.nodeId} on ${core.addresses.join(' and ')}`).join('')
   output.say(
-    `Ottla ${VERSION} is ready on ${addresses.join(' and ')} after ${(readyMs / 1000).toFixed(2)} s; data in ${place}${metrics}`,
+    `Ottla ${VERSION} is ready on ${addresses.join(' and ')} after ${(readyMs / 1000).toFixed(2)} s; data in ${place}${metrics}${further}`,
     {
       event: 'ready',
       version: VERSION,
@@ -152,6 +181,7 @@ function sayReady(broker: Broker, inMemory: boolean, output: Output): void {
       readyMs,
       pid: process.pid,
       ...(broker.metricsAddress === undefined ? {} : { metrics: broker.metricsAddress }),
+      ...(others.length === 0 ? {} : { others }),
     },
   )
 }
@@ -163,11 +193,6 @@ function fail(output: Output, message: string): void {
 
 function isLoopback(host: string): boolean {
   return host === '::1' || host.toLowerCase() === 'localhost' || /^127(\.\d{1,3}){3}$/.test(host)
-}
-
-/** The message of an error and of what caused it. */
-function reasonsOf(error: Error): string {
-  return error.cause instanceof Error ? `${error.message}: ${reasonsOf(error.cause)}` : error.message
 }
 
 function reasonOf(error: unknown): string {

@@ -1,7 +1,7 @@
 /** New partitions: what a client may say of where their replicas go, and how they begin. */
 
 import { LeaderRecoveryState } from '../metadata/cluster-image.ts'
-import type { ClusterImage, PartitionState } from '../metadata/cluster-image.ts'
+import type { PartitionState } from '../metadata/cluster-image.ts'
 import type { ErrorName } from '../protocol/errors.ts'
 import type { ControlState } from './control-state.ts'
 import { placeReplicas } from './placement.ts'
@@ -24,7 +24,7 @@ export function unplaced(error: ErrorName, message: string): Unplaced {
 
 /** Why an assignment is refused; undefined when it is fine. `replicationFactor` is that of the partitions before it, if there are any. */
 export function assignmentProblem(
-  image: ClusterImage,
+  state: ControlState,
   replicas: readonly number[],
   replicationFactor?: number,
 ): Unplaced | undefined {
@@ -32,7 +32,7 @@ export function assignmentProblem(
   if (replicas.length === 0) return invalid('the assignment of a partition names no broker')
   const seen = new Set<number>()
   for (const id of [...replicas].sort((a, b) => a - b)) {
-    if (image.broker(id) === undefined) {
+    if (state.image.broker(id) === undefined) {
       return invalid(`the assignment names broker ${id}, and no such broker is registered`)
     }
     if (seen.has(id)) return invalid(`the assignment of a partition names broker ${id} more than once`)
@@ -42,7 +42,16 @@ export function assignmentProblem(
     const counts = `${replicas.length} replica(s), the partitions before it have ${replicationFactor}`
     return invalid(`the assignment of a partition has ${counts}`)
   }
-  return undefined
+  return replicationProblem(state, replicas.length)
+}
+
+/** Replicas that nobody copies to would never be in sync, and whoever waits for them would wait for ever. */
+function replicationProblem({ canReplicate }: ControlState, replicationFactor: number): Unplaced | undefined {
+  if (canReplicate || replicationFactor <= 1) return undefined
+  return unplaced(
+    'INVALID_REPLICATION_FACTOR',
+    `replication factor ${replicationFactor} cannot be reached: brokers do not copy from each other yet, so a partition has one replica`,
+  )
 }
 
 /** A partition as it begins; undefined when none of its replicas can lead. */
@@ -73,5 +82,7 @@ export function placeNew(state: ControlState, count: number, replicationFactor: 
   const brokers = [...image.brokers.values()].map(({ id, rack }) => ({ id, rack, isActive: image.isActive(id) }))
   const placement = placeReplicas(brokers, count, replicationFactor, state.random)
   if (!placement.ok) return placement
+  const problem = replicationProblem(state, replicationFactor)
+  if (problem !== undefined) return problem
   return { ok: true, partitions: placement.replicas.map(replicas => newPartition(state, replicas)!) }
 }

@@ -2,7 +2,7 @@
  * A broker's part in the cluster's coordination: its session with the store, its registration, and its standing for controller, term after term.
  *
  * Lifecycle: `start` resolves when the broker is registered, by itself as controller or by another one. From then on it holds the office whenever it can
- * get it. When the session ends or the store's content cannot be followed any more, `onFatal` hears of it, and nothing here goes on.
+ * get it, unless it was given a relay to a controller elsewhere. When the session ends or the store's content cannot be followed any more, `onFatal` hears of it, and nothing here goes on.
  */
 
 import type { Io } from '../io/io.ts'
@@ -111,7 +111,7 @@ export class Candidacy {
     }
     const stopListening = this.#log.image.onApplied(this.#onProgress)
     this.#onProgress()
-    this.#running = this.#stand(reject)
+    if (this.#options.relay === undefined) this.#running = this.#stand(reject)
     this.#session.onEnded(cause => this.#fail(cause, reject))
     this.#log.onFailure(cause => this.#fail(cause, reject))
     try {
@@ -204,13 +204,15 @@ export class Candidacy {
   }
 
   async #serve({ epoch, guard }: Elected): Promise<void> {
-    const { config, caseInsensitiveDisk, registration, logging } = this.#options
+    const { config, caseInsensitiveDisk, canReplicate, registration, logging } = this.#options
     // Everything that earlier controllers wrote is in the store by now: it refuses what they would write from here on.
     await this.#log.catchUp()
     this.#refuseOtherCluster()
     const { image, nextNumber, store } = this.#log
     const nodeId = registration.brokerId
-    const state = new ControlState(image, nextNumber, { nodeId, random: this.#io.random, caseInsensitiveDisk, config })
+    const { random } = this.#io
+    const control = { nodeId, random, caseInsensitiveDisk, canReplicate, config }
+    const state = new ControlState(image, nextNumber, control)
     const writer = new MetadataWriter(this.#log, guard, epoch, logging.logger('ottla.metadata.MetadataWriter'))
     const term = new Office(state, writer, this.#logger)
     this.#term = term

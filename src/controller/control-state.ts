@@ -36,6 +36,8 @@ export interface ControlOptions {
   readonly random: Random
   /** Names of topics that differ only in case would share a folder. */
   readonly caseInsensitiveDisk: boolean
+  /** Whether followers copy from leaders: without that a partition has one replica, which stays where it is. */
+  readonly canReplicate: boolean
   /** Asked at each use: settings may change while the broker runs. */
   readonly config: () => ControllerConfig
 }
@@ -63,6 +65,10 @@ export class ControlState {
 
   get config(): ControllerConfig {
     return this.#options.config()
+  }
+
+  get canReplicate(): boolean {
+    return this.#options.canReplicate
   }
 
   /** The number that the next staged delta will have. */

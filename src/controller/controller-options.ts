@@ -3,6 +3,7 @@
 import type { MetadataLog } from '../metadata/metadata-log.ts'
 import type { Logging } from '../std/logger.ts'
 import type { ControllerConfig } from './control-state.ts'
+import type { ControllerRelay } from './relay.ts'
 import type { BrokerRegistration } from './requests.ts'
 
 export interface ControllerOptions {
@@ -16,6 +17,10 @@ export interface ControllerOptions {
   readonly config: () => ControllerConfig
   /** Names of topics that differ only in case would share a folder. */
   readonly caseInsensitiveDisk: boolean
+  /** Whether followers copy from leaders: without that a partition has one replica, which stays where it is. */
+  readonly canReplicate: boolean
+  /** The controller is in another process of this machine: this broker never stands for it. */
+  readonly relay?: ControllerRelay | undefined
   readonly logging: Logging
   /** Called once when the metadata store has failed or ended this broker's session: the process cannot go on as a broker. */
   readonly onFatal: (cause: Error) => void

@@ -17,6 +17,7 @@ import type { ControlOptions } from './control-state.ts'
 import { ControlState } from './control-state.ts'
 import { Controller } from './controller.ts'
 import { stageInitialFeatures, supportedFeatures } from './features.ts'
+import type { ControllerRelay } from './relay.ts'
 import type { BrokerRegistration } from './requests.ts'
 
 export const clusterId = 'Yf1FzLkFSZmbVhhGGSP0sQ'
@@ -39,6 +40,8 @@ export interface BrokerOptions {
   readonly cleanShutdown?: boolean
   readonly rack?: string | null
   readonly caseInsensitiveDisk?: boolean
+  readonly canReplicate?: boolean
+  readonly relay?: ControllerRelay
 }
 
 export function registrationOf(
@@ -78,6 +81,8 @@ export class TestBroker {
       clusterId,
       config: () => config,
       caseInsensitiveDisk: options.caseInsensitiveDisk ?? false,
+      canReplicate: options.canReplicate ?? true,
+      relay: options.relay,
       logging: quiet(io),
       onFatal: cause => fatal.push(cause),
     })
@@ -122,6 +127,7 @@ export function stateWith(brokerIds: readonly number[], options: StateOptions = 
     nodeId: 1,
     random: { float: () => random.float(), below: bound => random.below(bound), bytes: length => random.bytes(length) },
     caseInsensitiveDisk: false,
+    canReplicate: true,
     config: () => config,
     ...options,
   })

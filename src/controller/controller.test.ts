@@ -154,6 +154,7 @@ describe('controller of one broker', () => {
         clusterId: 'AnotherClusterOfOttlaA',
         config: () => configOf(),
         caseInsensitiveDisk: false,
+        canReplicate: true,
         logging: quiet(io),
         onFatal: () => {},
       }

@@ -1,6 +1,6 @@
 /**
  * The controller: the one writer of the cluster's metadata (M2). Every broker has one of these; the one that holds the office acts, the others
- * stand by.
+ * stand by, or pass on what they are asked where they were given a relay.
  *
  * Lifecycle: `start` opens this broker's session with the store, puts down what the broker says of itself, stands for election, and resolves
  * when the image shows this broker registered. While in office it answers requests and follows the brokers' sessions; when its term ends it
@@ -8,7 +8,9 @@
  */
 
 import type { Io } from '../io/io.ts'
+import { LinkBrokenError } from '../io/link-calls.ts'
 import type { MetadataLog } from '../metadata/metadata-log.ts'
+import { StoreUnavailableError } from '../metadata/store.ts'
 import { alterPartitions } from './alter-partition.ts'
 import { unregisterBroker } from './brokers.ts'
 import { Candidacy } from './candidacy.ts'
@@ -24,6 +26,7 @@ import { createInternalTopic } from './internal-topics.ts'
 import type { InternalTopicName } from './internal-topics.ts'
 import { allocateProducerIdBlock } from './producer-ids.ts'
 import { alterPartitionReassignments, listPartitionReassignments } from './reassignments.ts'
+import type { ControllerRelay, RelayedRequest } from './relay.ts'
 import { refused } from './requests.ts'
 import type {
   AlterablePartition,
@@ -55,10 +58,12 @@ interface ValidateOnly {
 export class Controller {
   readonly #candidacy: Candidacy
   readonly #log: MetadataLog
+  readonly #relay: ControllerRelay | undefined
 
-  private constructor(candidacy: Candidacy, log: MetadataLog) {
+  private constructor(candidacy: Candidacy, { log, relay }: ControllerOptions) {
     this.#candidacy = candidacy
     this.#log = log
+    this.#relay = relay
   }
 
   /**
@@ -66,16 +71,17 @@ export class Controller {
    * StoreUnavailableError or NewerMetadataError.
    */
   static async start(io: Io, options: ControllerOptions): Promise<Controller> {
-    return new Controller(await Candidacy.start(io, options), options.log)
+    return new Controller(await Candidacy.start(io, options), options)
   }
 
-  /** Whether this broker is the one that makes the changes. All below answer NOT_CONTROLLER while it is not. */
+  /** Whether this broker is the one that makes the changes. Where it is not, all below pass on what they are asked, or answer NOT_CONTROLLER without a relay. */
   get isActive(): boolean {
     return this.#candidacy.office !== undefined
   }
 
   createTopics(topics: readonly CreatableTopic[], options: ValidateOnly): Promise<CreateTopicResult[]> {
     return this.#change(
+      { name: 'createTopics', arguments: [topics, options] },
       state => createTopics(state, topics, options),
       lost => topics.map(({ name }) => failedTopic(name, lost)),
     )
@@ -84,6 +90,7 @@ export class Controller {
   /** Makes a topic of the broker's own, with as many replicas as there may be. */
   createInternalTopic(name: InternalTopicName): Promise<CreateTopicResult> {
     return this.#change(
+      { name: 'createInternalTopic', arguments: [name] },
       state => createInternalTopic(state, name),
       lost => failedTopic(name, lost),
     )
@@ -91,6 +98,7 @@ export class Controller {
 
   deleteTopics(topics: readonly DeletableTopic[]): Promise<DeleteTopicResult[]> {
     return this.#change(
+      { name: 'deleteTopics', arguments: [topics] },
       state => deleteTopics(state, topics),
       lost => topics.map(({ name, topicId }) => ({ name, topicId, ...lost })),
     )
@@ -98,6 +106,7 @@ export class Controller {
 
   createPartitions(topics: readonly GrowableTopic[], options: ValidateOnly): Promise<CreatePartitionsResult[]> {
     return this.#change(
+      { name: 'createPartitions', arguments: [topics, options] },
       state => createPartitions(state, topics, options),
       lost => topics.map(({ name }) => ({ name, ...lost })),
     )
@@ -106,6 +115,7 @@ export class Controller {
   /** Replaces all that is set on each resource. */
   alterConfigs(resources: readonly AlterableResource[], options: ValidateOnly): Promise<AlterConfigsResult[]> {
     return this.#change(
+      { name: 'alterConfigs', arguments: [resources, options] },
       state => alterConfigs(state, resources, options),
       lost => resources.map(({ resourceType, resourceName }) => ({ resourceType, resourceName, ...lost })),
     )
@@ -116,6 +126,7 @@ export class Controller {
     options: ValidateOnly,
   ): Promise<AlterConfigsResult[]> {
     return this.#change(
+      { name: 'incrementalAlterConfigs', arguments: [resources, options] },
       state => incrementalAlterConfigs(state, resources, options),
       lost => resources.map(({ resourceType, resourceName }) => ({ resourceType, resourceName, ...lost })),
     )
@@ -126,6 +137,7 @@ export class Controller {
     options: { readonly allowReplicationFactorChange: boolean },
   ): Promise<ReassignmentsResult> {
     return this.#change(
+      { name: 'alterPartitionReassignments', arguments: [topics, options] },
       state => alterPartitionReassignments(state, topics, options),
       lost => ({ ...lost, topics: [] }),
     )
@@ -140,6 +152,7 @@ export class Controller {
 
   updateFeatures(updates: readonly FeatureUpdate[], options: ValidateOnly): Promise<UpdateFeaturesResult> {
     return this.#change(
+      { name: 'updateFeatures', arguments: [updates, options] },
       state => updateFeatures(state, updates, options),
       lost => ({ ...lost, features: [] }),
     )
@@ -147,6 +160,7 @@ export class Controller {
 
   unregisterBroker(brokerId: number): Promise<Outcome> {
     return this.#change(
+      { name: 'unregisterBroker', arguments: [brokerId] },
       state => unregisterBroker(state, brokerId, this.#candidacy.sessions),
       lost => lost,
     )
@@ -157,6 +171,7 @@ export class Controller {
     readonly brokerEpoch: number
   }): Promise<ProducerIdBlockResult> {
     return this.#change(
+      { name: 'allocateProducerIdBlock', arguments: [broker] },
       state => allocateProducerIdBlock(state, broker),
       lost => ({ ...lost, firstProducerId: -1, length: 0 }),
     )
@@ -167,6 +182,7 @@ export class Controller {
     partitions: readonly AlterablePartition[],
   ): Promise<AlterPartitionsResult> {
     return this.#change(
+      { name: 'alterPartitions', arguments: [leader, partitions] },
       state => alterPartitions(state, leader, partitions),
       lost => ({ ...lost, partitions: [] }),
     )
@@ -178,6 +194,7 @@ export class Controller {
     topics: readonly { readonly topic: string; readonly partitions: readonly number[] }[] | null,
   ): Promise<ElectLeadersResult> {
     return this.#change(
+      { name: 'electLeaders', arguments: [type, topics] },
       state => electLeaders(state, type, topics),
       lost => ({ ...lost, topics: [] }),
     )
@@ -188,10 +205,14 @@ export class Controller {
     return this.#candidacy.close()
   }
 
-  #change<R>(change: (state: ControlState) => R, onLost: (outcome: Outcome) => R): Promise<R> {
+  async #change<R>(
+    request: RelayedRequest,
+    change: (state: ControlState) => R,
+    onLost: (outcome: Outcome) => R,
+  ): Promise<R> {
+    if (this.#relay !== undefined) return this.#passOn(this.#relay, request, onLost)
     const { office } = this.#candidacy
-    if (office === undefined)
-      return Promise.resolve(onLost(refused('NOT_CONTROLLER', 'this broker is not the controller')))
+    if (office === undefined) return onLost(refused('NOT_CONTROLLER', 'this broker is not the controller'))
     return office.submit(change, cause =>
       onLost(
         refused(
@@ -200,5 +221,19 @@ export class Controller {
         ),
       ),
     )
+  }
+
+  /** Like an answer of this broker's own controller, this one comes when the change is on this broker's image. */
+  async #passOn<R>(relay: ControllerRelay, request: RelayedRequest, onLost: (outcome: Outcome) => R): Promise<R> {
+    try {
+      const answer = (await relay.request(request)) as R
+      await this.#log.catchUp()
+      return answer
+    } catch (error) {
+      if (!(error instanceof LinkBrokenError || error instanceof StoreUnavailableError)) throw error
+      return onLost(
+        refused('NOT_CONTROLLER', 'the controller cannot be reached, and nobody knows whether this was done'),
+      )
+    }
   }
 }

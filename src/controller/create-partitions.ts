@@ -60,7 +60,7 @@ function plan(
   }
   const partitions: PartitionState[] = []
   for (const { brokerIds } of assignments) {
-    const problem = assignmentProblem(state.image, brokerIds, replicationFactor)
+    const problem = assignmentProblem(state, brokerIds, replicationFactor)
     if (problem !== undefined) return problem
     const partition = newPartition(state, brokerIds)
     if (partition === undefined) {

@@ -133,7 +133,7 @@ function planAssigned(state: ControlState, topic: CreatableTopic): NewPartitions
   let replicationFactor: number | undefined
   for (const { partitionIndex, brokerIds } of topic.assignments) {
     if (partitions.has(partitionIndex)) return invalid(`partition ${partitionIndex} is assigned more than once`)
-    const problem = assignmentProblem(state.image, brokerIds, replicationFactor)
+    const problem = assignmentProblem(state, brokerIds, replicationFactor)
     if (problem !== undefined) return problem
     replicationFactor = brokerIds.length
     const partition = newPartition(state, brokerIds)

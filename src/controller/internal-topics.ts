@@ -10,7 +10,9 @@ export type InternalTopicName = '__consumer_offsets' | '__transaction_state' | '
 /** Makes one; where it is there already the answer says so, as for any topic. The number of brokers bounds its replicas where the user has not set it. */
 export function createInternalTopic(state: ControlState, name: InternalTopicName): CreateTopicResult {
   const config = configOf(state.config, name)
-  const brokerCount = [...state.image.brokers.keys()].filter(id => state.image.isActive(id)).length
+  const brokerCount = state.canReplicate
+    ? [...state.image.brokers.keys()].filter(id => state.image.isActive(id)).length
+    : 1
   const minInSyncReplicas = config.minInSyncReplicas(brokerCount)
   const settings: Record<string, string> = { ...settingsOf[name], 'segment.bytes': String(config.segmentBytes) }
   if (minInSyncReplicas !== undefined) settings['min.insync.replicas'] = String(minInSyncReplicas)

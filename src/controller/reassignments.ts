@@ -50,7 +50,7 @@ function reassign(
   wanted: readonly number[],
   mayChangeFactor: boolean,
 ): Outcome {
-  const problem = assignmentProblem(state.image, wanted)
+  const problem = assignmentProblem(state, wanted)
   if (problem !== undefined) return refused(problem.error, problem.message)
   // While a move is under way its old replicas are what the partition had.
   const current = without(before.replicas, before.addingReplicas)
@@ -63,6 +63,12 @@ function reassign(
   }
   const addingReplicas = ascending(without(wanted, before.replicas))
   const removingReplicas = ascending(without(before.replicas, wanted))
+  if (!state.canReplicate && addingReplicas.length > 0) {
+    return refused(
+      'INVALID_REPLICA_ASSIGNMENT',
+      'brokers do not copy from each other yet: a partition stays where it is',
+    )
+  }
   stageChange(state, topic, partition, { replicas: [...wanted, ...removingReplicas], addingReplicas, removingReplicas })
   return DONE
 }

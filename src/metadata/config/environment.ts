@@ -25,7 +25,7 @@ const launchVariables =
 const serviceVariables = /^(KAFKA|OTTLA)_(PORT|SERVICE_(HOST|PORT(_.*)?)|PORT_\d+_(TCP|UDP)(_.*)?)$/
 
 /** Options of `ottla start` that variables may give; the command line reads them. */
-const commandLineVariables = /^OTTLA_(PORT|HOST|DATA|MEMORY|CONFIG|OVERRIDE|LOG_LEVEL|JSON)$/
+const commandLineVariables = /^OTTLA_(PORT|HOST|DATA|MEMORY|CONFIG|OVERRIDE|LOG_LEVEL|JSON|CORES)$/
 
 /** In the order of precedence, lowest first. */
 export function settingsOfEnvironment(environment: Environment): EnvironmentSetting[] {
