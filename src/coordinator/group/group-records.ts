@@ -118,7 +118,7 @@ export const groupRecordFormat: RecordFormat<GroupRecord> = {
     const type = typeByKeyVersion.get(keyVersion)
     if (type === undefined) return undefined
     const entry: RecordType = recordTypes[type]
-    const decodedKey = codecOf(entry.key, keyVersion).decode(keyReader)
+    const decodedKey = codecOf(entry.key, bodyVersionOf(entry.key, keyVersion)).decode(keyReader)
     if (value === null) return { type, key: decodedKey, value: null } as unknown as GroupRecord
     const valueReader = new ByteReader(value)
     const decodedValue = codecOf(entry.value, valueReader.int16()).decode(valueReader)
@@ -134,6 +134,11 @@ function valueVersionOf(type: GroupRecordType, entry: RecordType, value: object)
 
 function encodeVersioned(message: Message, version: number, value: Input<Message>): Uint8Array {
   writer.int16(version)
-  codecOf(message, version).encode(value, writer)
+  codecOf(message, bodyVersionOf(message, version)).encode(value, writer)
   return writer.toBytes()
+}
+
+/** Of keys that came with Kafka 4 the type is no version of the message: they only have version 0. */
+function bodyVersionOf(message: Message, version: number): number {
+  return message.versions.includes(version) ? version : 0
 }

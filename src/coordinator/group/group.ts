@@ -6,6 +6,7 @@
  */
 
 import type { ErrorName } from '../../protocol/errors.ts'
+import type { Uuid } from '../../protocol/uuid.ts'
 import type { GroupRecord } from './group-records.ts'
 
 export type GroupType = 'classic' | 'consumer' | 'share' | 'streams'
@@ -22,6 +23,11 @@ export interface Committer {
   readonly isTransactional: boolean
   /** Of OffsetCommit or TxnOffsetCommit: what a client understands decides the error. */
   readonly apiVersion: number
+  /**
+   * What is committed; the zero uuid where there is no such topic. A member of the new protocol may commit in an epoch that is past for partitions
+   * that it has had since (KIP-1251).
+   */
+  readonly partitions: Iterable<{ readonly topicId: Uuid; readonly partition: number }>
 }
 
 export interface ListedGroup {

@@ -123,6 +123,8 @@ export interface TransactionMarker {
 
 /** What coordinators may know of topics. Always the newest. */
 export interface TopicsView {
+  /** Of the metadata that is shown; grows with every change, the same on all brokers. */
+  readonly version: number
   byName(name: string): TopicView | undefined
   byId(id: Uuid): TopicView | undefined
   names(): Iterable<string>
@@ -137,6 +139,8 @@ export interface TopicView {
 }
 
 export interface TopicsChange {
+  /** Whether topics were made. */
+  readonly hasNew: boolean
   /** Names of topics that were made or that changed, then of those that are gone. */
   readonly changed: ReadonlySet<string>
   readonly deleted: ReadonlySet<string>
