@@ -70,18 +70,23 @@ export class Timeline {
   }
 }
 
-/** What was committed of an entry that has changed since; `pending` counts the changes. */
-interface Committed<V> {
-  value: V | undefined
-  pending: number
+/** In the place of a value whose key has changes that are not committed. */
+class Pending<V> {
+  latest: V | undefined
+  committed: V | undefined
+  changes = 0
+
+  constructor(value: V | undefined) {
+    this.latest = value
+    this.committed = value
+  }
 }
 
-/** A map. `undefined` stands for absence and cannot be a value. */
+/** A map. `undefined` stands for absence and cannot be a value. Iterating while it changes is as with a `Map`. */
 export class TimelineMap<K, V> {
   readonly #timeline: Timeline
-  readonly #latest = new Map<K, V>()
-  /** Of the keys with changes under way only; there is none while nothing is written. */
-  #committed: Map<K, Committed<V>> | undefined
+  readonly #entries = new Map<K, V | Pending<V>>()
+  #size = 0
   #committedSize = 0
 
   constructor(timeline: Timeline) {
@@ -89,7 +94,7 @@ export class TimelineMap<K, V> {
   }
 
   get size(): number {
-    return this.#latest.size
+    return this.#size
   }
 
   get committedSize(): number {
@@ -97,38 +102,39 @@ export class TimelineMap<K, V> {
   }
 
   get(key: K): V | undefined {
-    return this.#latest.get(key)
+    const entry = this.#entries.get(key)
+    return entry instanceof Pending ? entry.latest : entry
   }
 
   has(key: K): boolean {
-    return this.#latest.has(key)
+    return this.get(key) !== undefined
   }
 
   getCommitted(key: K): V | undefined {
-    const changed = this.#committed?.get(key)
-    return changed === undefined ? this.#latest.get(key) : changed.value
+    const entry = this.#entries.get(key)
+    return entry instanceof Pending ? entry.committed : entry
   }
 
-  keys(): IterableIterator<K> {
-    return this.#latest.keys()
+  *keys(): Generator<K> {
+    for (const [key] of this.entries()) yield key
   }
 
-  values(): IterableIterator<V> {
-    return this.#latest.values()
+  *values(): Generator<V> {
+    for (const [, value] of this.entries()) yield value
   }
 
-  entries(): IterableIterator<[K, V]> {
-    return this.#latest.entries()
+  *entries(): Generator<[K, V]> {
+    for (const [key, entry] of this.#entries) {
+      const value = entry instanceof Pending ? entry.latest : entry
+      if (value !== undefined) yield [key, value]
+    }
   }
 
   *committedEntries(): Generator<[K, V]> {
-    const committed = this.#committed
-    if (committed === undefined) {
-      yield* this.#latest
-      return
+    for (const [key, entry] of this.#entries) {
+      const value = entry instanceof Pending ? entry.committed : entry
+      if (value !== undefined) yield [key, value]
     }
-    for (const entry of this.#latest) if (!committed.has(entry[0])) yield entry
-    for (const [key, { value }] of committed) if (value !== undefined) yield [key, value]
   }
 
   set(key: K, value: V): void {
@@ -138,52 +144,83 @@ export class TimelineMap<K, V> {
 
   /** Whether it was there. */
   delete(key: K): boolean {
-    if (!this.#latest.has(key)) return false
+    if (!this.has(key)) return false
     this.#change(key, undefined)
     return true
   }
 
   #change(key: K, after: V | undefined): void {
-    const before = this.#latest.get(key)
-    this.#put(key, after)
+    const entry = this.#entries.get(key)
+    const before = entry instanceof Pending ? entry.latest : entry
+    this.#size += difference(before, after)
     if (this.#timeline.isSettled) {
-      assert(this.#committed?.has(key) !== true, () => `${String(key)} is settled with changes under way`)
+      assert(!(entry instanceof Pending), () => `${String(key)} is settled with changes under way`)
       this.#committedSize += difference(before, after)
+      this.#settle(key, after)
       return
     }
-    this.#committed ??= new Map()
-    const entry = this.#committed.get(key)
-    if (entry === undefined) this.#committed.set(key, { value: before, pending: 1 })
-    else entry.pending += 1
-    this.#timeline.record({
-      offset: this.#timeline.offset,
-      commit: () => this.#commit(key, after),
-      revert: () => this.#revert(key, before),
-    })
+    const pending = entry instanceof Pending ? entry : new Pending<V>(entry)
+    if (pending !== entry) this.#entries.set(key, pending)
+    pending.latest = after
+    pending.changes += 1
+    this.#timeline.record(new MapChange(this.#timeline.offset, this, key, pending, before, after))
   }
 
-  #commit(key: K, after: V | undefined): void {
-    const entry = this.#committed!.get(key)!
-    this.#committedSize += difference(entry.value, after)
-    entry.value = after
-    this.#finish(key, entry)
+  /** For its changes only: the oldest of the key's is committed. */
+  commitChange(key: K, pending: Pending<V>, after: V | undefined): void {
+    this.#committedSize += difference(pending.committed, after)
+    pending.committed = after
+    this.#finishChange(key, pending)
   }
 
-  #revert(key: K, before: V | undefined): void {
-    this.#put(key, before)
-    this.#finish(key, this.#committed!.get(key)!)
+  /** For its changes only: the newest of the key's is undone. */
+  revertChange(key: K, pending: Pending<V>, before: V | undefined): void {
+    this.#size += difference(pending.latest, before)
+    pending.latest = before
+    this.#finishChange(key, pending)
   }
 
-  #put(key: K, value: V | undefined): void {
-    if (value === undefined) this.#latest.delete(key)
-    else this.#latest.set(key, value)
+  #finishChange(key: K, pending: Pending<V>): void {
+    pending.changes -= 1
+    if (pending.changes === 0) this.#settle(key, pending.latest)
   }
 
-  #finish(key: K, entry: Committed<V>): void {
-    entry.pending -= 1
-    if (entry.pending > 0) return
-    this.#committed!.delete(key)
-    if (this.#committed!.size === 0) this.#committed = undefined
+  #settle(key: K, value: V | undefined): void {
+    if (value === undefined) this.#entries.delete(key)
+    else this.#entries.set(key, value)
+  }
+}
+
+class MapChange<K, V> implements Change {
+  readonly offset: number
+  readonly #map: TimelineMap<K, V>
+  readonly #key: K
+  readonly #pending: Pending<V>
+  readonly #before: V | undefined
+  readonly #after: V | undefined
+
+  constructor(
+    offset: number,
+    map: TimelineMap<K, V>,
+    key: K,
+    pending: Pending<V>,
+    before: V | undefined,
+    after: V | undefined,
+  ) {
+    this.offset = offset
+    this.#map = map
+    this.#key = key
+    this.#pending = pending
+    this.#before = before
+    this.#after = after
+  }
+
+  commit(): void {
+    this.#map.commitChange(this.#key, this.#pending, this.#after)
+  }
+
+  revert(): void {
+    this.#map.revertChange(this.#key, this.#pending, this.#before)
   }
 }
 
