@@ -14,6 +14,7 @@ import type { ControlState } from './control-state.ts'
 import { DONE, refused } from './requests.ts'
 import type {
   AlterableResource,
+  AlterConfigsOptions,
   AlterConfigsResult,
   ConfigResource,
   IncrementallyAlterableResource,
@@ -25,19 +26,19 @@ type Altered = AlterResult | { readonly ok: false; readonly error: ErrorName; re
 export function alterConfigs(
   state: ControlState,
   resources: readonly AlterableResource[],
-  { validateOnly }: { validateOnly: boolean },
+  { validateOnly, brokerId = state.nodeId }: AlterConfigsOptions,
 ): AlterConfigsResult[] {
   return eachOnce(state, resources, validateOnly, ({ configs, ...resource }) =>
     resource.resourceType === ConfigResourceType.TOPIC
       ? withTopic(state, resource, () => replaceTopicOverrides(state.config.topicDefaults, configs))
-      : withBroker(state, resource, (layers, level) => replaceBrokerOverrides(layers, level, configs)),
+      : withBroker(state, resource, brokerId, (layers, level) => replaceBrokerOverrides(layers, level, configs)),
   )
 }
 
 export function incrementalAlterConfigs(
   state: ControlState,
   resources: readonly IncrementallyAlterableResource[],
-  { validateOnly }: { validateOnly: boolean },
+  { validateOnly, brokerId = state.nodeId }: AlterConfigsOptions,
 ): AlterConfigsResult[] {
   return eachOnce(state, resources, validateOnly, ({ configs, ...resource }) => {
     const changes = configs.map(({ name, configOperation, value }): ConfigChange => ({
@@ -46,7 +47,7 @@ export function incrementalAlterConfigs(
       value,
     }))
     if (resource.resourceType !== ConfigResourceType.TOPIC) {
-      return withBroker(state, resource, (layers, level) => alterBrokerOverrides(layers, level, changes))
+      return withBroker(state, resource, brokerId, (layers, level) => alterBrokerOverrides(layers, level, changes))
     }
     const overrides = state.image.config(ConfigResourceType.TOPIC, resource.resourceName)
     return withTopic(state, resource, () => alterTopicOverrides(state.config.topicDefaults, overrides, changes))
@@ -106,6 +107,7 @@ function withTopic(state: ControlState, { resourceName }: ConfigResource, alter:
 function withBroker(
   state: ControlState,
   { resourceType, resourceName }: ConfigResource,
+  brokerId: number,
   alter: (layers: BrokerLayers, level: 'perBroker' | 'clusterWide') => Altered,
 ): Altered {
   if (resourceType === ConfigResourceType.GROUP || resourceType === ConfigResourceType.CLIENT_METRICS) {
@@ -118,12 +120,12 @@ function withBroker(
   if (resourceType !== ConfigResourceType.BROKER) {
     return { ok: false, error: 'INVALID_REQUEST', message: `resources of type ${resourceType} cannot be altered` }
   }
-  const level = dynamicLevelOf(resourceName, state.nodeId)
+  const level = dynamicLevelOf(resourceName, brokerId)
   if (!level.ok) return level
   const layers: BrokerLayers = {
     fixed: state.config.settings.layers.fixed,
     clusterWide: state.image.config(ConfigResourceType.BROKER, CLUSTER_DEFAULT),
-    perBroker: state.image.config(ConfigResourceType.BROKER, String(state.nodeId)),
+    perBroker: state.image.config(ConfigResourceType.BROKER, String(brokerId)),
   }
   return alter(layers, level.level)
 }

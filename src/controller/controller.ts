@@ -31,6 +31,7 @@ import { refused } from './requests.ts'
 import type {
   AlterablePartition,
   AlterableResource,
+  AlterConfigsOptions,
   AlterConfigsResult,
   AlterPartitionsResult,
   CreatableTopic,
@@ -58,9 +59,11 @@ interface ValidateOnly {
 export class Controller {
   readonly #candidacy: Candidacy
   readonly #log: MetadataLog
+  readonly #brokerId: number
   readonly #relay: ControllerRelay | undefined
 
-  private constructor(candidacy: Candidacy, { log, relay }: ControllerOptions) {
+  private constructor(candidacy: Candidacy, { log, registration, relay }: ControllerOptions) {
+    this.#brokerId = registration.brokerId
     this.#candidacy = candidacy
     this.#log = log
     this.#relay = relay
@@ -113,21 +116,23 @@ export class Controller {
   }
 
   /** Replaces all that is set on each resource. */
-  alterConfigs(resources: readonly AlterableResource[], options: ValidateOnly): Promise<AlterConfigsResult[]> {
+  alterConfigs(resources: readonly AlterableResource[], options: AlterConfigsOptions): Promise<AlterConfigsResult[]> {
+    const asked = { brokerId: this.#brokerId, ...options }
     return this.#change(
-      { name: 'alterConfigs', arguments: [resources, options] },
-      state => alterConfigs(state, resources, options),
+      { name: 'alterConfigs', arguments: [resources, asked] },
+      state => alterConfigs(state, resources, asked),
       lost => resources.map(({ resourceType, resourceName }) => ({ resourceType, resourceName, ...lost })),
     )
   }
 
   incrementalAlterConfigs(
     resources: readonly IncrementallyAlterableResource[],
-    options: ValidateOnly,
+    options: AlterConfigsOptions,
   ): Promise<AlterConfigsResult[]> {
+    const asked = { brokerId: this.#brokerId, ...options }
     return this.#change(
-      { name: 'incrementalAlterConfigs', arguments: [resources, options] },
-      state => incrementalAlterConfigs(state, resources, options),
+      { name: 'incrementalAlterConfigs', arguments: [resources, asked] },
+      state => incrementalAlterConfigs(state, resources, asked),
       lost => resources.map(({ resourceType, resourceName }) => ({ resourceType, resourceName, ...lost })),
     )
   }

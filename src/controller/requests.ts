@@ -96,6 +96,12 @@ export interface IncrementallyAlterableResource extends ConfigResource {
   }[]
 }
 
+export interface AlterConfigsOptions {
+  readonly validateOnly: boolean
+  /** The broker that a client has asked, whose own settings it may change; undefined: the controller's. */
+  readonly brokerId?: number | undefined
+}
+
 export interface AlterConfigsResult extends Outcome, ConfigResource {}
 
 export interface ReassignableTopic {

@@ -1,6 +1,6 @@
 /** A whole broker on a simulated machine, started as the command line starts it. What it logs goes into the trace. */
 
-import type { Broker } from '../broker/broker.ts'
+import type { Broker, MetadataPlace } from '../broker/broker.ts'
 import { launch } from '../broker/launch.ts'
 import type { Io } from '../io/io.ts'
 import type { Machine } from '../io/memory.ts'
@@ -24,6 +24,7 @@ export interface SimBroker {
 export async function startSimBroker(
   machine: Machine,
   settings: Readonly<Record<string, string | number | boolean>> = {},
+  metadata: MetadataPlace = { kind: 'own', brokerCount: 1 },
 ): Promise<SimBroker> {
   const io = machine.boot()
   const life = machine.lifeName
@@ -45,6 +46,7 @@ export async function startSimBroker(
     },
     memoryBytes: 512 * 1024 * 1024,
     caseInsensitiveDisk: false,
+    metadata,
     onFatal: cause => {
       machine.events.trace(life, `fatal ${cause.message}`)
       state.fatal = cause
