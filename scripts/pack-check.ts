@@ -204,7 +204,7 @@ try {
   await check('the tarball holds what users need and nothing else', () => {
     const strays = files.filter(
       path =>
-        !/^(dist\/.*\.(js|d\.ts)|dist\/THIRD-PARTY-LICENSES\.txt|package\.json|README\.md|LICENSE|CHANGELOG\.md)$/.test(
+        !/^(dist\/.*\.(js|mjs|d\.ts)|dist\/(types\/)?package\.json|dist\/THIRD-PARTY-LICENSES\.txt|package\.json|README\.md|LICENSE|CHANGELOG\.md)$/.test(
           path,
         ),
     )

@@ -279,7 +279,7 @@ describe('the package', () => {
       typeof target === 'string' ? [] : [target.default, target.types],
     )
     const built = ENTRIES.flatMap(({ output, types }) =>
-      types === undefined ? [] : [`./dist/${output}.js`, `./dist/types/${types}`],
+      types === undefined ? [] : [`./dist/${output}.mjs`, `./dist/types/${types}`],
     )
     assert.deepEqual(declared, built)
     assert.deepEqual(packageFile.bin, { ottla: './dist/cli.js' })

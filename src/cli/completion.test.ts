@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { execFileSync, spawnSync } from 'node:child_process'
 import { test } from 'node:test'
 import { completionScript, describeCommand } from './completion.ts'
-import type { Shell } from './completion.ts'
 import { buildProgram } from './program.ts'
+import type { Shell } from './shells.ts'
 
 const program = describeCommand(buildProgram())
 const missing = (shell: string): string | false =>

@@ -2,9 +2,8 @@
  * Shell completion: a description of the command line, and a script for each shell made from it. The scripts are static: pressing Tab runs no Node.
  */
 import type { Command, Option } from 'commander'
-
-export const SHELLS = ['bash', 'zsh', 'fish'] as const
-export type Shell = (typeof SHELLS)[number]
+import { SHELLS } from './shells.ts'
+import type { Shell } from './shells.ts'
 
 export interface OptionDescription {
   /** `--port`, `-p`. */

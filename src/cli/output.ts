@@ -8,11 +8,11 @@ import type { LogSink } from '../std/logger.ts'
 export class Output {
   readonly #json: boolean
   #pending: string[] = []
+  /** Node makes a stream when it is first asked for, which takes a while: both are, if they are, after the broker is up. */
+  readonly #written = new Set<NodeJS.WriteStream>()
 
   constructor(json: boolean) {
     this.#json = json
-    process.stdout.on('error', ignoreClosedPipe)
-    process.stderr.on('error', ignoreClosedPipe)
     process.once('exit', () => this.flushLogs())
   }
 
@@ -27,22 +27,31 @@ export class Output {
     if (this.#pending.length === 0) return
     const text = this.#pending.join('')
     this.#pending = []
-    process.stderr.write(text)
+    this.#write(process.stderr, text)
   }
 
   /** One line to standard output, as an object with `--json`. */
   say(text: string, object: Readonly<Record<string, unknown>>): void {
-    process.stdout.write(`${this.#json ? JSON.stringify(object) : text}\n`)
+    this.#write(process.stdout, `${this.#json ? JSON.stringify(object) : text}\n`)
   }
 
   /** One line to standard error about something the user should know or mend. */
   note(kind: 'warning' | 'error', text: string): void {
     this.flushLogs()
-    process.stderr.write(
+    this.#write(
+      process.stderr,
       this.#json
         ? `${JSON.stringify({ level: kind === 'warning' ? 'warn' : 'error', message: text })}\n`
         : `ottla: ${text}\n`,
     )
+  }
+
+  #write(stream: NodeJS.WriteStream, text: string): void {
+    if (!this.#written.has(stream)) {
+      this.#written.add(stream)
+      stream.on('error', ignoreClosedPipe)
+    }
+    stream.write(text)
   }
 }
 

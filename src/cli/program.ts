@@ -2,13 +2,14 @@
  * What the command line understands. Verbs are declared here and loaded when they run, so that `ottla --help` and every single verb pay only for themselves.
  */
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
-import { LOG_LEVELS } from '../std/logger.ts'
 import { VERSION } from '../std/version.ts'
-import { SHELLS } from './completion.ts'
+import { SHELLS } from './shells.ts'
+import { isSwitchedOn, START_FLAGS, variableOf } from './start-flags.ts'
+import type { StartFlag } from './start-flags.ts'
 import type { StartOptions } from './start.ts'
 
-/** The whole command line, without running anything. */
-export function buildProgram(): Command {
+/** The whole command line; `run` is what `start` does. */
+export function buildProgram(run: (options: StartOptions) => Promise<void> = runStart): Command {
   const program = new Command('ottla')
     .description('Kafka for people who write TypeScript: a broker that speaks the Kafka protocol, with no JVM.')
     .version(VERSION, '-V, --version', 'print the version')
@@ -18,38 +19,21 @@ export function buildProgram(): Command {
     .addHelpText('after', '\nWithout a command, `ottla` starts a broker: the same as `ottla start`.')
     .exitOverride()
 
-  program
+  const startCommand = program
     .command('start')
     .description('start a broker and run it until it gets SIGTERM or SIGINT (Ctrl-C)')
-    .addOption(
-      valued('-p, --port <port>', 'listen on this port instead of 9092; 0 picks a free one').argParser(parsePort),
-    )
-    .addOption(
-      valued('--host <host>', 'listen on this address instead of loopback only, such as 0.0.0.0 for every network'),
-    )
-    .addOption(valued('-d, --data <folder>', 'keep data in this folder, made when missing'))
-    .option('-m, --memory', 'keep data in memory only: it is gone when the broker stops', switchedOn('OTTLA_MEMORY'))
-    .addOption(
-      valued('--cores <number>', 'experimental: run this many brokers, a process and a port for each').argParser(
-        parseCores,
-      ),
-    )
-    .addOption(valued('-c, --config <file>', "read Kafka's own server.properties"))
-    .addOption(
-      valued('-o, --override <key=value>', 'set one broker setting; may be given several times').argParser(collect),
-    )
-    .addOption(valued('--log-level <level>', 'how much to log').choices(LOG_LEVELS).default('warn'))
-    .option('--json', 'write the ready line and the logs as JSON, one object a line', switchedOn('OTTLA_JSON'))
     .addHelpText('after', startHelp)
     .allowExcessArguments(false)
     .action(async (options: StartOptions, command: Command) => {
       const fromFlag = (name: string): boolean => command.getOptionValueSource(name) === 'cli'
       if (fromFlag('data') && fromFlag('memory'))
         command.error("error: options '--data' and '--memory' exclude each other")
-      const { start } = await import('./start.ts')
+      // The parser makes an empty text of a value that is none.
+      const port = typeof options.port === 'number' ? { port: options.port } : { port: undefined }
       // A flag goes before a variable.
-      await start({ ...options, memory: options.memory === true && !fromFlag('data') })
+      await run({ ...options, ...port, memory: options.memory === true && !fromFlag('data') })
     })
+  for (const flag of START_FLAGS) startCommand.addOption(optionOf(flag))
 
   program
     .command('completion')
@@ -69,9 +53,6 @@ export function buildProgram(): Command {
   return program
 }
 
-/** More than any machine's; what is more is a slip. */
-const coresMax = 512
-
 const startHelp = `
 Settings come from, in this order: flags, --override, environment variables (OTTLA_LOG_RETENTION_MS or KAFKA_LOG_RETENTION_MS sets
 log.retention.ms), the file given by --config, Kafka's defaults.
@@ -82,6 +63,11 @@ Examples:
   ottla start --config server.properties     one configured like a Kafka broker
   ottla start --host 0.0.0.0 --data /srv/kafka --override log.retention.hours=24
   ottla start --cores 4                      four brokers on ports 9092 to 9095 that share the work`
+
+async function runStart(options: StartOptions): Promise<void> {
+  const { start } = await import('./start.ts')
+  await start(options)
+}
 
 /** Runs the command line and leaves the outcome in `process.exitCode`; it never calls `process.exit`, which can lose output and deadlock. */
 export async function main(args: readonly string[]): Promise<void> {
@@ -102,32 +88,25 @@ function withDefaultVerb(args: readonly string[]): string[] {
   return isStart ? ['start', ...args] : [...args]
 }
 
-/** An option with a value, which a variable may give too: `OTTLA_LOG_LEVEL` for `--log-level`. */
-function valued(flags: string, description: string): Option {
-  const name = /--([a-z-]+)/.exec(flags)![1]!
-  return new Option(flags, description).env(`OTTLA_${name.toUpperCase().replaceAll('-', '_')}`)
+/** A flag as the parser knows it. A switch has no variable there: commander would take any text in it for yes. */
+function optionOf(flag: StartFlag): Option {
+  const { name, short, placeholder, description, choices, defaultValue, parse } = flag
+  const option = new Option(
+    `${short === undefined ? '' : `-${short}, `}--${name}${placeholder === undefined ? '' : ` <${placeholder}>`}`,
+    description,
+  )
+  if (placeholder === undefined) return option.default(isSwitchedOn(flag, process.env))
+  option.env(variableOf(flag))
+  if (choices !== undefined) option.choices(choices)
+  if (defaultValue !== undefined) option.default(defaultValue)
+  if (parse !== undefined) option.argParser((text, earlier) => parsed(() => parse(text, earlier)))
+  return option
 }
 
-function switchedOn(variable: string): boolean {
-  return ['1', 'true', 'yes', 'on'].includes((process.env[variable] ?? '').toLowerCase())
-}
-
-function parsePort(text: string): number | undefined {
-  // Kubernetes puts OTTLA_PORT=tcp://… into every container beside a service of that name.
-  if (text.startsWith('tcp://')) return undefined
-  const port = Number(text)
-  if (!/^\d+$/.test(text) || port > 65535) throw new InvalidArgumentError('a port is a number from 0 to 65535')
-  return port
-}
-
-function parseCores(text: string): number {
-  const cores = Number(text)
-  if (!/^\d+$/.test(text) || cores < 1 || cores > coresMax)
-    throw new InvalidArgumentError(`the number of cores is a number from 1 to ${coresMax}`)
-  return cores
-}
-
-function collect(value: string, earlier: string[] = []): string[] {
-  if (!/^[^=\s]+=/.test(value)) throw new InvalidArgumentError('an override has the form key=value')
-  return [...earlier, value]
+function parsed<T>(parse: () => T): T {
+  try {
+    return parse()
+  } catch (error) {
+    throw new InvalidArgumentError((error as Error).message)
+  }
 }

@@ -26,7 +26,7 @@ import { StopSignals } from './stop-signals.ts'
 
 /** The flags, as the command line gives them; each may also come from its `OTTLA_…` variable. */
 export interface StartOptions {
-  readonly port?: number
+  readonly port?: number | undefined
   readonly host?: string
   readonly data?: string
   readonly memory?: boolean
@@ -35,7 +35,7 @@ export interface StartOptions {
   readonly logLevel: LogLevel
   readonly json?: boolean
   /** How many brokers; 1 where nobody says. */
-  readonly cores?: number
+  readonly cores?: number | undefined
 }
 
 /** A valid configuration, and out of what it was made. */
@@ -159,7 +159,7 @@ function sinkOf(output: Output, brokerCount: number, nodeId: number): LogSink {
 }
 
 function sayReady(broker: Broker, others: readonly CoreReady[], inMemory: boolean, output: Output): void {
-  const readyMs = Math.round(performance.now())
+  const readyMs = Math.round(process.uptime() * 1000)
   const { logDirs } = broker.config
   const addresses = addressesOf(broker.addresses)
   const first = broker.addresses[0]!

@@ -4,7 +4,8 @@
  * This file and its parts (`node-….ts`) are the only ones of the broker that touch those.
  */
 
-import { randomBytes, randomFillSync } from 'node:crypto'
+import { randomFillSync } from 'node:crypto'
+import * as fs from 'node:fs'
 import { assert } from '../std/assert.ts'
 import type { Clock, Compute, Io, Random, Timer } from './io.ts'
 import { NodeDisk } from './node-disk.ts'
@@ -28,8 +29,10 @@ class NodeClock implements Clock {
     return Date.now()
   }
 
+  /** Not by `performance`, whose first use loads 2 ms worth of modules. */
   monotonicMs(): number {
-    return performance.now()
+    const [seconds, nanoseconds] = process.hrtime()
+    return seconds * 1000 + nanoseconds / 1e6
   }
 
   setTimer(delayMs: number, callback: () => void): Timer {
@@ -72,19 +75,22 @@ class LongTimer implements Timer {
   }
 }
 
-/** Cryptographically strong numbers, drawn from the system a few KB at a time because a call into it costs a microsecond. */
+/** Where the kernel gives its own random bytes, on every system but Windows. */
+const kernelRandom = '/dev/urandom'
+const poolBytes = 4096
+
+/**
+ * Cryptographically strong numbers, drawn from the system a few KB at a time because a call into it costs a microsecond. From the kernel directly where that
+ * can be: `node:crypto` draws from it too, and takes 5 ms and 3 MB to load, which every start would pay for the few bytes it needs.
+ */
 class NodeRandom implements Random {
-  readonly #pool = new DataView(new ArrayBuffer(4096))
-  #used = this.#pool.byteLength
+  readonly #pool = new DataView(new ArrayBuffer(poolBytes))
+  #used = poolBytes
 
   float(): number {
-    if (this.#used === this.#pool.byteLength) {
-      randomFillSync(this.#pool)
-      this.#used = 0
-    }
-    const high = this.#pool.getUint32(this.#used) >>> 5
-    const low = this.#pool.getUint32(this.#used + 4) >>> 6
-    this.#used += 8
+    const at = this.#take(8)
+    const high = this.#pool.getUint32(at) >>> 5
+    const low = this.#pool.getUint32(at + 4) >>> 6
     return (high * 0x4000000 + low) / 0x20000000000000
   }
 
@@ -94,7 +100,49 @@ class NodeRandom implements Random {
   }
 
   bytes(length: number): Uint8Array {
-    return randomBytes(length)
+    const bytes = new Uint8Array(length)
+    if (length > poolBytes) {
+      fillRandomly(bytes)
+      return bytes
+    }
+    const at = this.#take(length)
+    bytes.set(new Uint8Array(this.#pool.buffer, at, length))
+    return bytes
+  }
+
+  /** Where in the pool there are so many bytes that nobody has had. */
+  #take(length: number): number {
+    if (this.#used + length > poolBytes) {
+      fillRandomly(new Uint8Array(this.#pool.buffer))
+      this.#used = 0
+    }
+    const at = this.#used
+    this.#used += length
+    return at
+  }
+}
+
+function fillRandomly(target: Uint8Array): void {
+  if (!readKernelRandom(target)) randomFillSync(target)
+}
+
+function readKernelRandom(target: Uint8Array): boolean {
+  if (process.platform === 'win32') return false
+  let fd: number
+  try {
+    fd = fs.openSync(kernelRandom, fs.constants.O_RDONLY)
+  } catch {
+    return false
+  }
+  try {
+    for (let filled = 0; filled < target.length;) {
+      const bytes = fs.readSync(fd, target, filled, target.length - filled, null)
+      if (bytes === 0) return false
+      filled += bytes
+    }
+    return true
+  } finally {
+    fs.closeSync(fd)
   }
 }
 

@@ -18,6 +18,10 @@ export const INT32_MIN = -(2 ** 31)
 export const INT32_MAX = 2 ** 31 - 1
 export const INT64_MAX = 2n ** 63n - 1n
 
+const messageName = /^[A-Za-z]+$/
+const fieldName = /^[a-z][A-Za-z0-9]*$/
+const versionRange = /^(\d+)(?:-(\d+))?$/
+
 export type ScalarKind =
   | 'boolean'
   | 'int8'
@@ -102,7 +106,7 @@ export class Field<Out, In = Out> {
 
   /** Left out of the fixed part; written, under this tag, only when it differs from the default. */
   tagged(tag: number): Field<Out, In> {
-    assert(Number.isInteger(tag) && tag >= 0 && tag < 31, `tag ${tag} is not in [0, 31)`)
+    assert(Number.isInteger(tag) && tag >= 0 && tag < 31, () => `tag ${tag} is not in [0, 31)`)
     return new Field({ ...this.spec, tag })
   }
 
@@ -190,7 +194,7 @@ export interface MessageDeclaration<F extends Fields> {
 
 export function message<F extends Fields>(declaration: MessageDeclaration<F>): Message<F> {
   const { name, apiKey = null, versions, flexibleSince = Infinity, fields } = declaration
-  assert(/^[A-Za-z]+$/.test(name), `not a message's name: ${name}`)
+  assert(messageName.test(name), () => `not a message's name: ${name}`)
   return { name, apiKey, versions: parseVersions(versions), flexibleSince, fields: checkedFields(fields) }
 }
 
@@ -202,18 +206,19 @@ export type Input<M extends Message> = M extends Message<infer F> ? Encodable<F>
 
 /** `'0-3,8'` as `[0, 1, 2, 3, 8]`. */
 export function parseVersions(text: string): readonly number[] {
-  return text.split(',').flatMap(part => {
-    const [, first, last = first] = /^(\d+)(?:-(\d+))?$/.exec(part) ?? []
-    const count = Number(last) - Number(first) + 1
-    assert(count > 0, `not a list of versions: ${text}`)
-    return Array.from({ length: count }, (_, index) => Number(first) + index)
-  })
+  const versions: number[] = []
+  for (const part of text.split(',')) {
+    const [, first, last = first] = versionRange.exec(part) ?? []
+    assert(first !== undefined && Number(first) <= Number(last), () => `not a list of versions: ${text}`)
+    for (let version = Number(first); version <= Number(last); version += 1) versions.push(version)
+  }
+  return versions
 }
 
 /** Names become part of generated code, so nothing but a plain identifier gets through. */
 function checkedFields<F extends Fields>(fields: F): F {
   for (const name of Object.keys(fields)) {
-    assert(/^[a-z][A-Za-z0-9]*$/.test(name) && name !== 'unknownTaggedFields', `not a field's name: ${name}`)
+    assert(fieldName.test(name) && name !== 'unknownTaggedFields', () => `not a field's name: ${name}`)
   }
   return fields
 }
