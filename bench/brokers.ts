@@ -1,6 +1,5 @@
 /**
- * What is measured: Ottla as it is packaged (dist/, not the sources), the yardstick in C, and a real Kafka 4.3.1, each a process of its own on a
- * free port, and what the kernel says of a process's memory and CPU time.
+ * What is measured: Ottla as it is packaged (not the sources), the yardstick in C, and a real Kafka 4.3.1, each a process of its own on a free port.
  */
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
@@ -9,52 +8,112 @@ import { connect } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { formatKafka, freePort, java, kafkaProperties } from '../interop/runner/broker.ts'
-import { apis } from '../src/protocol/apis.ts'
-import { createNodeIo } from '../src/io/node.ts'
-import { KafkaConnection } from '../src/net/kafka-connection.ts'
 import { compile } from './compile.ts'
 import type { Contender } from './harness.ts'
-
-const root = join(import.meta.dirname, '..')
 
 export interface BenchBroker {
   readonly contender: Contender
   readonly pid: number
   readonly port: number
-  /** From spawning the process until it had answered a request. */
-  readonly readyMs: number
+  /** Holds the folders of partitions. */
+  readonly dataFolder: string
+  /** From spawning the process until it accepted a connection, and until it had answered a request. */
+  readonly acceptedMs: number
+  readonly answeredMs: number
+  /** Begins an interval for which `loopDelay` will tell; nothing where there is no event loop to be measured. */
+  beginLoopDelay(): void
+  loopDelay(): Promise<LoopDelay | undefined>
   /** What it wrote last, and how it ended if it has, to explain a failure. */
   lastWords(): string
   stop(): Promise<void>
 }
 
-/** Settings that both get: what a benchmark leaves behind is removed at once. */
+/** How late the event loop was with a timer, as seen from inside. */
+export interface LoopDelay {
+  readonly p50Ms: number
+  readonly p99Ms: number
+  readonly p999Ms: number
+  readonly maxMs: number
+}
+
+/** The folders of built packages. */
+export type Packages = Readonly<Partial<Record<Contender, string>>>
+
+export interface StartSettings {
+  /** Measures the event loop from inside, which costs a timer a millisecond. */
+  readonly measureLoop?: boolean
+  /** In addition to those that all get. */
+  readonly config?: Readonly<Record<string, string>>
+}
+
+/** Settings that all get: what a benchmark leaves behind is removed at once. */
 const common: Readonly<Record<string, string>> = {
-  'log.segment.delete.delay.ms': '1000',
+  'log.segment.delete.delay.ms': '100',
   'auto.create.topics.enable': 'false',
 }
 
-/** Starts one and resolves when it has answered ApiVersions. */
-export async function startBenchBroker(contender: Contender, folder: string): Promise<BenchBroker> {
+/** Starts one and resolves when it has answered ApiVersions. What is in the folder stays from start to start. */
+export async function startBenchBroker(
+  contender: Contender,
+  packages: Packages,
+  folder: string,
+  settings: StartSettings = {},
+): Promise<BenchBroker> {
   mkdirSync(folder, { recursive: true })
   const port = await freePort()
-  const { file, args } = await commandOf(contender, port, folder)
+  const dataFolder = join(folder, 'data')
+  const measuresLoop = settings.measureLoop === true && packages[contender] !== undefined
+  const place: Place = { port, folder, dataFolder, config: { ...common, ...settings.config } }
+  const { file, args } = await launchOf(contender, packages[contender], place, measuresLoop)
   const log = openSync(join(folder, 'broker.log'), 'a')
   const startedMs = performance.now()
-  const child = spawn(file, args, { stdio: ['ignore', log, log] })
+  const child = spawn(file, args, { stdio: measuresLoop ? ['ignore', log, log, 'ipc'] : ['ignore', log, log] })
   const ended = new Promise<void>(resolve => child.once('exit', () => resolve()))
   const lastWords = (): string => {
     const end = child.exitCode ?? child.signalCode
     const lines = readFileSync(join(folder, 'broker.log'), 'utf8').trimEnd().split('\n').slice(-20).join('\n')
     return `${contender} ${end === null ? 'is running' : `has ended with ${end}`}; it wrote last:\n${lines}`
   }
-  await untilAnswering(child, port, lastWords)
-  const readyMs = performance.now() - startedMs
-  const stop = async (): Promise<void> => {
-    child.kill('SIGTERM')
-    await ended
+  await untilTrue(child, () => accepts(port), lastWords)
+  const acceptedMs = performance.now() - startedMs
+  await untilTrue(child, () => answers(port), lastWords)
+  const answeredMs = performance.now() - startedMs
+  return {
+    contender,
+    pid: child.pid!,
+    port,
+    dataFolder,
+    acceptedMs,
+    answeredMs,
+    beginLoopDelay: () => {
+      if (measuresLoop) child.send('begin')
+    },
+    loopDelay: async () => (measuresLoop ? askLoopDelay(child) : undefined),
+    lastWords,
+    stop: async () => {
+      child.kill('SIGTERM')
+      await ended
+    },
   }
-  return { contender, pid: child.pid!, port, readyMs, lastWords, stop }
+}
+
+function askLoopDelay(child: ChildProcess): Promise<LoopDelay> {
+  return new Promise((resolve, reject) => {
+    const gone = (): void => reject(new Error('the broker ended while its event loop was measured'))
+    child.once('disconnect', gone)
+    child.once('message', message => {
+      child.off('disconnect', gone)
+      resolve(message as LoopDelay)
+    })
+    child.send('end')
+  })
+}
+
+interface Place {
+  readonly port: number
+  readonly folder: string
+  readonly dataFolder: string
+  readonly config: Readonly<Record<string, string>>
 }
 
 interface Launch {
@@ -62,62 +121,60 @@ interface Launch {
   readonly args: readonly string[]
 }
 
-function commandOf(contender: Contender, port: number, folder: string): Launch | Promise<Launch> {
-  switch (contender) {
-    case 'ottla':
-      return ottlaCommand(port, folder)
-    case 'yardstick':
-      return yardstickCommand(port, folder)
-    case 'kafka':
-      return kafkaCommand(port, folder)
-  }
+async function launchOf(
+  contender: Contender,
+  packageFolder: string | undefined,
+  place: Place,
+  measuresLoop: boolean,
+): Promise<Launch> {
+  if (packageFolder !== undefined) return ottlaLaunch(packageFolder, place, measuresLoop)
+  if (contender === 'kafka') return kafkaLaunch(place)
+  if (contender !== 'yardstick') throw new Error(`there is no package of ${contender}`)
+  mkdirSync(place.dataFolder, { recursive: true })
+  return { file: await compile('yardstick'), args: [String(place.port), place.dataFolder] }
 }
 
-function ottlaCommand(port: number, folder: string): Launch {
-  const overrides = Object.entries(common).flatMap(([key, value]) => ['--override', `${key}=${value}`])
-  const args = [
-    join(root, 'dist/cli.js'),
-    'start',
-    '--port',
-    String(port),
-    '--data',
-    join(folder, 'data'),
-    ...overrides,
-  ]
-  return { file: process.execPath, args }
+function ottlaLaunch(packageFolder: string, { port, dataFolder, config }: Place, measuresLoop: boolean): Launch {
+  const overrides = Object.entries(config).flatMap(([key, value]) => ['--override', `${key}=${value}`])
+  const preload = measuresLoop ? ['--require', join(import.meta.dirname, 'event-loop-delay.cjs')] : []
+  const command = [join(packageFolder, 'dist/cli.js'), 'start', '--port', String(port), '--data', dataFolder]
+  return { file: process.execPath, args: [...preload, ...command, ...overrides] }
 }
 
-async function yardstickCommand(port: number, folder: string): Promise<Launch> {
-  return { file: await compile('yardstick'), args: [String(port), folder] }
-}
-
-async function kafkaCommand(port: number, folder: string): Promise<Launch> {
+async function kafkaLaunch({ port, folder, dataFolder, config }: Place): Promise<Launch> {
   const propertiesPath = join(folder, 'server.properties')
-  const properties = { ...kafkaProperties(port, await freePort(), join(folder, 'data')), ...common }
-  writeFileSync(
-    propertiesPath,
-    Object.entries(properties)
-      .map(([key, value]) => `${key}=${value}\n`)
-      .join(''),
-  )
+  const properties = { ...kafkaProperties(port, await freePort(), dataFolder), ...config }
+  const lines = Object.entries(properties).map(([key, value]) => `${key}=${value}\n`)
+  writeFileSync(propertiesPath, lines.join(''))
   await formatKafka(propertiesPath)
-  const { file, args } = java(['-Xmx1g', '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn'], 'kafka.Kafka', [
-    propertiesPath,
-  ])
+  const options = ['-Xmx1g', '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn']
+  const { file, args } = java(options, 'kafka.Kafka', [propertiesPath])
   return { file, args: args ?? [] }
 }
 
 const startLimitMs = 60_000
 
-async function untilAnswering(child: ChildProcess, port: number, lastWords: () => string): Promise<void> {
+async function untilTrue(child: ChildProcess, look: () => Promise<boolean>, lastWords: () => string): Promise<void> {
   const deadlineMs = performance.now() + startLimitMs
-  while (!(await answers(port))) {
+  while (!(await look())) {
     if (child.exitCode !== null || performance.now() > deadlineMs) {
       child.kill('SIGKILL')
       throw new Error(`the broker did not come up: ${lastWords()}`)
     }
     await sleep(2)
   }
+}
+
+function accepts(port: number): Promise<boolean> {
+  return new Promise(resolve => {
+    const socket = connect({ host: '127.0.0.1', port })
+    const done = (accepted: boolean): void => {
+      socket.destroy()
+      resolve(accepted)
+    }
+    socket.once('connect', () => done(true))
+    socket.once('error', () => done(false))
+  })
 }
 
 /** ApiVersions v0 with correlation id 1 and no client id: the smallest request there is. */
@@ -134,59 +191,4 @@ function answers(port: number): Promise<boolean> {
     socket.once('error', () => done(false))
     socket.once('close', () => done(false))
   })
-}
-
-export interface ProcessUse {
-  readonly residentBytes: number
-  readonly cpuSeconds: number
-}
-
-/** What Linux says of a process. */
-export function processUse(pid: number): ProcessUse {
-  const status = readFileSync(`/proc/${pid}/status`, 'utf8')
-  const residentKb = Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)![1])
-  // Fields after the name in parentheses, which may hold spaces: user and system time are the 12th and 13th, in ticks of 10 ms.
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    .replace(/^.*\) /s, '')
-    .split(' ')
-  return { residentBytes: residentKb * 1024, cpuSeconds: (Number(fields[11]) + Number(fields[12])) / 100 }
-}
-
-/** Creates a topic, runs `work`, and deletes the topic. */
-export async function withTopic<T>(port: number, name: string, partitions: number, work: () => Promise<T>): Promise<T> {
-  const connection = await KafkaConnection.connect(createNodeIo(), {
-    host: '127.0.0.1',
-    port,
-    clientId: 'bench',
-    timeoutMs: 30_000,
-  })
-  try {
-    const created = await connection.request(apis.CreateTopics, {
-      topics: [{ name, numPartitions: partitions, replicationFactor: 1, assignments: [], configs: [] }],
-      timeoutMs: 30_000,
-      validateOnly: false,
-    })
-    const errorCode = created.topics[0]!.errorCode
-    if (errorCode !== 0) throw new Error(`creating ${name} failed with error code ${errorCode}`)
-    await untilLed(connection, name, partitions)
-    try {
-      return await work()
-    } finally {
-      const byId = connection.versionOf(apis.DeleteTopics)! >= 6
-      const named = byId ? { topics: [{ name }] } : { topicNames: [name] }
-      await connection.request(apis.DeleteTopics, { ...named, timeoutMs: 30_000 })
-    }
-  } finally {
-    connection.close()
-  }
-}
-
-/** A topic's creation is answered, and its leaders are named in metadata, before these accept records: asks them until all do. */
-async function untilLed(connection: KafkaConnection, name: string, partitions: number): Promise<void> {
-  const asked = Array.from({ length: partitions }, (_, partitionIndex) => ({ partitionIndex, timestamp: -1 }))
-  for (;;) {
-    const { topics } = await connection.request(apis.ListOffsets, { topics: [{ name, partitions: asked }] })
-    if (topics[0]!.partitions.every(partition => partition.errorCode === 0)) return
-    await sleep(20)
-  }
 }

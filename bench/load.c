@@ -2,25 +2,29 @@
  * The load generator of the benchmarks: sends the same valid Kafka requests to whatever broker listens, over plain sockets, and costs so
  * little itself that the broker is what is measured. One thread, epoll, requests built once and sent again and again.
  *
- *   load produce HOST:PORT TOPIC key=value…   appends record batches with acks=all
+ *   load produce HOST:PORT TOPIC key=value…   appends a record batch again and again with acks=all
  *   load fetch   HOST:PORT TOPIC key=value…   reads the topic over and over, from its start to its end
+ *   load drop    FOLDER                       puts all files below it on the disk and out of the page cache
  *
- *   partitions=1      how many partitions the topic has; connection i uses partition i mod partitions
+ *   batch=FILE        the batch to send, whole and with its checksum (produce)
+ *   slice=1048576     bytes that a fetch may return for a partition (fetch)
+ *   partitions=1      how many partitions the topic has
+ *   spread=1          how many of them are in each request; the next request of a connection goes to those that no other connection is at
  *   connections=1
  *   inflight=5        requests of one connection that wait for their response (produce)
- *   request=16384     bytes of records in a produce request, or that a fetch may return for a partition
- *   record=1024       bytes of a record's value (produce)
  *   seconds=2         how long to measure
  *   warmup=0          seconds of the same load before that
+ *   megabytes=0       end earlier, when so much was acknowledged or read (0: do not)
  *   touch=0           megabytes of memory to touch and free first: a virtual machine is slow to get back what it had handed to its host
  *   rate=0            requests a second over all connections, each sent when it is due (0: as fast as they are answered)
  *
- * Prints one JSON object: requests, bytes of records, seconds, and the latency of a request in microseconds from when it was due. Speaks Produce v7 and Fetch v11,
- * the last versions that old and new brokers share and that have no tagged fields.
+ * Prints one JSON object: requests, bytes of records as they are on the wire, seconds, and the latency of a request in microseconds from when it was due. Speaks
+ * Produce v7 and Fetch v11, the last versions that old and new brokers share and that have no tagged fields.
  */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <netdb.h>
 #include <netinet/tcp.h>
 #include <stdarg.h>
@@ -30,6 +34,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -68,39 +73,18 @@ static uint8_t *put_string(uint8_t *at, const char *text) {
   return at + length;
 }
 
-static uint8_t *put_varint(uint8_t *at, int64_t value) {
-  uint64_t rest = (uint64_t)(value << 1) ^ (uint64_t)(value >> 63);
-  for (; rest >= 128; rest >>= 7) *at++ = (uint8_t)(rest | 128);
-  *at++ = (uint8_t)rest;
-  return at;
-}
-
-static uint32_t crc32c(const uint8_t *bytes, size_t length) {
-  static uint32_t table[256];
-  if (table[1] == 0) {
-    for (uint32_t i = 0; i < 256; i++) {
-      uint32_t entry = i;
-      for (int bit = 0; bit < 8; bit++) entry = entry >> 1 ^ (entry & 1 ? 0x82f63b78u : 0);
-      table[i] = entry;
-    }
-  }
-  uint32_t crc = ~0u;
-  for (size_t i = 0; i < length; i++) crc = crc >> 8 ^ table[(crc ^ bytes[i]) & 255];
-  return ~crc;
-}
-
 /* Settings. */
 
 struct settings {
   int is_fetch;
-  const char *host, *port, *topic;
-  int partitions, connections, inflight, request, record, rate, touch;
+  const char *host, *port, *topic, *batch;
+  int partitions, spread, connections, inflight, slice, rate, touch, megabytes;
   double seconds, warmup;
 };
 
 static struct settings parse(int argc, char **argv) {
   if (argc < 4) fail("usage: load produce|fetch HOST:PORT TOPIC key=value...");
-  struct settings s = {.topic = argv[3], .partitions = 1, .connections = 1, .inflight = 5, .request = 16384, .record = 1024, .seconds = 2};
+  struct settings s = {.topic = argv[3], .partitions = 1, .spread = 1, .connections = 1, .inflight = 5, .slice = 1 << 20, .seconds = 2};
   s.is_fetch = strcmp(argv[1], "fetch") == 0;
   if (!s.is_fetch && strcmp(argv[1], "produce") != 0) fail("unknown mode %s", argv[1]);
   char *colon = strrchr(argv[2], ':');
@@ -114,9 +98,8 @@ static struct settings parse(int argc, char **argv) {
     *equals = 0;
     double value = atof(equals + 1);
     struct { const char *name; int *number; } numbers[] = {
-        {"partitions", &s.partitions}, {"connections", &s.connections}, {"inflight", &s.inflight},
-        {"request", &s.request},       {"record", &s.record},           {"rate", &s.rate},
-        {"touch", &s.touch},
+        {"partitions", &s.partitions}, {"spread", &s.spread}, {"connections", &s.connections}, {"inflight", &s.inflight},
+        {"slice", &s.slice},           {"rate", &s.rate},     {"touch", &s.touch},             {"megabytes", &s.megabytes},
     };
     int known = 0;
     for (size_t n = 0; n < sizeof numbers / sizeof *numbers; n++) {
@@ -124,10 +107,13 @@ static struct settings parse(int argc, char **argv) {
     }
     if (strcmp(argv[i], "seconds") == 0) s.seconds = value, known = 1;
     if (strcmp(argv[i], "warmup") == 0) s.warmup = value, known = 1;
+    if (strcmp(argv[i], "batch") == 0) s.batch = equals + 1, known = 1;
     if (!known) fail("unknown setting %s", argv[i]);
   }
   if (s.is_fetch) s.inflight = 1; /* The next offset is only known from the response. */
   if (s.inflight > 1024) fail("inflight is at most 1024");
+  if (s.spread < 1 || s.spread > s.partitions) fail("spread is from 1 to the number of partitions");
+  if (!s.is_fetch && s.batch == NULL) fail("produce needs batch=FILE");
   return s;
 }
 
@@ -141,56 +127,28 @@ static uint8_t *put_header(uint8_t *at, int api, int version) {
   return put_string(at, "load");
 }
 
-/* One record batch of magic 2 of about `target` bytes, without compression. Returns its end. */
-static uint8_t *put_batch(uint8_t *start, int target, int record) {
-  uint8_t *at = start + 61;
-  int count = 0;
-  uint64_t random = 88172645463325252u;
-  do {
-    int value = record;
-    if (value > target - 80) value = target > 100 ? target - 80 : 20;
-    uint8_t body[64], *end = body;
-    *end++ = 0; /* Attributes. */
-    end = put_varint(end, 0);
-    end = put_varint(end, count);
-    end = put_varint(end, -1); /* No key. */
-    end = put_varint(end, value);
-    at = put_varint(at, (end - body) + value + 1);
-    memcpy(at, body, (size_t)(end - body));
-    at += end - body;
-    for (int i = 0; i < value; i++) {
-      random ^= random << 13, random ^= random >> 7, random ^= random << 17;
-      *at++ = (uint8_t)('a' + random % 26);
-    }
-    *at++ = 0; /* No headers. */
-    count++;
-  } while (at - start + record + 12 <= target);
-  struct timespec wall;
-  clock_gettime(CLOCK_REALTIME, &wall);
-  uint64_t time_ms = (uint64_t)wall.tv_sec * 1000 + (uint64_t)wall.tv_nsec / 1000000;
-  uint8_t *head = put(start, 0, 8);
-  head = put(head, (uint64_t)(at - start - 12), 4);
-  head = put(head, 0, 4); /* Leader epoch. */
-  *head++ = 2;            /* Magic. */
-  uint8_t *crc = head;
-  head = put(head + 4, 0, 2);
-  head = put(head, (uint64_t)(count - 1), 4);
-  head = put(head, time_ms, 8);
-  head = put(head, time_ms, 8);
-  head = put(head, UINT64_MAX, 8); /* Producer id, epoch and sequence: none. */
-  head = put(head, UINT64_MAX, 2);
-  head = put(head, UINT64_MAX, 4);
-  put(head, (uint64_t)count, 4);
-  put(crc, crc32c(crc + 4, (size_t)(at - crc - 4)), 4);
-  return at;
+static uint8_t *batch;
+static size_t batch_length;
+
+static void read_batch(const char *path) {
+  FILE *file = fopen(path, "rb");
+  if (file == NULL) fail("%s: %s", path, strerror(errno));
+  fseek(file, 0, SEEK_END);
+  batch_length = (size_t)ftell(file);
+  rewind(file);
+  batch = malloc(batch_length);
+  if (batch == NULL || fread(batch, 1, batch_length, file) != batch_length) fail("cannot read %s", path);
+  fclose(file);
 }
 
 struct connection {
-  int socket, partition, waiting, watching_output;
+  int socket, waiting, watching_output;
   uint8_t *request;
   size_t request_length, sent; /* `sent` bytes of the current request have gone out. */
   int to_send;                 /* Requests started but not wholly sent, the current one first. */
-  uint8_t *offset_field;       /* Where the fetch offset stands in the request. */
+  uint8_t **partition_fields;  /* Where the numbers of the partitions stand in the request. */
+  int turn;                    /* The first partition of the next request, in steps of `spread`. */
+  uint64_t *offsets;           /* What to fetch next, by partition. */
   uint64_t started[1024];
   uint32_t first, last; /* Ring of start times: oldest unanswered, next free. */
   uint8_t *input;
@@ -198,43 +156,59 @@ struct connection {
 };
 
 static void build_request(struct connection *c, const struct settings *s) {
-  c->request = malloc((size_t)s->request + (size_t)s->record + 65536);
+  size_t per_partition = s->is_fetch ? 64 : batch_length + 64;
+  c->request = malloc((size_t)s->spread * per_partition + 65536);
+  c->partition_fields = calloc((size_t)s->spread, sizeof *c->partition_fields);
+  c->offsets = calloc((size_t)s->partitions, sizeof *c->offsets);
   uint8_t *at;
   if (s->is_fetch) {
     at = put_header(c->request, 1, 11);
     at = put(at, UINT64_MAX, 4); /* Replica: a consumer. */
     at = put(at, 500, 4);
     at = put(at, 1, 4);
-    at = put(at, (uint64_t)s->request + 1024 * 1024, 4);
+    at = put(at, (uint64_t)s->slice * (uint64_t)s->spread + 1024 * 1024, 4);
     *at++ = 0; /* Read uncommitted. */
     at = put(at, 0, 4);
     at = put(at, UINT64_MAX, 4); /* No session. */
-    at = put(at, 1, 4);
-    at = put_string(at, s->topic);
-    at = put(at, 1, 4);
-    at = put(at, (uint64_t)c->partition, 4);
-    at = put(at, UINT64_MAX, 4);
-    c->offset_field = at;
-    at = put(at, 0, 8);
-    at = put(at, UINT64_MAX, 8);
-    at = put(at, (uint64_t)s->request, 4);
-    at = put(at, 0, 4);
-    at = put_string(at, "");
   } else {
     at = put_header(c->request, 0, 7);
     at = put(at, UINT64_MAX, 2); /* No transactional id. */
     at = put(at, UINT64_MAX, 2); /* acks=all. */
     at = put(at, 30000, 4);
-    at = put(at, 1, 4);
-    at = put_string(at, s->topic);
-    at = put(at, 1, 4);
-    at = put(at, (uint64_t)c->partition, 4);
-    uint8_t *records = at + 4, *end = put_batch(records, s->request, s->record);
-    put(at, (uint64_t)(end - records), 4);
-    at = end;
+  }
+  at = put(at, 1, 4);
+  at = put_string(at, s->topic);
+  at = put(at, (uint64_t)s->spread, 4);
+  for (int i = 0; i < s->spread; i++) {
+    c->partition_fields[i] = at;
+    at += 4; /* Which, and from which offset, is only known when it is sent. */
+    if (s->is_fetch) {
+      at = put(at, UINT64_MAX, 4);
+      at += 8;
+      at = put(at, UINT64_MAX, 8);
+      at = put(at, (uint64_t)s->slice, 4);
+    } else {
+      at = put(at, batch_length, 4);
+      memcpy(at, batch, batch_length);
+      at += batch_length;
+    }
+  }
+  if (s->is_fetch) {
+    at = put(at, 0, 4);
+    at = put_string(at, "");
   }
   c->request_length = (size_t)(at - c->request);
   put(c->request, c->request_length - 4, 4);
+}
+
+/* Names the partitions of the request that is about to be sent. */
+static void aim(struct connection *c, const struct settings *s) {
+  for (int i = 0; i < s->spread; i++) {
+    int partition = (int)(((int64_t)c->turn * s->spread + i) % s->partitions);
+    put(c->partition_fields[i], (uint64_t)partition, 4);
+    if (s->is_fetch) put(c->partition_fields[i] + 8, c->offsets[partition], 8);
+  }
+  c->turn = (c->turn + s->connections) % s->partitions;
 }
 
 static void dial(struct connection *c, const struct settings *s) {
@@ -246,7 +220,7 @@ static void dial(struct connection *c, const struct settings *s) {
   int on = 1;
   setsockopt(c->socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   fcntl(c->socket, F_SETFL, fcntl(c->socket, F_GETFL) | O_NONBLOCK);
-  c->input_capacity = (size_t)s->request + 2 * 1024 * 1024;
+  c->input_capacity = (size_t)s->slice * (size_t)s->spread + 4 * 1024 * 1024;
   c->input = malloc(c->input_capacity);
 }
 
@@ -292,8 +266,9 @@ static void watch(int epoll, struct connection *c, int output) {
   epoll_ctl(epoll, EPOLL_CTL_MOD, c->socket, &event);
 }
 
-static void send_pending(int epoll, struct connection *c) {
+static void send_pending(int epoll, struct connection *c, const struct settings *s) {
   while (c->to_send > 0) {
+    if (c->sent == 0) aim(c, s);
     ssize_t n = send(c->socket, c->request + c->sent, c->request_length - c->sent, MSG_NOSIGNAL);
     if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) break;
     if (n < 0) fail("send: %s", strerror(errno));
@@ -303,39 +278,55 @@ static void send_pending(int epoll, struct connection *c) {
   watch(epoll, c, c->to_send > 0);
 }
 
-/* Returns the bytes of records that a response acknowledges or holds. */
-static size_t read_response(struct connection *c, const struct settings *s, const uint8_t *at, const uint8_t *end) {
-  size_t topic = strlen(s->topic);
-  if (!s->is_fetch) {
-    /* Correlation id, one topic, one partition. */
-    const uint8_t *partition = at + 4 + 4 + 2 + topic + 4;
-    if (partition + 6 > end) fail("a produce response of %zu bytes", (size_t)(end - at));
-    int16_t error = (int16_t)get(partition + 4, 2);
-    if (error != 0) fail("produce failed with error code %d", error);
-    return c->request_length;
+static const uint8_t *in_response(const uint8_t *at, size_t length, const uint8_t *end) {
+  if (length > (size_t)(end - at)) fail("a response is cut short");
+  return at;
+}
+
+/* Looks for errors and gives the bytes of records that the response acknowledges. */
+static size_t read_produced(const struct settings *s, const uint8_t *at, const uint8_t *end) {
+  at += 4 + 4 + 2 + strlen(s->topic) + 4; /* Correlation id and one topic. */
+  for (int i = 0; i < s->spread; i++, at += 30) {
+    int16_t error = (int16_t)get(in_response(at, 30, end) + 4, 2);
+    if (error != 0) fail("producing to partition %d failed with error code %d", (int)get(at, 4), error);
   }
+  return batch_length * (size_t)s->spread;
+}
+
+/* Gives the end of the whole batches, and in `next` the offset behind them. */
+static const uint8_t *whole_batches(const uint8_t *at, const uint8_t *end, uint64_t *next) {
+  while (end - at >= 61) {
+    uint64_t size = 12 + get(at + 8, 4);
+    if ((uint64_t)(end - at) < size) break;
+    *next = get(at, 8) + get(at + 23, 4) + 1;
+    at += size;
+  }
+  return at;
+}
+
+/* Moves on in each partition, from its end to its start, and gives the bytes of whole batches. */
+static size_t read_fetched(struct connection *c, const struct settings *s, const uint8_t *at, const uint8_t *end) {
+  size_t bytes = 0;
   at += 4 + 4;
-  int16_t error = (int16_t)get(at, 2);
+  int16_t error = (int16_t)get(in_response(at, 6, end), 2);
   if (error != 0) fail("fetch failed with error code %d", error);
-  at += 2 + 4 + 4 + 2 + topic + 4 + 4;
-  error = (int16_t)get(at, 2);
-  if (error != 0) fail("fetching partition %d failed with error code %d", c->partition, error);
-  uint64_t high_watermark = get(at + 2, 8);
-  int32_t aborted = (int32_t)get(at + 26, 4);
-  at += 30 + 16 * (aborted > 0 ? aborted : 0) + 4;
-  int32_t length = (int32_t)get(at, 4);
-  at += 4;
-  if (length > 0 && at + length > end) fail("a fetch response is cut short");
-  const uint8_t *records = at, *records_end = at + (length > 0 ? length : 0);
-  uint64_t next = get(c->offset_field, 8);
-  while (records_end - records >= 61) {
-    uint64_t size = 12 + get(records + 8, 4);
-    if ((uint64_t)(records_end - records) < size) break;
-    next = get(records, 8) + get(records + 23, 4) + 1;
-    records += size;
+  at += 2 + 4 + 4 + 2 + strlen(s->topic) + 4;
+  for (int i = 0; i < s->spread; i++) {
+    int partition = (int)get(in_response(at, 38, end), 4);
+    error = (int16_t)get(at + 4, 2);
+    if (error != 0 || partition < 0 || partition >= s->partitions) fail("fetching partition %d failed with error code %d", partition, error);
+    uint64_t high_watermark = get(at + 6, 8);
+    int32_t aborted = (int32_t)get(at + 30, 4);
+    at += 34 + 16 * (aborted > 0 ? aborted : 0) + 4;
+    int32_t length = (int32_t)get(in_response(at, 4, end), 4);
+    at += 4;
+    if (length < 0) length = 0;
+    uint64_t next = c->offsets[partition];
+    bytes += (size_t)(whole_batches(at, in_response(at, (size_t)length, end) + length, &next) - at);
+    c->offsets[partition] = next >= high_watermark ? 0 : next;
+    at += length;
   }
-  put(c->offset_field, next >= high_watermark ? 0 : next, 8);
-  return (size_t)(records - at);
+  return bytes;
 }
 
 static void receive(struct connection *c, const struct settings *s) {
@@ -349,7 +340,8 @@ static void receive(struct connection *c, const struct settings *s) {
       size_t length = 4 + (size_t)get(c->input + used, 4);
       if (length > c->input_capacity) fail("a response of %zu bytes", length);
       if (c->input_length - used < length) break;
-      size_t bytes = read_response(c, s, c->input + used + 4, c->input + used + length);
+      const uint8_t *response = c->input + used + 4, *end = c->input + used + length;
+      size_t bytes = s->is_fetch ? read_fetched(c, s, response, end) : read_produced(s, response, end);
       uint64_t started = c->started[c->first++ & 1023];
       c->waiting--;
       if (total.measuring) {
@@ -372,47 +364,75 @@ static void touch(int megabytes) {
   free((void *)memory);
 }
 
+/* Has one file's pages written, and then forgotten. */
+static int drop_file(const char *path, const struct stat *status, int type, struct FTW *where) {
+  (void)status, (void)where;
+  if (type != FTW_F) return 0;
+  int file = open(path, O_RDONLY | O_CLOEXEC);
+  if (file < 0) return 0; /* Deleted meanwhile. */
+  if (fdatasync(file) != 0 || posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED) != 0) fail("%s: %s", path, strerror(errno));
+  close(file);
+  return 0;
+}
+
+/* Starts every request that is due at a rate; gives when the next one is. */
+static uint64_t begin_due(int epoll, struct connection *connections, const struct settings *s, uint64_t begin_ns, uint64_t now) {
+  static uint64_t sent;
+  uint64_t due;
+  while ((due = begin_ns + sent * 1000000000u / (uint64_t)s->rate) <= now) {
+    struct connection *c = &connections[sent++ % (uint64_t)s->connections];
+    if (c->waiting >= 1024) fail("the broker is more than 1,024 requests behind the rate");
+    begin(c, due);
+    send_pending(epoll, c, s);
+  }
+  return due;
+}
+
+/* Keeps as many requests in flight as there may be. */
+static void begin_all(int epoll, struct connection *connections, const struct settings *s, uint64_t now) {
+  for (int i = 0; i < s->connections; i++) {
+    struct connection *c = &connections[i];
+    if (c->waiting >= s->inflight) continue;
+    while (c->waiting < s->inflight) begin(c, now);
+    send_pending(epoll, c, s);
+  }
+}
+
+static void set_timer(int timer, uint64_t at_ns) {
+  struct itimerspec spec = {.it_value = {.tv_sec = (time_t)(at_ns / 1000000000u), .tv_nsec = (long)(at_ns % 1000000000u)}};
+  timerfd_settime(timer, TFD_TIMER_ABSTIME, &spec, NULL);
+}
+
 int main(int argc, char **argv) {
+  if (argc == 3 && strcmp(argv[1], "drop") == 0) return nftw(argv[2], drop_file, 64, FTW_PHYS) == 0 ? 0 : 1;
   struct settings s = parse(argc, argv);
   touch(s.touch);
+  if (!s.is_fetch) read_batch(s.batch);
   struct connection *connections = calloc((size_t)s.connections, sizeof *connections);
-  int epoll = epoll_create1(0);
+  int epoll = epoll_create1(0), timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK);
   for (int i = 0; i < s.connections; i++) {
     struct connection *c = &connections[i];
-    c->partition = i % s.partitions;
+    c->turn = i % s.partitions;
     dial(c, &s);
     build_request(c, &s);
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = c};
     epoll_ctl(epoll, EPOLL_CTL_ADD, c->socket, &event);
   }
+  struct epoll_event timer_event = {.events = EPOLLIN, .data.ptr = NULL};
+  epoll_ctl(epoll, EPOLL_CTL_ADD, timer, &timer_event);
   uint64_t begin_ns = now_ns(), measure_ns = begin_ns + (uint64_t)(s.warmup * 1e9), end_ns = measure_ns + (uint64_t)(s.seconds * 1e9);
-  uint64_t sent = 0;
-  int turn = 0;
-  for (uint64_t now = begin_ns; now < end_ns; now = now_ns()) {
+  uint64_t bytes_max = s.megabytes == 0 ? UINT64_MAX : (uint64_t)s.megabytes * 1000000;
+  for (uint64_t now = begin_ns; now < end_ns && total.bytes < bytes_max; now = now_ns()) {
     if (!total.measuring && now >= measure_ns) total.measuring = 1, measure_ns = now;
-    if (s.rate > 0) {
-      for (; begin_ns + sent * 1000000000u / (uint64_t)s.rate <= now; sent++) {
-        struct connection *c = &connections[turn++ % s.connections];
-        if (c->waiting >= 1024) fail("the broker is more than 1,024 requests behind the rate");
-        begin(c, begin_ns + sent * 1000000000u / (uint64_t)s.rate);
-        send_pending(epoll, c);
-      }
-    } else {
-      for (int i = 0; i < s.connections; i++) {
-        struct connection *c = &connections[i];
-        if (c->waiting >= s.inflight) continue;
-        while (c->waiting < s.inflight) begin(c, now);
-        send_pending(epoll, c);
-      }
-    }
+    if (s.rate > 0) set_timer(timer, begin_due(epoll, connections, &s, begin_ns, now));
+    else begin_all(epoll, connections, &s, now);
     struct epoll_event events[64];
-    /* At a rate, sleep only until shortly before the next request is due. */
-    int timeout = s.rate > 0 ? (s.rate >= 500 ? 0 : 1) : 100;
-    int count = epoll_wait(epoll, events, 64, timeout);
+    int count = epoll_wait(epoll, events, 64, 100);
     for (int i = 0; i < count; i++) {
       struct connection *c = events[i].data.ptr;
+      if (c == NULL) continue; /* The timer; it is set again. */
       if (events[i].events & (EPOLLIN | EPOLLERR | EPOLLHUP)) receive(c, &s);
-      if (events[i].events & EPOLLOUT) send_pending(epoll, c);
+      if (events[i].events & EPOLLOUT) send_pending(epoll, c, &s);
     }
   }
   double seconds = (double)(now_ns() - measure_ns) / 1e9;
