@@ -89,12 +89,14 @@ export interface ShardContext<R = unknown, E = unknown> {
 
 /** What an operation gives. */
 export interface CoordinatorResult<R, T, E = never> {
-  /** All are appended in one batch, or none is. */
+  /** All are appended in one batch, or none is; unless the result `isDivisible`. */
   readonly records: readonly R[]
   /** Goes out when the records, and everything that was written before, are committed. */
   readonly response: T
   /** Performed by the broker once the records are committed: requests to send, as values. */
   readonly effects?: readonly E[]
+  /** The records stand each for itself and may be more than fit into a batch. Those before one that cannot be written stay written. */
+  readonly isDivisible?: boolean
   /** The state says already what the records say: they are not replayed. */
   readonly isApplied?: boolean
   /** Called before the response goes out: without an error when all is committed, with one when it will not be. */
@@ -141,9 +143,10 @@ export interface TopicView {
 export interface TopicsChange {
   /** Whether topics were made. */
   readonly hasNew: boolean
-  /** Names of topics that were made or that changed, then of those that are gone. */
+  /** Names of topics that were made or that changed. */
   readonly changed: ReadonlySet<string>
-  readonly deleted: ReadonlySet<string>
+  /** Topics that are gone, with the ids that they had. There may be another under the same name already. */
+  readonly deleted: ReadonlyMap<string, Uuid>
 }
 
 /** The partition that a shard keeps its records in, as the runtime needs it. The broker implements it over `replication/partition.ts`. */

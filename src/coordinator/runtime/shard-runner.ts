@@ -201,7 +201,7 @@ export class ShardRunner<S extends CoordinatorShard<R>, R, E> {
     }
     const { response, records, effects, onCompleted } = result
     if (records.length > 0) {
-      const error = this.#append(records, result.isApplied === true, request.producer, changesBefore)
+      const error = this.#append(result, request.producer, changesBefore)
       if (error !== undefined) {
         onCompleted?.(error)
         reply(failed(error))
@@ -217,25 +217,30 @@ export class ShardRunner<S extends CoordinatorShard<R>, R, E> {
     })
   }
 
-  /** Writes all of the records into one batch and, as they get their offsets, replays them. */
-  #append(
-    records: readonly R[],
-    isApplied: boolean,
+  /** Writes the records into the open batch and, as they get their offsets, replays them. */
+  #append<T>(
+    { records, isApplied, isDivisible }: CoordinatorResult<R, T, E>,
     producer: TransactionalProducer | undefined,
     changesBefore: number,
   ): ErrorName | undefined {
     const { format } = this.#definition
     const encoded = records.map(record => format.encode(record))
-    const error = this.#writer.makeRoom(encoded, producer)
-    if (error !== undefined) {
-      this.#timeline.revertToCount(Math.min(changesBefore, this.#timeline.pendingCount))
-      return error
-    }
-    const nowMs = this.#options.clock.nowMs()
     const { producerId, producerEpoch } = producer ?? noProducer
-    for (const [index, bytes] of encoded.entries()) {
-      const offset = this.#writer.append(bytes, nowMs)
-      if (!isApplied) this.#shard.replay(records[index]!, { offset, producerId, producerEpoch })
+    const nowMs = this.#options.clock.nowMs()
+    const parts = isDivisible === true ? encoded.map(record => [record]) : [encoded]
+    let index = 0
+    for (const part of parts) {
+      const error = this.#writer.makeRoom(part, producer)
+      if (error !== undefined) {
+        // What the operation itself has changed. Parts that were written stay.
+        if (index === 0) this.#timeline.revertToCount(Math.min(changesBefore, this.#timeline.pendingCount))
+        return error
+      }
+      for (const bytes of part) {
+        const offset = this.#writer.append(bytes, nowMs)
+        if (isApplied !== true) this.#shard.replay(records[index]!, { offset, producerId, producerEpoch })
+        index += 1
+      }
     }
     return undefined
   }

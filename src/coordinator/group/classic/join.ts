@@ -43,15 +43,19 @@ export class Joins {
     const isUnknown = request.memberId === ''
     const existing = classicGroupOf(groups, request.groupId)
     if (existing !== undefined) return this.#enter(existing, join)
-    if (!isUnknown || groups.has(request.groupId)) {
-      answer(refusal(request.memberId, 'UNKNOWN_MEMBER_ID'))
+    const other = groups.get(request.groupId)
+    if (!isUnknown || other?.isEmpty() === false) {
+      answer(refusal(request.memberId, isUnknown ? 'INCONSISTENT_GROUP_PROTOCOL' : 'UNKNOWN_MEMBER_ID'))
       return nothing
     }
+    // An empty group of another kind makes room.
+    const tombstones = other?.tombstones() ?? []
     const group = ClassicGroup.empty(request.groupId, shard.nowMs)
     groups.set(request.groupId, group)
     const result = this.#enter(group, join)
     // Without a record nobody would know of the group, and nothing could take it back.
-    return result.records.length > 0 ? result : this.#writeEmpty(group, answer)
+    const complete = result.records.length > 0 ? result : this.#writeEmpty(group, answer)
+    return tombstones.length === 0 ? complete : { ...complete, records: [...tombstones, ...complete.records] }
   }
 
   #writeEmpty(group: ClassicGroup, answer: (answer: JoinAnswer) => void): ClassicResult {
