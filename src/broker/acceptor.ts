@@ -15,6 +15,7 @@ import { ConnectionMemory } from './connection-memory.ts'
 import type { MemoryBudgets } from './connection-memory.ts'
 import { ConnectionQuota } from './connection-quota.ts'
 import type { Dispatcher } from './dispatch.ts'
+import { ServingTurns } from './serving-turns.ts'
 
 /** A named listener and the addresses that it binds; more than one only for loopback, which has two. */
 export interface ListenerBinding {
@@ -54,6 +55,7 @@ export class Acceptor implements ConnectionHost {
   readonly io: Io
   readonly limits: ConnectionLimits
   readonly memory: ConnectionMemory
+  readonly turns: ServingTurns
   readonly #quota: ConnectionQuota
   readonly #config: () => BrokerConfig
   readonly #logger: Logger
@@ -75,6 +77,7 @@ export class Acceptor implements ConnectionHost {
   private constructor(io: Io, config: () => BrokerConfig, logger: Logger, budgets: MemoryBudgets) {
     this.io = io
     this.memory = new ConnectionMemory(io.clock, () => requestBudget(budgets, config()), this.#connections)
+    this.turns = new ServingTurns(io.clock)
     this.#config = config
     this.#logger = logger
     this.#quota = new ConnectionQuota(config)

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { Io, Socket, SocketHandler, Timer } from '../io/io.ts'
 import { ConnectionMemory } from './connection-memory.ts'
+import { ServingTurns } from './serving-turns.ts'
 import { Connection } from './connection.ts'
 import type { Answer, ConnectionHost } from './connection.ts'
 
@@ -86,6 +87,9 @@ class FakeHost implements ConnectionHost {
     () => ({ requestBytes: 100_000_000, responseBytes: 100_000_000 }),
     [],
   )
+
+  /** It is everybody's turn. */
+  readonly turns = new ServingTurns({ ...this.io.clock, monotonicMs: () => 0, defer: () => {} })
 
   startsEarly(frame: Buffer): boolean {
     return frame[0] === 'p'.charCodeAt(0)

@@ -13,6 +13,7 @@ import type { Address, Io, Socket, SocketHandler, Timer } from '../io/io.ts'
 import { FrameReader } from '../net/frame-reader.ts'
 import { assert } from '../std/assert.ts'
 import type { ConnectionMemory, MemoryUser } from './connection-memory.ts'
+import type { ServingTurns, TurnTaker } from './serving-turns.ts'
 
 /** What serving one request gives: the response as a gather list with its length prefix, or nothing where the protocol sends no answer (acks=0). */
 export type Answer = readonly Uint8Array[] | undefined
@@ -29,6 +30,7 @@ export interface ConnectionHost {
   readonly io: Io
   readonly limits: ConnectionLimits
   readonly memory: ConnectionMemory
+  readonly turns: ServingTurns
   /** Whether this request may start while earlier ones that also may are not answered. Cheap: looks at the API key only. */
   startsEarly(frame: Buffer): boolean
   /** Serves a request. A throw or a rejection closes the connection: what the client sent was not the protocol, or we have a bug. */
@@ -65,13 +67,16 @@ const heldBytesMax = 4 * 1024 * 1024
 /** Above this many bytes that the peer has not taken, no further request of it is started. */
 const unsentBytesMax = 1024 * 1024
 
-export class Connection implements SocketHandler, MemoryUser {
+export class Connection implements SocketHandler, MemoryUser, TurnTaker {
   readonly id: number
   readonly listenerName: string
   readonly remote: Address
   readonly local: Address
   /** From ApiVersions v3 on, for the logs and metrics. */
   clientSoftware: { name: string; version: string } | undefined
+  /** For `ServingTurns`. */
+  servedMs = 0
+  servedAtMs = 0
   readonly #host: ConnectionHost
   readonly #socket: Socket
   readonly #reader: FrameReader
@@ -140,6 +145,12 @@ export class Connection implements SocketHandler, MemoryUser {
     this.#balanceReading()
   }
 
+  /** For `ServingTurns`: it is this connection's turn. */
+  goOn(): void {
+    this.#pump()
+    this.#account()
+  }
+
   stalled(): void {
     this.#fail(
       new StalledError(
@@ -200,6 +211,7 @@ export class Connection implements SocketHandler, MemoryUser {
     this.#host.onClosed(this)
     this.#account()
     this.#host.memory.left(this)
+    this.#host.turns.leave(this)
   }
 
   #accept(frame: Buffer): void {
@@ -216,7 +228,8 @@ export class Connection implements SocketHandler, MemoryUser {
   #pump(): void {
     if (this.#pumping || this.#closed) return
     this.#pumping = true
-    while (this.#waiting.length > 0 && this.#mayStart(this.#waiting[0]!)) {
+    const { turns } = this.#host
+    while (this.#waiting.length > 0 && this.#mayStart(this.#waiting[0]!) && turns.mayStart(this)) {
       this.#start(this.#waiting.shift()!)
       this.#sendDone()
     }
