@@ -1,0 +1,303 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import type { ProducerIdAndEpoch, TransactionMetadata } from './transaction-metadata.ts'
+import { partitionsOf, TestCoordinator } from './transaction.fixture.ts'
+
+const id = 'transfer'
+
+/** A producer that has begun, and its coordinator. */
+function begun(options: ConstructorParameters<typeof TestCoordinator>[0] = {}) {
+  const coordinator = new TestCoordinator(options)
+  const producer = coordinator.init(id) as ProducerIdAndEpoch
+  return { coordinator, producer }
+}
+
+function stateOf(coordinator: TestCoordinator): string | undefined {
+  return coordinator.read(shard => shard.describe(id)?.state)
+}
+
+const oneEpochOn = ({ producerId, producerEpoch }: ProducerIdAndEpoch): ProducerIdAndEpoch => ({
+  producerId,
+  producerEpoch: producerEpoch + 1,
+})
+
+describe('InitProducerId', () => {
+  it('begins with epoch 0 of an id that nobody has had, and takes the next epoch each time', () => {
+    const { coordinator, producer } = begun()
+    assert.deepEqual(producer, { producerId: 1000, producerEpoch: 0 })
+    assert.deepEqual(coordinator.init(id), { producerId: 1000, producerEpoch: 1 })
+    assert.deepEqual(coordinator.init('another'), { producerId: 1001, producerEpoch: 0 })
+  })
+
+  it('goes on with the epoch after a restart (P2)', () => {
+    const { coordinator, producer } = begun()
+    coordinator.restart()
+    assert.deepEqual(coordinator.init(id), oneEpochOn(producer))
+  })
+
+  it('aborts what an earlier producer has open, whom it fences, and lets the new one ask again', () => {
+    const { coordinator, producer } = begun()
+    coordinator.add(id, producer, { t: [0] })
+    assert.equal(coordinator.init(id), 'CONCURRENT_TRANSACTIONS')
+    assert.equal(stateOf(coordinator), 'PrepareAbort')
+    assert.equal(coordinator.init(id), 'CONCURRENT_TRANSACTIONS')
+    assert.equal(coordinator.add(id, producer, { t: [1] }), 'PRODUCER_FENCED')
+    assert.equal(coordinator.end(id, producer, 'COMMIT'), 'INVALID_TXN_STATE')
+    coordinator.carryOut()
+    assert.deepEqual(
+      coordinator.markersAsked.map(({ result, producerEpoch }) => [result, producerEpoch]),
+      [['ABORT', 1]],
+    )
+    assert.deepEqual(coordinator.init(id), { producerId: 1000, producerEpoch: 2 })
+  })
+
+  it('gives a producer that names what it has the next epoch, and the same again when it asks again (KIP-360)', () => {
+    const { coordinator, producer } = begun()
+    assert.deepEqual(coordinator.init(id, producer), oneEpochOn(producer))
+    assert.deepEqual(coordinator.init(id, producer), oneEpochOn(producer))
+    assert.deepEqual(coordinator.init(id, oneEpochOn(producer)), oneEpochOn(oneEpochOn(producer)))
+    assert.equal(coordinator.init(id, producer), 'PRODUCER_FENCED')
+  })
+
+  it('refuses a producer that names what it had before another one came', () => {
+    const { coordinator, producer } = begun()
+    coordinator.init(id)
+    assert.equal(coordinator.init(id, producer), 'PRODUCER_FENCED')
+    assert.equal(coordinator.init(id, { producerId: 7, producerEpoch: 0 }), 'PRODUCER_FENCED')
+  })
+
+  it('gives a producer that is not known any more a new id, whatever it names', () => {
+    const coordinator = new TestCoordinator()
+    const answer = coordinator.init(id, { producerId: 7, producerEpoch: 3 })
+    assert.deepEqual(answer, { producerId: 1000, producerEpoch: 0 })
+  })
+
+  it('takes another id when the epochs of one are used up, once, however often it is asked', () => {
+    const { coordinator, producer } = begun()
+    coordinator.preload([recordOf(coordinator, { producerEpoch: 32_766 })])
+    const last = { ...producer, producerEpoch: 32_766 }
+    assert.deepEqual(coordinator.init(id, last), { producerId: 1001, producerEpoch: 0 })
+    assert.deepEqual(coordinator.init(id, last), { producerId: 1001, producerEpoch: 0 })
+    assert.equal(coordinator.init(id, producer), 'PRODUCER_FENCED')
+  })
+})
+
+function recordOf(coordinator: TestCoordinator, change: Partial<TransactionMetadata>) {
+  const known = coordinator.read(shard => shard.describe(id))!
+  return { transactionalId: id, metadata: { ...known, ...change }, valueVersion: 1 as const }
+}
+
+describe('a transaction of version 2', () => {
+  it('begins with its first partition, and its end bumps the epoch at once (KIP-890)', () => {
+    const { coordinator, producer } = begun()
+    assert.equal(coordinator.add(id, producer, { t: [0, 1] }), 'NONE')
+    assert.equal(stateOf(coordinator), 'Ongoing')
+    assert.deepEqual(coordinator.end(id, producer, 'COMMIT'), oneEpochOn(producer))
+    assert.equal(stateOf(coordinator), 'PrepareCommit')
+    assert.deepEqual(coordinator.markersAsked, [
+      {
+        type: 'write-markers',
+        transactionalId: id,
+        ...oneEpochOn(producer),
+        result: 'COMMIT',
+        coordinatorEpoch: 0,
+        transactionVersion: 2,
+        partitions: partitionsOf({ t: [0, 1] }),
+      },
+    ])
+    coordinator.carryOut()
+    assert.equal(stateOf(coordinator), 'CompleteCommit')
+  })
+
+  it('refuses what belongs to the one before it: a late record, a late end (KAFKA-17754)', () => {
+    const { coordinator, producer } = begun()
+    coordinator.add(id, producer, { t: [0] })
+    const next = coordinator.end(id, producer, 'COMMIT') as ProducerIdAndEpoch
+    coordinator.carryOut()
+    assert.equal(coordinator.add(id, producer, { t: [0] }), 'PRODUCER_FENCED')
+    coordinator.add(id, next, { t: [0] })
+    assert.equal(coordinator.end(id, producer, 'ABORT'), 'PRODUCER_FENCED')
+    assert.equal(stateOf(coordinator), 'Ongoing')
+  })
+
+  it('answers the same end again with the same epoch, and the opposite one not', () => {
+    const { coordinator, producer } = begun()
+    coordinator.add(id, producer, { t: [0] })
+    coordinator.end(id, producer, 'COMMIT')
+    assert.equal(coordinator.end(id, producer, 'COMMIT'), 'CONCURRENT_TRANSACTIONS')
+    assert.equal(coordinator.end(id, producer, 'ABORT'), 'INVALID_TXN_STATE')
+    coordinator.carryOut()
+    assert.deepEqual(coordinator.end(id, producer, 'COMMIT'), oneEpochOn(producer))
+    assert.equal(coordinator.end(id, producer, 'ABORT'), 'INVALID_TXN_STATE')
+  })
+
+  it('may be aborted without having begun, which bumps the epoch, and may not be committed', () => {
+    const { coordinator, producer } = begun()
+    assert.equal(coordinator.end(id, producer, 'COMMIT'), 'INVALID_TXN_STATE')
+    assert.deepEqual(coordinator.end(id, producer, 'ABORT'), oneEpochOn(producer))
+    coordinator.carryOut()
+    assert.equal(stateOf(coordinator), 'CompleteAbort')
+    assert.deepEqual(coordinator.end(id, oneEpochOn(producer), 'ABORT'), oneEpochOn(oneEpochOn(producer)))
+  })
+
+  it('goes on with another producer id when the last epoch is used up, also for one that asks again', () => {
+    const { coordinator, producer } = begun()
+    coordinator.preload([recordOf(coordinator, { producerEpoch: 32_766 })])
+    const last = { ...producer, producerEpoch: 32_766 }
+    coordinator.add(id, last, { t: [0] })
+    assert.deepEqual(coordinator.end(id, last, 'COMMIT'), { producerId: 1001, producerEpoch: 0 })
+    assert.equal(coordinator.markersAsked.at(-1)!.producerId, producer.producerId)
+    assert.equal(coordinator.markersAsked.at(-1)!.producerEpoch, 32_767)
+    coordinator.restart()
+    coordinator.carryOut()
+    assert.deepEqual(coordinator.end(id, last, 'COMMIT'), { producerId: 1001, producerEpoch: 0 })
+    assert.equal(coordinator.add(id, { producerId: 1001, producerEpoch: 0 }, { t: [0] }), 'NONE')
+  })
+})
+
+describe('a transaction of an older client', () => {
+  it('keeps its epoch, and is told from the next one by its state', () => {
+    const { coordinator, producer } = begun()
+    coordinator.add(id, producer, { t: [0] }, 0)
+    assert.deepEqual(coordinator.end(id, producer, 'COMMIT', 0), producer)
+    assert.equal(coordinator.end(id, producer, 'COMMIT', 0), 'CONCURRENT_TRANSACTIONS')
+    assert.equal(coordinator.add(id, producer, { t: [0] }, 0), 'CONCURRENT_TRANSACTIONS')
+    coordinator.carryOut()
+    assert.deepEqual(coordinator.end(id, producer, 'COMMIT', 0), producer)
+    assert.equal(coordinator.end(id, producer, 'ABORT', 0), 'INVALID_TXN_STATE')
+    assert.equal(coordinator.add(id, producer, { t: [0] }, 0), 'NONE')
+    assert.equal(coordinator.markersAsked.at(-1)!.producerEpoch, producer.producerEpoch)
+  })
+
+  it('is fenced by a timeout with an epoch that nobody gets, in a cluster of version 1', () => {
+    const { coordinator, producer } = begun({ settings: { transactionVersion: 1 } })
+    coordinator.add(id, producer, { t: [0] }, 0)
+    coordinator.passTime(80_000)
+    coordinator.carryOut()
+    assert.equal(coordinator.end(id, producer, 'COMMIT', 0), 'PRODUCER_FENCED')
+    assert.equal(coordinator.init(id, producer), 'PRODUCER_FENCED')
+    assert.deepEqual(coordinator.init(id), oneEpochOn(oneEpochOn(producer)))
+  })
+})
+
+describe('a decision', () => {
+  for (const result of ['COMMIT', 'ABORT'] as const) {
+    it(`to ${result} is carried out by whoever loads the log, under its own epoch (P6)`, () => {
+      const { coordinator, producer } = begun()
+      coordinator.add(id, producer, { t: [0], u: [3] })
+      coordinator.end(id, producer, result)
+      coordinator.restart()
+      const [first, again] = coordinator.markersAsked
+      assert.deepEqual(again, { ...first, coordinatorEpoch: 1 })
+      coordinator.markersWritten(first!)
+      assert.equal(stateOf(coordinator)!.startsWith('Prepare'), true)
+      coordinator.carryOut()
+      assert.equal(stateOf(coordinator), result === 'COMMIT' ? 'CompleteCommit' : 'CompleteAbort')
+    })
+  }
+
+  it('that is not committed has no effect and no answer, and is gone with a coordinator that did not commit it', () => {
+    const { coordinator, producer } = begun()
+    coordinator.add(id, producer, { t: [0] })
+    coordinator.commitsAtOnce = false
+    let answer: unknown
+    coordinator.ask(
+      shard =>
+        shard.endTransaction({ transactionalId: id, ...producer, result: 'COMMIT', clientTransactionVersion: 2 }),
+      value => {
+        answer = value
+      },
+    )
+    coordinator.turn()
+    assert.equal(answer, undefined)
+    assert.deepEqual(coordinator.effects, [])
+    assert.equal(stateOf(coordinator), 'Ongoing')
+    coordinator.restart()
+    assert.equal(answer, 'NOT_COORDINATOR')
+    assert.equal(stateOf(coordinator), 'Ongoing')
+  })
+
+  it('whose record the log refuses has not been taken', () => {
+    const { coordinator, producer } = begun()
+    coordinator.add(id, producer, { t: [0] })
+    coordinator.log.refusal = 'NOT_ENOUGH_REPLICAS'
+    assert.equal(coordinator.end(id, producer, 'COMMIT'), 'COORDINATOR_NOT_AVAILABLE')
+    coordinator.log.refusal = undefined
+    assert.deepEqual(coordinator.effects, [])
+    assert.equal(stateOf(coordinator), 'Ongoing')
+    assert.deepEqual(coordinator.end(id, producer, 'COMMIT'), oneEpochOn(producer))
+  })
+})
+
+describe('a transaction that does not end', () => {
+  it('is aborted within one interval of its timeout, counted from its first partition (P5)', () => {
+    const { coordinator, producer } = begun()
+    coordinator.passTime(30_000)
+    coordinator.add(id, producer, { t: [0] })
+    coordinator.passTime(50_000)
+    coordinator.add(id, producer, { t: [1] })
+    assert.equal(stateOf(coordinator), 'Ongoing')
+    coordinator.passTime(20_000)
+    assert.equal(stateOf(coordinator), 'PrepareAbort')
+    assert.deepEqual(coordinator.markersAsked.at(-1)!.partitions, partitionsOf({ t: [0, 1] }))
+    coordinator.carryOut()
+    assert.equal(coordinator.end(id, producer, 'COMMIT'), 'INVALID_TXN_STATE')
+    assert.equal(coordinator.add(id, producer, { t: [0] }), 'PRODUCER_FENCED')
+  })
+
+  it('is aborted also at the last epoch, with another producer id to go on with', () => {
+    const { coordinator, producer } = begun()
+    coordinator.preload([recordOf(coordinator, { producerEpoch: 32_766 })])
+    coordinator.add(id, { ...producer, producerEpoch: 32_766 }, { t: [0] })
+    coordinator.passTime(80_000)
+    coordinator.carryOut()
+    assert.equal(stateOf(coordinator), 'CompleteAbort')
+    assert.deepEqual(coordinator.init(id), { producerId: 1001, producerEpoch: 1 })
+  })
+
+  it('is aborted after a restart too', () => {
+    const { coordinator, producer } = begun()
+    coordinator.add(id, producer, { t: [0] })
+    coordinator.restart()
+    coordinator.passTime(80_000)
+    assert.equal(stateOf(coordinator), 'PrepareAbort')
+  })
+})
+
+describe('partitions', () => {
+  it('are verified against what is committed of a transaction', () => {
+    const { coordinator, producer } = begun()
+    const verdict = (who: ProducerIdAndEpoch) =>
+      coordinator.read(shard => shard.verifyPartitions({ transactionalId: id, ...who, partitions: new Map() }))
+    coordinator.add(id, producer, { t: [0] })
+    const belongs = verdict(producer)
+    assert(typeof belongs === 'function')
+    assert.deepEqual([belongs('t', 0), belongs('t', 1), belongs('u', 0)], [true, false, false])
+    assert.equal(verdict(oneEpochOn(producer)), 'PRODUCER_FENCED')
+    assert.equal(verdict({ producerId: 5, producerEpoch: 0 }), 'INVALID_PRODUCER_ID_MAPPING')
+    coordinator.end(id, producer, 'COMMIT')
+    assert.equal(verdict(oneEpochOn(producer)), 'CONCURRENT_TRANSACTIONS')
+  })
+
+  it('are not logged again when they belong to the transaction already', () => {
+    const { coordinator, producer } = begun()
+    coordinator.add(id, producer, { t: [0] })
+    const { endOffset } = coordinator.log
+    assert.equal(coordinator.add(id, producer, { t: [0] }), 'NONE')
+    assert.equal(coordinator.log.endOffset, endOffset)
+  })
+})
+
+describe('a transactional id', () => {
+  it('is forgotten when it has not been used for long, unless its transaction is open', () => {
+    const { coordinator, producer } = begun({ settings: { transactionalIdExpirationMs: 7_200_000 } })
+    coordinator.passTime(7_000_000)
+    assert.equal(stateOf(coordinator), 'Empty')
+    coordinator.passTime(5_000_000)
+    assert.equal(stateOf(coordinator), undefined)
+    coordinator.restart()
+    assert.equal(coordinator.read(shard => shard.size), 0)
+    assert.equal(coordinator.add(id, producer, { t: [0] }), 'INVALID_PRODUCER_ID_MAPPING')
+    assert.equal(coordinator.end(id, producer, 'COMMIT'), 'INVALID_PRODUCER_ID_MAPPING')
+  })
+})
