@@ -15,6 +15,8 @@ const RESERVED_BLOCK = 3
 export interface ZstdFrame {
   readonly end: number
   readonly skippable: boolean
+  /** What it says that it decompresses to; `undefined` where it does not say. */
+  readonly contentBytes: number | undefined
 }
 
 /** The frame that begins at `start`; `undefined` where none does or it is cut off. */
@@ -24,21 +26,44 @@ export function zstdFrameAt(bytes: Uint8Array, start: number): ZstdFrame | undef
   if ((frameMagic & 0xffff_fff0) >>> 0 === SKIPPABLE_MAGIC) {
     if (start + 8 > bytes.length) return undefined
     const end = start + 8 + uint32(bytes, start + 4)
-    return end > bytes.length ? undefined : { end, skippable: true }
+    return end > bytes.length ? undefined : { end, skippable: true, contentBytes: 0 }
   }
   if (frameMagic !== FRAME_MAGIC) return undefined
   const end = dataFrameEnd(bytes, start + 4)
-  return end === undefined ? undefined : { end, skippable: false }
+  return end === undefined ? undefined : { end, skippable: false, contentBytes: contentBytesAt(bytes, start + 4) }
+}
+
+/** Where the content size is in a frame's header, and in how many bytes. */
+function contentSizeField(descriptor: number, descriptorAt: number): { at: number; sizeBytes: number } {
+  const singleSegment = (descriptor & 0x20) !== 0
+  const contentSizeFlag = descriptor >> 6
+  const windowBytes = singleSegment ? 0 : 1
+  const sizeBytes = contentSizeFlag === 0 && singleSegment ? 1 : CONTENT_SIZE_BYTES[contentSizeFlag as 0 | 1 | 2 | 3]
+  const at = descriptorAt + 1 + windowBytes + DICTIONARY_ID_BYTES[(descriptor & 3) as 0 | 1 | 2 | 3]
+  return { at, sizeBytes }
+}
+
+/** Of a frame that has been found to be whole. */
+function contentBytesAt(bytes: Uint8Array, descriptorAt: number): number | undefined {
+  const { at, sizeBytes } = contentSizeField(bytes[descriptorAt]!, descriptorAt)
+  switch (sizeBytes) {
+    case 0:
+      return undefined
+    case 1:
+      return bytes[at]!
+    case 2:
+      return (bytes[at]! | (bytes[at + 1]! << 8)) + 256
+    case 4:
+      return uint32(bytes, at)
+    default:
+      return uint32(bytes, at) + uint32(bytes, at + 4) * 0x1_0000_0000
+  }
 }
 
 function dataFrameEnd(bytes: Uint8Array, descriptorAt: number): number | undefined {
   const descriptor = bytes[descriptorAt]!
-  const singleSegment = (descriptor & 0x20) !== 0
-  const contentSizeFlag = descriptor >> 6
-  const windowBytes = singleSegment ? 0 : 1
-  const contentSizeBytes =
-    contentSizeFlag === 0 && singleSegment ? 1 : CONTENT_SIZE_BYTES[contentSizeFlag as 0 | 1 | 2 | 3]
-  let at = descriptorAt + 1 + windowBytes + DICTIONARY_ID_BYTES[(descriptor & 3) as 0 | 1 | 2 | 3] + contentSizeBytes
+  const field = contentSizeField(descriptor, descriptorAt)
+  let at = field.at + field.sizeBytes
   for (let last = false; !last;) {
     if (at + 3 > bytes.length) return undefined
     const header = bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16)

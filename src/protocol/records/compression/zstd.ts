@@ -25,7 +25,7 @@ export const zstd: Codec = {
       if (frame === undefined) return corrupt(`no whole zstd frame at byte ${at} of ${bytes.length}`)
       if (!frame.skippable) {
         if (outputs.length === FRAMES_MOST) return corrupt(`more than ${FRAMES_MOST} zstd frames`)
-        const output = decompressCapped(bytes.subarray(at, frame.end), left, zstdDecompressSync)
+        const output = decompressCapped(bytes.subarray(at, frame.end), left, zstdDecompressSync, frame.contentBytes)
         if (!(output instanceof Uint8Array)) return output.reason === 'too-large' ? tooLarge(maxOutputBytes) : output
         outputs.push(output)
         left -= output.length
