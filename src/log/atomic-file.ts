@@ -92,6 +92,11 @@ export class FileReplacer {
     return this.#running === undefined && this.#next === undefined
   }
 
+  /** Settles once the replacement that is under way now is over, whatever came of it. */
+  async settled(): Promise<void> {
+    await this.#running?.catch(() => {})
+  }
+
   #start(): Promise<void> {
     const running = this.#write().finally(() => {
       if (this.#running === running) this.#running = undefined

@@ -19,6 +19,8 @@ export class LeaderEpochCache {
   #entries: EpochEntry[]
   #dirty = false
   #replacer: FileReplacer | undefined
+  /** While the directory changes its place nothing is written. */
+  #suspension: PromiseWithResolvers<void> | undefined
 
   constructor(disk: Disk, directory: string, entries: readonly EpochEntry[]) {
     this.#disk = disk
@@ -89,16 +91,26 @@ export class LeaderEpochCache {
   /** Settles once what is known now is in the file. Rejects with a `DiskError`. */
   flush(): Promise<void> {
     if (!this.#dirty && (this.#replacer === undefined || this.#replacer.idle)) return Promise.resolve()
-    this.#replacer ??= new FileReplacer(() => {
+    this.#replacer ??= new FileReplacer(async () => {
+      await this.#suspension?.promise
       this.#dirty = false
       return replaceFile(this.#disk, this.#directory, LEADER_EPOCH_CHECKPOINT, formatEpochCheckpoint(this.#entries))
     })
     return this.#replacer.replace()
   }
 
-  /** The partition's directory was renamed. */
-  moveTo(directory: string): void {
+  /** Waits for what is being written, and lets what comes then wait until `resume`. */
+  async suspend(): Promise<void> {
+    assert(this.#suspension === undefined, 'a suspended leader epoch cache')
+    this.#suspension = Promise.withResolvers()
+    await this.#replacer?.settled()
+  }
+
+  /** The partition's directory has this name now. */
+  resume(directory: string): void {
     this.#directory = directory
+    this.#suspension?.resolve()
+    this.#suspension = undefined
   }
 
   #insert(entry: EpochEntry): void {

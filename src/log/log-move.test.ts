@@ -6,7 +6,7 @@ import type { Machine } from '../io/memory.ts'
 import { Simulator } from '../sim/simulator.ts'
 import type { LogManager } from './log-manager.ts'
 import type { Log } from './log.ts'
-import { append, openManager, readAll, smallConfig, topicId, written } from './log.fixture.ts'
+import { append, batchOf, clientEpoch0, openManager, readAll, smallConfig, topicId, written } from './log.fixture.ts'
 
 const directories = ['/data/one', '/data/two']
 
@@ -76,6 +76,36 @@ test('a partition moves with everything in it, and is written to and read all th
         append(log, ['again'], { producerId: 1, producerEpoch: 0, baseSequence: next - 3 }).kind,
         'duplicate',
       )
+      await manager.close()
+    })(),
+  )
+})
+
+test('a leader epoch that begins while the places change is written down in the new one', async () => {
+  const simulator = new Simulator({ seed: 5 })
+  const machine = simulator.machine('a')
+  await simulator.settle(
+    (async () => {
+      let { manager, log } = await open(machine)
+      fill(log, 0, 5)
+      await written(log)
+      const { faults } = machine
+      const failure = faults.failure.bind(faults)
+      faults.failure = operation => {
+        if (operation.kind === 'rename' && operation.path === '/data/one/t-0')
+          log.appendAsLeader(batchOf(['new']), { ...clientEpoch0, leaderEpoch: 1 })
+        return failure(operation)
+      }
+      await manager.move('t', 0, '/data/two')
+      while (log.directory === '/data/one' && log.failure === undefined) await simulator.sleep(1)
+      assert.equal(log.failure, undefined)
+      await written(log)
+      assert.deepEqual(log.endOffsetForEpoch(0), { leaderEpoch: 0, endOffset: 5 })
+      await manager.close()
+      machine.crash()
+      ;({ manager, log } = await open(machine))
+      assert.equal(log.directory, '/data/two')
+      assert.deepEqual(log.endOffsetForEpoch(0), { leaderEpoch: 0, endOffset: 5 })
       await manager.close()
     })(),
   )

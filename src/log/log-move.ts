@@ -201,6 +201,8 @@ export class LogMove {
     let folder = oldFolder
     try {
       for (const segment of segments.all) await segment.suspend()
+      // An append under a new leader epoch writes it down in the background, whenever it comes.
+      await core.epochs.suspend()
       this.#changing = true
       await disk.rename(oldFolder, givenUp)
       await disk.syncDirectory(source.path)
@@ -209,13 +211,13 @@ export class LogMove {
       await disk.syncDirectory(this.#target.path)
       core.host = this.#target
       core.folderName = folderName
-      core.epochs.moveTo(folder)
       core.deletion.cancel()
     } catch (error) {
       // Halfway nothing can be served; the next start finds the copy, or the original, and takes it.
       if (this.#changing) core.fail(diskErrorOf(error))
       throw error
     } finally {
+      core.epochs.resume(folder)
       for (const segment of segments.all) segment.resume(folder)
     }
     return givenUp
