@@ -1,6 +1,6 @@
 /** Settings in the forms of responses: DescribeConfigs, and what CreateTopics says of a new topic. */
 
-import { ConfigSource, describeBroker, describeTopic } from '../metadata/config/describe.ts'
+import { ConfigSource, describeBroker, describeGroup, describeTopic } from '../metadata/config/describe.ts'
 import type { DescribedConfig } from '../metadata/config/describe.ts'
 import { CLUSTER_DEFAULT, ConfigResourceType } from '../metadata/config-resource.ts'
 import type { ErrorName } from '../protocol/errors.ts'
@@ -29,9 +29,11 @@ export function describeResource(
       if (name === '')
         return { error: 'INVALID_REQUEST', message: 'the name of a broker-logger resource is a broker id' }
       return notThisBroker(broker, name) ?? describeLoggers(broker, keys)
-    case ConfigResourceType.CLIENT_METRICS:
     case ConfigResourceType.GROUP:
-      return { error: 'UNSUPPORTED_VERSION', message: 'settings of groups and of client metrics are not served yet' }
+      if (name === '') return { error: 'INVALID_REQUEST', message: 'groups have no default resource' }
+      return describeGroup(broker.config.settings, broker.image.config(type, name), keys)
+    case ConfigResourceType.CLIENT_METRICS:
+      return { error: 'UNSUPPORTED_VERSION', message: 'settings of client metrics are not served yet' }
     default:
       return { error: 'INVALID_REQUEST', message: `there is no configuration resource type ${type}` }
   }

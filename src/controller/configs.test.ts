@@ -108,9 +108,27 @@ describe('IncrementalAlterConfigs', () => {
     assert.equal(incremental(state, BROKER_LOGGER, '1', []), 'INVALID_REQUEST')
   })
 
-  test('settings of groups and client metrics are refused as not served', () => {
+  test('settings of client metrics are refused as not served', () => {
+    assert.equal(incremental(withTopic(), CLIENT_METRICS, 'x', []), 'UNSUPPORTED_VERSION')
+  })
+
+  test("a group's settings, within the broker's bounds, whether there is such a group or not", () => {
     const state = withTopic()
-    for (const type of [GROUP, CLIENT_METRICS]) assert.equal(incremental(state, type, 'x', []), 'UNSUPPORTED_VERSION')
+    const session = 'consumer.session.timeout.ms'
+    assert.equal(incremental(state, GROUP, 'g', [[session, '50000']]), 'NONE')
+    assert.equal(state.image.config(GROUP, 'g').get(session), '50000')
+    for (const [name, value] of [
+      [session, '44999'],
+      [session, '60001'],
+      [session, 'soon'],
+      ['consumer.heartbeat.interval.ms', '4999'],
+      ['consumer.assignment.interval.ms', '15001'],
+      ['share.delivery.count.limit', '7'],
+      ['retention.ms', '1'],
+    ] as const)
+      assert.equal(incremental(state, GROUP, 'g', [[name, value]]), 'INVALID_CONFIG', `${name}=${value}`)
+    assert.equal(incremental(state, GROUP, '', [[session, '50000']]), 'INVALID_REQUEST')
+    assert.equal(state.image.config(GROUP, 'g').size, 1)
   })
 
   test('a resource that is named twice is answered once, and not changed', () => {

@@ -4,6 +4,7 @@
  */
 
 import { alterBrokerOverrides, dynamicLevelOf, replaceBrokerOverrides } from '../metadata/config/alter-broker.ts'
+import { alterGroupOverrides, replaceGroupOverrides } from '../metadata/config/group-config.ts'
 import { alterTopicOverrides, replaceTopicOverrides } from '../metadata/config/alter-topic.ts'
 import type { AlterResult, ConfigChange } from '../metadata/config/alter.ts'
 import type { BrokerLayers } from '../metadata/config/broker-settings.ts'
@@ -28,11 +29,16 @@ export function alterConfigs(
   resources: readonly AlterableResource[],
   { validateOnly, brokerId = state.nodeId }: AlterConfigsOptions,
 ): AlterConfigsResult[] {
-  return eachOnce(state, resources, validateOnly, ({ configs, ...resource }) =>
-    resource.resourceType === ConfigResourceType.TOPIC
-      ? withTopic(state, resource, () => replaceTopicOverrides(state.config.topicDefaults, configs))
-      : withBroker(state, resource, brokerId, (layers, level) => replaceBrokerOverrides(layers, level, configs)),
-  )
+  return eachOnce(state, resources, validateOnly, ({ configs, ...resource }) => {
+    switch (resource.resourceType) {
+      case ConfigResourceType.TOPIC:
+        return withTopic(state, resource, () => replaceTopicOverrides(state.config.topicDefaults, configs))
+      case ConfigResourceType.GROUP:
+        return withGroup(resource, () => replaceGroupOverrides(state.config.settings, configs))
+      default:
+        return withBroker(state, resource, brokerId, (layers, level) => replaceBrokerOverrides(layers, level, configs))
+    }
+  })
 }
 
 export function incrementalAlterConfigs(
@@ -46,11 +52,15 @@ export function incrementalAlterConfigs(
       operation: configOperation,
       value,
     }))
-    if (resource.resourceType !== ConfigResourceType.TOPIC) {
-      return withBroker(state, resource, brokerId, (layers, level) => alterBrokerOverrides(layers, level, changes))
+    const overrides = state.image.config(resource.resourceType, resource.resourceName)
+    switch (resource.resourceType) {
+      case ConfigResourceType.TOPIC:
+        return withTopic(state, resource, () => alterTopicOverrides(state.config.topicDefaults, overrides, changes))
+      case ConfigResourceType.GROUP:
+        return withGroup(resource, () => alterGroupOverrides(state.config.settings, overrides, changes))
+      default:
+        return withBroker(state, resource, brokerId, (layers, level) => alterBrokerOverrides(layers, level, changes))
     }
-    const overrides = state.image.config(ConfigResourceType.TOPIC, resource.resourceName)
-    return withTopic(state, resource, () => alterTopicOverrides(state.config.topicDefaults, overrides, changes))
   })
 }
 
@@ -104,18 +114,20 @@ function withTopic(state: ControlState, { resourceName }: ConfigResource, alter:
   return { ok: false, error: 'UNKNOWN_TOPIC_OR_PARTITION', message: `there is no topic '${resourceName}'` }
 }
 
+/** A group may have settings before it exists, and after. */
+function withGroup({ resourceName }: ConfigResource, alter: () => Altered): Altered {
+  if (resourceName === '') return { ok: false, error: 'INVALID_REQUEST', message: 'groups have no default resource' }
+  return alter()
+}
+
 function withBroker(
   state: ControlState,
   { resourceType, resourceName }: ConfigResource,
   brokerId: number,
   alter: (layers: BrokerLayers, level: 'perBroker' | 'clusterWide') => Altered,
 ): Altered {
-  if (resourceType === ConfigResourceType.GROUP || resourceType === ConfigResourceType.CLIENT_METRICS) {
-    return {
-      ok: false,
-      error: 'UNSUPPORTED_VERSION',
-      message: 'settings of groups and of client metrics are not served yet',
-    }
+  if (resourceType === ConfigResourceType.CLIENT_METRICS) {
+    return { ok: false, error: 'UNSUPPORTED_VERSION', message: 'settings of client metrics are not served yet' }
   }
   if (resourceType !== ConfigResourceType.BROKER) {
     return { ok: false, error: 'INVALID_REQUEST', message: `resources of type ${resourceType} cannot be altered` }

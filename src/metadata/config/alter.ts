@@ -88,7 +88,7 @@ export function changedNames(changes: readonly ConfigChange[]): string[] {
   return changes.filter(({ operation }) => operation !== AlterOperation.DELETE).map(({ name }) => name)
 }
 
-export function unknownKey(def: ConfigDef, kind: 'topic' | 'broker', name: string): string {
+export function unknownKey(def: ConfigDef, kind: 'topic' | 'broker' | 'group', name: string): string {
   const nearest = nearestName(name, def.names)
   const hint = nearest === undefined ? '' : `; did you mean ${nearest}?`
   return `Unknown ${kind} configuration ${name}${hint}`

@@ -1,5 +1,5 @@
 /**
- * What DescribeConfigs tells about the settings of topics and brokers: each value, where it comes from, and what would count without it
+ * What DescribeConfigs tells about the settings of topics, groups and brokers: each value, where it comes from, and what would count without it
  * (KIP-133, KIP-226, KIP-569).
  *
  * The order of synonyms, and that the value is canonical while synonyms are as they were written, is Kafka's.
@@ -9,6 +9,7 @@ import type { BrokerSettings } from './broker-settings.ts'
 import type { DynamicLevel } from './alter-broker.ts'
 import { splitListenerKey } from './connection-limits.ts'
 import type { ConfigKey, ConfigType } from './definition.ts'
+import { groupConfigDef } from './group-config.ts'
 import { type Overrides, parseOverrides } from './settings.ts'
 import { topicConfigDef } from './topic-config.ts'
 import { synonymsOfBrokerKey, topicSynonyms } from './topic-synonyms.ts'
@@ -77,6 +78,25 @@ export function describeTopic(
     const synonyms =
       first === undefined ? [] : brokerSynonyms(settings, first.name, synonymsOfBrokerKey(first.name), false)
     if (parsed !== undefined) synonyms.unshift({ name, value, source: ConfigSource.DYNAMIC_TOPIC_CONFIG })
+    return described(name, key, value, synonyms, false)
+  })
+}
+
+/** Every setting of a group, whether there is such a group or not, with the broker's behind it. */
+export function describeGroup(
+  settings: BrokerSettings,
+  overrides: Overrides,
+  names?: readonly string[] | null,
+): DescribedConfig[] {
+  const own = parseOverrides(groupConfigDef, overrides).values
+  return selected(groupConfigDef.names, names).map(name => {
+    const key = groupConfigDef.get(name)!
+    const parsed = own.get(name)
+    const behind = `group.${name}`
+    const isBehind = brokerConfigDef.get(behind) !== undefined
+    const synonyms = isBehind ? brokerSynonyms(settings, behind, synonymsOfBrokerKey(behind), false) : []
+    const value = parsed?.text ?? (isBehind ? settings.parsed(behind).text : key.defaultText)
+    if (parsed !== undefined) synonyms.unshift({ name, value, source: ConfigSource.GROUP_CONFIG })
     return described(name, key, value, synonyms, false)
   })
 }

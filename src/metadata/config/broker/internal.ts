@@ -34,7 +34,7 @@ export const internalKeys = {
     default: 600_000,
     min: 10_000,
     importance: 'medium',
-    status: awaits('groups'),
+    status: enforced,
     documentation: 'How often the regular expressions that groups subscribe to are resolved anew.',
   }),
   'group.share.initialize.retry.interval.ms': int({
