@@ -152,7 +152,7 @@ async function kafkaLaunch({ port, folder, dataFolder, config }: Place): Promise
   return { file, args: args ?? [] }
 }
 
-const startLimitMs = 60_000
+const startLimitMs = 120_000
 
 async function untilTrue(child: ChildProcess, look: () => Promise<boolean>, lastWords: () => string): Promise<void> {
   const deadlineMs = performance.now() + startLimitMs

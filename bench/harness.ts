@@ -35,6 +35,8 @@ export interface Suite {
   /** One sentence for the list and the documentation. */
   readonly what: string
   readonly contenders: readonly Contender[]
+  /** Each run starts a broker anew: where it only has to be brief, Kafka is left out. */
+  readonly startsBrokers?: boolean
   /** Whether its clients need Kafka's jars, also where no Kafka takes part. */
   readonly needsJava?: boolean
   /** Makes the rows; `close` is called when all are done, also after a failure. */

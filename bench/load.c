@@ -38,6 +38,9 @@
 #include <time.h>
 #include <unistd.h>
 
+/* Of one connection; a power of two. */
+enum { in_flight_max = 8192 };
+
 static void fail(const char *format, ...) {
   va_list arguments;
   va_start(arguments, format);
@@ -111,7 +114,7 @@ static struct settings parse(int argc, char **argv) {
     if (!known) fail("unknown setting %s", argv[i]);
   }
   if (s.is_fetch) s.inflight = 1; /* The next offset is only known from the response. */
-  if (s.inflight > 1024) fail("inflight is at most 1024");
+  if (s.inflight > in_flight_max) fail("inflight is at most %d", in_flight_max);
   if (s.spread < 1 || s.spread > s.partitions) fail("spread is from 1 to the number of partitions");
   if (!s.is_fetch && s.batch == NULL) fail("produce needs batch=FILE");
   return s;
@@ -149,7 +152,7 @@ struct connection {
   uint8_t **partition_fields;  /* Where the numbers of the partitions stand in the request. */
   int turn;                    /* The first partition of the next request, in steps of `spread`. */
   uint64_t *offsets;           /* What to fetch next, by partition. */
-  uint64_t started[1024];
+  uint64_t started[in_flight_max];
   uint32_t first, last; /* Ring of start times: oldest unanswered, next free. */
   uint8_t *input;
   size_t input_length, input_capacity;
@@ -254,7 +257,7 @@ static double quantile_us(double q) {
 /* The conversation. */
 
 static void begin(struct connection *c, uint64_t due) {
-  c->started[c->last++ & 1023] = due;
+  c->started[c->last++ & (in_flight_max - 1)] = due;
   c->to_send++;
   c->waiting++;
 }
@@ -342,7 +345,7 @@ static void receive(struct connection *c, const struct settings *s) {
       if (c->input_length - used < length) break;
       const uint8_t *response = c->input + used + 4, *end = c->input + used + length;
       size_t bytes = s->is_fetch ? read_fetched(c, s, response, end) : read_produced(s, response, end);
-      uint64_t started = c->started[c->first++ & 1023];
+      uint64_t started = c->started[c->first++ & (in_flight_max - 1)];
       c->waiting--;
       if (total.measuring) {
         total.requests++;
@@ -381,7 +384,7 @@ static uint64_t begin_due(int epoll, struct connection *connections, const struc
   uint64_t due;
   while ((due = begin_ns + sent * 1000000000u / (uint64_t)s->rate) <= now) {
     struct connection *c = &connections[sent++ % (uint64_t)s->connections];
-    if (c->waiting >= 1024) fail("the broker is more than 1,024 requests behind the rate");
+    if (c->waiting >= in_flight_max) fail("the broker is %d requests behind the rate", in_flight_max);
     begin(c, due);
     send_pending(epoll, c, s);
   }

@@ -74,8 +74,12 @@ class Runner {
 
   async #runSuite(suite: Suite): Promise<void> {
     const { smoke, seconds, compare } = this.#options
-    // Another revision stands beside Ottla wherever Ottla is measured.
-    const contenders = this.#contenders.filter(name => compare !== undefined || suite.contenders.includes(name))
+    const contenders = this.#contenders.filter(name => {
+      // Another revision stands beside Ottla wherever Ottla is measured.
+      if (compare !== undefined) return true
+      if (smoke && suite.startsBrokers === true && name === 'kafka') return false
+      return suite.contenders.includes(name)
+    })
     const folder = join(this.#folder, suite.name)
     let opened: OpenSuite
     try {

@@ -18,6 +18,11 @@ const contenders = ['ottla', 'kafka'] as const
 const partitions = 6
 const recordMetrics = { throughput: { unit: 'records/s', better: 'higher' }, ...costMetrics } as const
 
+/** About so much is sent in a run, with a share for what each record costs besides its bytes. */
+const producedBytes = 500e6
+
+const sizesOf = ({ smoke }: SuiteOptions): readonly number[] => (smoke ? [1024] : [100, 1024])
+
 interface Sent {
   readonly recordsPerSecond: number
   readonly averageLatencyMs?: number
@@ -27,10 +32,9 @@ function producerRow(
   options: SuiteOptions,
   client: string,
   recordBytes: number,
-  records: number,
   send: (port: number, topic: string, records: number, recordBytes: number) => Promise<Sent>,
 ): Row {
-  const count = options.smoke ? 10_000 : records
+  const count = options.smoke ? 10_000 : Math.floor(producedBytes / (recordBytes + 60))
   const metrics = {
     ...recordMetrics,
     'average latency': { unit: 'ms', better: 'lower', digits: 1, detail: true },
@@ -89,12 +93,12 @@ export const javaClients: Suite = {
   contenders,
   needsJava: true,
   async open(options) {
-    const rows = [
-      producerRow(options, 'ProducerPerformance', 100, 3_000_000, producerPerformance),
-      producerRow(options, 'ProducerPerformance', 1024, 500_000, producerPerformance),
-    ]
+    const rows = sizesOf(options).map(recordBytes =>
+      producerRow(options, 'ProducerPerformance', recordBytes, producerPerformance),
+    )
     const skipped: string[] = []
-    for (const recordBytes of [100, 1024]) {
+    const hasGroups = await serveGroups(options)
+    for (const recordBytes of sizesOf(options)) {
       rows.push(
         consumerRow(options, 'Java consumer, assigned', recordBytes, async (port, topic) => {
           const { records, bytes, seconds } = await javaConsume(port, topic)
@@ -105,7 +109,7 @@ export const javaClients: Suite = {
         const recordsPerSecond = await consumerPerformance(port, topic, records)
         return { recordsPerSecond, bytes: records * recordBytes }
       })
-      if (await serveGroups(options)) rows.push(performance)
+      if (hasGroups) rows.push(performance)
       else skipped.push(`${performance.name}: it needs consumer groups, which not all contenders serve`)
     }
     return { rows: [...rows, memoryRow(options, 'java')], skipped }
@@ -125,12 +129,10 @@ export const librdkafka: Suite = {
       const { records, bytes, seconds } = await librdkafkaConsume(port, topic)
       return { recordsPerSecond: records / seconds, bytes }
     }
-    const rows = [
-      producerRow(options, 'librdkafka produce', 100, 3_000_000, send),
-      producerRow(options, 'librdkafka produce', 1024, 500_000, send),
-      consumerRow(options, 'librdkafka consume', 100, read),
-      consumerRow(options, 'librdkafka consume', 1024, read),
-    ]
+    const rows = sizesOf(options).flatMap(recordBytes => [
+      producerRow(options, 'librdkafka produce', recordBytes, send),
+      consumerRow(options, 'librdkafka consume', recordBytes, read),
+    ])
     return { rows: [...rows, memoryRow(options, 'librdkafka')] }
   },
 }

@@ -39,15 +39,15 @@ export const fetchSuite: Suite = {
   async open(options) {
     const { seconds } = options
     const rows: Row[] = []
-    for (const connections of [1, 8]) {
+    for (const connections of options.smoke ? [8] : [1, 8]) {
       const settings = { connections, partitions: connections }
       const again = (broker: BenchBroker, topic: string): Promise<Measured> =>
         throughput(broker, () => fetch(broker, topic, { ...settings, seconds }))
       rows.push(fetchRow(options, `fetch the tail × ${connections}`, tailMegabytes, settings, again))
-      rows.push(fetchRow(options, `fetch the log × ${connections}`, logMegabytes, settings, again))
+      if (!options.smoke) rows.push(fetchRow(options, `fetch the log × ${connections}`, logMegabytes, settings, again))
       rows.push(coldRow(options, settings))
     }
-    for (const partitions of [6, 100]) {
+    for (const partitions of options.smoke ? [6] : [6, 100]) {
       // Together a megabyte, as a consumer would get it, out of batches that fit into each partition's share.
       const slice = Math.floor(1_048_576 / partitions)
       const settings = { partitions, spread: partitions, slice }

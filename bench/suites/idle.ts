@@ -44,6 +44,7 @@ export const startup: Suite = {
   name: 'startup',
   what: 'start with an empty data folder, answer a first request, then idle',
   contenders: ['ottla', 'kafka'],
+  startsBrokers: true,
   async open(options) {
     const metrics = {
       'until it accepted': { unit: 'ms', better: 'lower' },
@@ -86,6 +87,7 @@ export const connections: Suite = {
   name: 'connections',
   what: '5,000 connections that asked once and then say nothing',
   contenders: ['ottla', 'kafka'],
+  startsBrokers: true,
   async open(options) {
     const count = options.smoke ? 200 : 5000
     const metrics = {
@@ -128,6 +130,7 @@ export const partitions: Suite = {
   name: 'partitions',
   what: '10,000 partitions without records, then a start with them, from the page cache and without it',
   contenders: ['ottla'],
+  startsBrokers: true,
   async open(options) {
     const topics = options.smoke ? 2 : 10
     const each = options.smoke ? 50 : 1000

@@ -32,10 +32,9 @@ export const produceSuite: Suite = {
     const rows: Row[] = []
     for (const compression of ['none', 'lz4'] as const) {
       for (const batchBytes of options.smoke ? [16_384] : [1024, 16_384, 65_536, 1_048_576]) {
-        for (const connections of [1, 8]) {
+        for (const connections of options.smoke ? [8] : [1, 8]) {
           const name = `produce ${sizeText(batchBytes)} × ${connections}${compression === 'none' ? '' : `, ${compression}`}`
-          const shape = { batchBytes, compression }
-          rows.push(produceRow(options, name, shape, { connections, partitions: connections }))
+          rows.push(produceRow(options, name, { batchBytes, compression }, { connections, partitions: connections }))
         }
       }
     }
@@ -50,11 +49,11 @@ export const partitionsOfRequest: Suite = {
   async open(options) {
     const shape = { batchBytes: 16_384 }
     const rows: Row[] = []
-    for (const partitions of [1, 6, 100]) {
+    for (const partitions of options.smoke ? [100] : [1, 6, 100]) {
       const inTurn: LoadSettings = { connections: 8, partitions }
       rows.push(produceRow(options, `produce 16 KB × 8 to ${partitions} in turn`, shape, inTurn))
     }
-    for (const partitions of [6, 100]) {
+    for (const partitions of options.smoke ? [6] : [6, 100]) {
       for (const connections of options.smoke ? [1] : [1, 8]) {
         const together: LoadSettings = { connections, partitions, spread: partitions, inflight: 2 }
         rows.push(produceRow(options, `produce ${partitions} × 16 KB × ${connections} together`, shape, together))
