@@ -314,6 +314,20 @@ describe('brokers with the metadata of the first', () => {
       await world.stop()
     }))
 
+  test('transactions are refused: they would have to reach partitions on other brokers', () =>
+    inWorld(async world => {
+      await world.start(2)
+      const refused = await world.brokers[2]!.broker.controller.createInternalTopic('__transaction_state')
+      assert.equal(refused.error, 'POLICY_VIOLATION')
+      assert.match(refused.message!, /transactions are served by a single broker only as yet/)
+      await world.stop()
+      await world.start(1)
+      assert.equal((await world.first.broker.controller.createInternalTopic('__transaction_state')).error, 'NONE')
+      await world.stop()
+      await assert.rejects(world.start(2), /there have been transactions here; .* start without --cores/)
+      world.machine(1).crash()
+    }))
+
   test('a broker whose folder belongs to another cluster is not let in', () =>
     inWorld(async world => {
       await world.start(1)

@@ -19,7 +19,7 @@ import { assert } from '../std/assert.ts'
 import { BrokerStartError } from './broker-start-error.ts'
 import type { BrokerOptions } from './broker.ts'
 import { resolveDynamicConfig } from './dynamic-config.ts'
-import { refuseStrangers } from './strangers.ts'
+import { refuseStrangers, refuseTransactions } from './strangers.ts'
 
 export interface Storage {
   readonly logs: LogManager
@@ -127,6 +127,7 @@ async function openMetadata(
   const log = await MetadataLog.open(io, opened.store, options.logging)
   try {
     refuseStrangers(log.image, options)
+    refuseTransactions(log.image, options)
   } catch (error) {
     await log.close()
     throw error

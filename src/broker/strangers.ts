@@ -1,15 +1,26 @@
 /**
- * Brokers that the metadata knows and that are not started: those of an earlier `--cores` with a larger number. Their partitions cannot come to
- * other brokers as long as brokers do not copy from each other, so nothing starts without them; those that hold none are forgotten.
+ * What `--cores` cannot take over from an earlier start of the same data.
+ *
+ * Strangers are brokers that the metadata knows and that are not started: those of a larger number of cores. Their partitions cannot come to
+ * other brokers as long as brokers do not copy from each other, so nothing starts without them; those that hold none are forgotten. And transactions
+ * of a single broker cannot go on with several, see `NO_TRANSACTIONS_BETWEEN_BROKERS`.
  */
 
 import type { Controller } from '../controller/controller.ts'
+import { NO_TRANSACTIONS_BETWEEN_BROKERS } from '../controller/internal-topics.ts'
 import type { ClusterImage } from '../metadata/cluster-image.ts'
 import { BrokerStartError } from './broker-start-error.ts'
 import type { BrokerOptions } from './broker.ts'
 
 /** How many partitions the message names. */
 const namedMax = 3
+
+/** Throws a `BrokerStartError` where transactions would be left without an end. */
+export function refuseTransactions(image: ClusterImage, { metadata }: BrokerOptions): void {
+  if (metadata.kind !== 'own' || metadata.brokerCount === 1) return
+  if (image.topicByName('__transaction_state') === undefined) return
+  throw new BrokerStartError('transactions', `there have been transactions here; ${NO_TRANSACTIONS_BETWEEN_BROKERS}`)
+}
 
 /** Throws a `BrokerStartError` where partitions would be left without their broker. */
 export function refuseStrangers(image: ClusterImage, { config, metadata }: BrokerOptions): void {

@@ -6,7 +6,6 @@
  * serve; `stop` when all have ended. The first broker is stopped at the same time as they are: it waits for their links to end.
  */
 
-import { fork } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { BrokerStartError } from '../broker/broker-start-error.ts'
 import type { Broker } from '../broker/broker.ts'
@@ -129,6 +128,8 @@ class SupervisedCore {
 function begin(): Life {
   const [, main] = process.argv
   assert(main !== undefined, 'this process runs a program')
+  // Loaded here, since a single broker has no use for it and would start later.
+  const { fork } = process.getBuiltinModule('node:child_process')
   // What it logs goes where ours goes; what it has to say otherwise comes over the link.
   const child = fork(main, [CORE_VERB], { serialization: 'advanced', stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
   const ended = new Promise<string>(resolve => {

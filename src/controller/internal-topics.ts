@@ -2,13 +2,20 @@
 
 import type { InternalTopicConfig } from '../metadata/config/broker-config.ts'
 import type { ControllerConfig, ControlState } from './control-state.ts'
-import { createTopics } from './create-topics.ts'
+import { createTopics, failedTopic } from './create-topics.ts'
+import { refused } from './requests.ts'
 import type { CreateTopicResult } from './requests.ts'
+
+/** A coordinator would have to write into the logs of partitions that other brokers lead, which it cannot reach. */
+export const NO_TRANSACTIONS_BETWEEN_BROKERS =
+  'transactions are served by a single broker only as yet, and this cluster has several: start without --cores'
 
 export type InternalTopicName = '__consumer_offsets' | '__transaction_state' | '__share_group_state'
 
 /** Makes one; where it is there already the answer says so, as for any topic. The number of brokers bounds its replicas where the user has not set it. */
 export function createInternalTopic(state: ControlState, name: InternalTopicName): CreateTopicResult {
+  if (name === '__transaction_state' && !state.canReplicate && state.image.brokers.size > 1)
+    return failedTopic(name, refused('POLICY_VIOLATION', NO_TRANSACTIONS_BETWEEN_BROKERS))
   const config = configOf(state.config, name)
   const brokerCount = state.canReplicate
     ? [...state.image.brokers.keys()].filter(id => state.image.isActive(id)).length
