@@ -40,10 +40,30 @@ export function offsetName(offset: number): string {
 /** The base offset in `00000000000000000042.log`; `undefined` for a name that is not an offset followed by `suffix`. */
 export function offsetOfFileName(name: string, suffix: string): number | undefined {
   if (!name.endsWith(suffix)) return undefined
-  const digits = name.slice(0, name.length - suffix.length)
-  if (!/^[0-9]{1,20}$/.test(digits)) return undefined
-  const offset = Number(digits)
-  return Number.isSafeInteger(offset) ? offset : undefined
+  const file = segmentFileName(name)
+  return file?.suffix === suffix ? file.offset : undefined
+}
+
+/** A file of a segment, by its name: the segment's base offset, or the offset of a snapshot, and everything behind the digits. */
+export interface SegmentFileName {
+  readonly offset: number
+  readonly suffix: string
+}
+
+const zero = '0'.charCodeAt(0)
+const nine = '9'.charCodeAt(0)
+const offsetDigitsMax = 20
+
+/** `undefined` for a name that is not an offset followed by a dot and more. Looked at once for each file of a directory, since a start looks at all of them. */
+export function segmentFileName(name: string): SegmentFileName | undefined {
+  const digits = name.indexOf('.')
+  if (digits < 1 || digits > offsetDigitsMax) return undefined
+  for (let index = 0; index < digits; index += 1) {
+    const letter = name.charCodeAt(index)
+    if (letter < zero || letter > nine) return undefined
+  }
+  const offset = Number(name.slice(0, digits))
+  return Number.isSafeInteger(offset) ? { offset, suffix: name.slice(digits) } : undefined
 }
 
 export type PartitionDirectoryKind = 'current' | 'future' | 'deleted' | 'stray'

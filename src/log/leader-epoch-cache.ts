@@ -27,6 +27,8 @@ export class LeaderEpochCache {
     this.#directory = directory
     this.#entries = []
     for (const entry of entries) this.#insert(entry)
+    // As long as what it holds: an array that has grown has room for more, ten thousand times over.
+    this.#entries = [...this.#entries]
   }
 
   get entries(): readonly EpochEntry[] {

@@ -28,6 +28,8 @@ export interface LogDirectoryHost {
   saveRecoveryPoints(): Promise<void>
   /** The same for where compaction of them is to go on. */
   saveCleanerOffsets(): Promise<void>
+  /** The same for the names of their folders. */
+  syncFolders(): Promise<void>
 }
 
 /** Whether a failure passes when somebody makes room: the operation had no effect and may be tried again. */

@@ -144,10 +144,12 @@ export class LogCore {
     return { kind: 'rejected', error, message, recordErrors, logStartOffset: this.logStartOffset }
   }
 
+  /**
+   * In memory: it is written with the first batches of the epoch, before the recovery point moves over them. Until then the batches themselves tell their epoch after a
+   * crash, and an epoch without batches is assigned again at the next start, at the same offset. So ten thousand new leaders write no file.
+   */
   assignEpoch(leaderEpoch: number, startOffset: number): void {
-    if (!this.epochs.assign(leaderEpoch, startOffset)) return
-    // In the background: after a crash the batches themselves tell their epochs.
-    this.epochs.flush().then(undefined, (error: unknown) => this.backgroundFailed(diskErrorOf(error)))
+    this.epochs.assign(leaderEpoch, startOffset)
   }
 
   checkHighWatermark(offset: number): void {
@@ -211,7 +213,7 @@ export class LogCore {
     const metadata = `${this.folder}/${PARTITION_METADATA}`
     if ((await disk.stat(metadata)) !== undefined) await syncFile(disk, metadata)
     await disk.syncDirectory(this.folder)
-    await disk.syncDirectory(this.host.path)
+    await this.host.syncFolders()
     this.#folderSynced = true
   }
 

@@ -23,8 +23,8 @@ import { diskErrorOf } from './log-context.ts'
 import type { LogDirectoryHost } from './log-context.ts'
 import type { Log } from './log.ts'
 
-/** Logs that are closed at a time: each waits for the disk some times. */
-const closedAtATime = 8
+/** Logs that are closed at a time. Each waits for the disk a dozen times, and a disk makes durable what many wait for in the time of one. */
+const closedAtATime = 32
 
 export class LogDirectory implements LogDirectoryHost {
   readonly path: string
@@ -40,6 +40,7 @@ export class LogDirectory implements LogDirectoryHost {
   readonly #logStartOffsets: FileReplacer
   readonly #highWatermarks: FileReplacer
   readonly #cleanerOffsets: FileReplacer
+  readonly #folders: FileReplacer
   #offline: DiskError | undefined
 
   constructor(
@@ -58,6 +59,7 @@ export class LogDirectory implements LogDirectoryHost {
       log.logStartOffsetToSave > log.firstSegmentOffset ? log.logStartOffsetToSave : undefined,
     )
     this.#highWatermarks = this.#checkpoint(HIGH_WATERMARK_CHECKPOINT, log => log.highWatermark)
+    this.#folders = new FileReplacer(() => disk.syncDirectory(identity.path))
     this.#cleanerOffsets = this.#checkpoint(CLEANER_OFFSET_CHECKPOINT, log => log.firstDirtyOffset)
   }
 
@@ -80,6 +82,11 @@ export class LogDirectory implements LogDirectoryHost {
 
   saveCleanerOffsets(): Promise<void> {
     return this.#cleanerOffsets.replace()
+  }
+
+  /** Makes durable which partitions have a folder here; those who ask meanwhile share the next time. Rejects with a `DiskError`. */
+  syncFolders(): Promise<void> {
+    return this.#folders.replace()
   }
 
   /** Rejects with a `DiskError`. */

@@ -20,7 +20,7 @@ import { LogSegment } from './log-segment.ts'
 import { LogSegments } from './log-segments.ts'
 import { Log } from './log.ts'
 import { parsePartitionMetadata } from './partition-metadata.ts'
-import { replayProducers, restoreNewest, snapshotOffsets, snapshotPath, writeSnapshot } from './producer-recovery.ts'
+import { replayProducers, restoreNewest, snapshotPath, writeSnapshot } from './producer-recovery.ts'
 import { ProducerState } from './producer-state.ts'
 import { recoverLog } from './recovery.ts'
 import { finishSwaps } from './swap-files.ts'
@@ -185,12 +185,9 @@ async function findFiles(context: LogContext, folder: string, options: LoadOptio
   const list = (): string[] => disk.listSync(folder).map(entry => entry.name)
   let files = list()
   if (await finishSwaps(context, folder, files)) files = list()
-  const bases = offsetsOf(files, names.LOG_SUFFIX)
-  const others = [names.OFFSET_INDEX_SUFFIX, names.TIME_INDEX_SUFFIX, names.PRODUCER_SNAPSHOT_SUFFIX]
-  const confirmed = new Set(others.flatMap(suffix => [...offsetsOf(files, suffix)]))
-  const snapshots = snapshotOffsets(files)
+  const { bases, confirmed, snapshots } = offsetsOf(files)
   const strays = straySnapshots(snapshots, bases)
-  for (const name of files.filter(file => isLeftOver(file, bases, strays))) await disk.remove(`${folder}/${name}`)
+  for (const name of files) if (isLeftOver(name, bases, strays)) await disk.remove(`${folder}/${name}`)
 
   const found = [...bases]
     .sort((a, b) => a - b)
@@ -207,8 +204,27 @@ async function findFiles(context: LogContext, folder: string, options: LoadOptio
   }
 }
 
-function offsetsOf(files: readonly string[], suffix: string): Set<number> {
-  return new Set(files.map(name => names.offsetOfFileName(name, suffix)).filter(offset => offset !== undefined))
+interface FoundOffsets {
+  readonly bases: Set<number>
+  readonly confirmed: Set<number>
+  readonly snapshots: number[]
+}
+
+function offsetsOf(files: readonly string[]): FoundOffsets {
+  const found: FoundOffsets = { bases: new Set(), confirmed: new Set(), snapshots: [] }
+  for (const name of files) {
+    const file = names.segmentFileName(name)
+    if (file === undefined) continue
+    const { offset, suffix } = file
+    if (suffix === names.LOG_SUFFIX) found.bases.add(offset)
+    else if (suffix === names.OFFSET_INDEX_SUFFIX || suffix === names.TIME_INDEX_SUFFIX) found.confirmed.add(offset)
+    else if (suffix === names.PRODUCER_SNAPSHOT_SUFFIX) {
+      found.confirmed.add(offset)
+      found.snapshots.push(offset)
+    }
+  }
+  found.snapshots.sort((a, b) => a - b)
+  return found
 }
 
 function newSegment(context: LogContext, folder: string, config: LogConfig, baseOffset: number): LogSegment {
@@ -246,14 +262,17 @@ function straySnapshots(snapshots: readonly number[], bases: ReadonlySet<number>
 
 function isLeftOver(name: string, bases: ReadonlySet<number>, strays: ReadonlySet<number>): boolean {
   if (name.endsWith(names.DELETED_SUFFIX) || name.endsWith(temporarySuffix)) return true
-  const snapshot = names.offsetOfFileName(name, names.PRODUCER_SNAPSHOT_SUFFIX)
-  if (snapshot !== undefined) return strays.has(snapshot)
-  for (const suffix of [names.OFFSET_INDEX_SUFFIX, names.TIME_INDEX_SUFFIX, names.TRANSACTION_INDEX_SUFFIX]) {
-    const offset = names.offsetOfFileName(name, suffix)
-    if (offset !== undefined) return !bases.has(offset)
-  }
-  return false
+  const file = names.segmentFileName(name)
+  if (file === undefined) return false
+  if (file.suffix === names.PRODUCER_SNAPSHOT_SUFFIX) return strays.has(file.offset)
+  return indexSuffixes.has(file.suffix) && !bases.has(file.offset)
 }
+
+const indexSuffixes: ReadonlySet<string> = new Set([
+  names.OFFSET_INDEX_SUFFIX,
+  names.TIME_INDEX_SUFFIX,
+  names.TRANSACTION_INDEX_SUFFIX,
+])
 
 /** Epochs are in every batch; reading them all is slow and seldom. */
 async function rebuildEpochs(loading: Loading, problem: MalformedFile): Promise<void> {

@@ -43,6 +43,20 @@ function textOf(disk: Disk, path: string): string {
 
 const names = (disk: Disk, path: string): string[] => disk.listSync(path).map(entry => entry.name)
 
+test('a partition that has just been made is there with its id after a power cut, or without a record', async () => {
+  for (let seed = 0; seed < 40; seed += 1) {
+    await simulate(seed, async simulator => {
+      const machine = simulator.machine('a')
+      const { log } = await openLog(machine.boot())
+      append(log, ['one'])
+      await written(log)
+      machine.losePower()
+      const again = (await openManager(machine.boot())).get('t', 0)
+      assert.ok(again === undefined || again.topicId === topicId || again.sizeBytes === 0, `seed ${seed}`)
+    })
+  }
+})
+
 describe('opening', () => {
   test('a new directory gets an identity, which stays', () =>
     withMachine(async machine => {

@@ -24,6 +24,7 @@ import type { LogConfig } from './log-config.ts'
 import { diskErrorOf } from './log-context.ts'
 import type { LogContext } from './log-context.ts'
 import { LogDirectory } from './log-directory.ts'
+import { FolderRemoval } from './folder-removal.ts'
 import { newLog } from './log-loader.ts'
 import { LogMoves } from './log-moves.ts'
 import type { LogDescription } from './log-types.ts'
@@ -121,6 +122,7 @@ export class LogManager {
   readonly #moves: LogMoves
   readonly #cleaner: LogCleaner | undefined
   readonly #timers = new Set<Timer>()
+  readonly #removal: FolderRemoval
   #closed = false
 
   static async open(
@@ -184,9 +186,10 @@ export class LogManager {
     const cleanerLogger = options.logging.logger('kafka.log.LogCleaner')
     this.#cleaner =
       options.cleaner && new LogCleaner(this.#context.io, cleanerLogger, options.cleaner, () => this.#logs.values())
+    this.#removal = new FolderRemoval(io.clock, io.disk, this.#logger)
     this.#moves = new LogMoves(this.#context, {
       moved: (log, from, to) => this.#moved(log, from, to),
-      removeLater: (path, delayMs) => this.#removeLater(path, delayMs),
+      removeLater: (path, delayMs) => this.#removal.remove(path, delayMs),
     })
   }
 
@@ -253,6 +256,8 @@ export class LogManager {
       } finally {
         await metadata.close()
       }
+      // And without its name in the folder: a power cut that keeps records and loses it would leave records that nobody may serve.
+      await disk.syncDirectory(folder)
     } catch (error) {
       if (directoryFailures.has((error as DiskError).code)) directory.failed(error as DiskError)
       throw error
@@ -275,8 +280,8 @@ export class LogManager {
     if (directory.offline !== undefined) return
     const deleted = `${directory.path}/${deletedDirectoryName(topic, partition, this.#uniqueDigits())}`
     await this.#context.io.disk.rename(log.folder, deleted)
-    await this.#context.io.disk.syncDirectory(directory.path)
-    this.#removeLater(deleted, log.config.fileDeleteDelayMs)
+    await directory.syncFolders()
+    this.#removal.remove(deleted, log.config.fileDeleteDelayMs)
   }
 
   /** Starts to move a partition to another log directory (AlterReplicaLogDirs). Settles when the move has been taken up. */
@@ -328,6 +333,7 @@ export class LogManager {
     this.#closed = true
     for (const timer of this.#timers) timer.cancel()
     this.#timers.clear()
+    this.#removal.stop()
     await this.#moves.stop()
     await this.#cleaner?.stop()
     await Promise.all(this.#directories.map(directory => directory.close(brokerEpoch)))
@@ -343,7 +349,7 @@ export class LogManager {
     })
     if (!loaded.ok) return loaded.error
     for (const { log, directory } of loaded.logs) this.#add(log, directory)
-    for (const folder of loaded.deleted) this.#removeLater(folder, 0)
+    for (const folder of loaded.deleted) this.#removal.remove(folder, 0)
     for (const { topic, partition, directory } of loaded.unfinishedMoves) {
       await this.move(topic, partition, directory.path)
     }
@@ -453,17 +459,6 @@ export class LogManager {
   #checkpointFailed(directory: LogDirectory, error: DiskError): void {
     if (error.code === 'ENOSPC') this.#logger.warn('no room for a checkpoint', { directory: directory.path }, error)
     else directory.failed(error)
-  }
-
-  #removeLater(path: string, delayMs: number): void {
-    if (this.#closed) return
-    const timer = this.#context.io.clock.setTimer(delayMs, () => {
-      this.#timers.delete(timer)
-      this.#context.io.disk.removeDirectory(path).then(undefined, (error: unknown) => {
-        this.#logger.warn('a deleted partition could not be removed', { folder: path }, error)
-      })
-    })
-    this.#timers.add(timer)
   }
 
   #uniqueDigits(): string {

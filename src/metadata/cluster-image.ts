@@ -82,8 +82,25 @@ export type DeltasListener = (deltas: readonly Delta[], image: ClusterImage) => 
 interface Topic {
   readonly name: string
   readonly id: Uuid
-  /** The deltas themselves are the states: they are never changed either, and images in one process share them. */
+  /** The states are deltas, with lists that many of them share; neither is ever changed. */
   readonly partitions: DeltaOf<'partition-changed'>[]
+}
+
+/** More different ones than this are not remembered: then they are not what many share. */
+const sharedListsMax = 1000
+
+/** Gives for equal lists the same one. Nobody may change it. */
+class SharedLists<T extends number | string> {
+  readonly #lists = new Map<string, readonly T[]>()
+
+  shared(list: readonly T[]): readonly T[] {
+    const key = list.join()
+    const known = this.#lists.get(key)
+    if (known !== undefined) return known
+    if (this.#lists.size === sharedListsMax) this.#lists.clear()
+    this.#lists.set(key, list)
+    return list
+  }
 }
 
 const EMPTY_CONFIG: ReadonlyMap<string, string> = new Map()
@@ -103,6 +120,8 @@ export class ClusterImage {
   readonly #configs = new Map<number, Map<string, Map<string, string>>>()
   readonly #features = new Map<string, number>()
   readonly #listeners = new Set<DeltasListener>()
+  readonly #idLists = new SharedLists<number>()
+  readonly #directoryLists = new SharedLists<Uuid>()
 
   get number(): number {
     return this.#number
@@ -393,7 +412,23 @@ export class ClusterImage {
     const before = topic.partitions[partition]
     this.#assertPartition(topic.name, delta, before)
     if (before === undefined) this.#partitionCount += 1
-    topic.partitions[partition] = delta
+    topic.partitions[partition] = this.#withSharedLists(topic.id, delta)
+  }
+
+  /** The same with the lists that others have too: thousands of partitions lie on the same few sets of brokers. */
+  #withSharedLists(topicId: Uuid, delta: DeltaOf<'partition-changed'>): DeltaOf<'partition-changed'> {
+    const ids = this.#idLists
+    return {
+      ...delta,
+      topicId,
+      replicas: ids.shared(delta.replicas),
+      isr: ids.shared(delta.isr),
+      directories: this.#directoryLists.shared(delta.directories),
+      addingReplicas: ids.shared(delta.addingReplicas),
+      removingReplicas: ids.shared(delta.removingReplicas),
+      elr: ids.shared(delta.elr),
+      lastKnownElr: ids.shared(delta.lastKnownElr),
+    }
   }
 
   #assertPartition(topic: string, delta: DeltaOf<'partition-changed'>, before: PartitionState | undefined): void {

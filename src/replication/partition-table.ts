@@ -33,6 +33,9 @@ export interface PartitionTableOptions {
   readonly logger: Logger
 }
 
+/** Logs that are made or deleted at a time: a disk makes durable what many wait for in the time of one. */
+const changedAtATime = 16
+
 export class PartitionTable {
   readonly #options: PartitionTableOptions
   /** By topic name, then partition number. A deleted and recreated topic is told apart by its id. */
@@ -160,30 +163,32 @@ export class PartitionTable {
     }
   }
 
-  /** Changes to logs happen one after the other, so that a topic that is deleted and made again never meets its former self. */
+  /** Changes of the image to logs happen one after the other, so that a topic that is deleted and made again never meets its former self. */
   #enqueue(change: () => Promise<void>): void {
     this.#work = this.#work.then(change)
   }
 
-  async #createLogs(wanted: readonly [TopicImage, number][]): Promise<void> {
-    for (const [topic, number] of wanted) {
-      const state = this.#options.image.topicById(topic.id)?.partitions[number]
-      // Deleted, or moved away, while it waited in line.
-      if (state === undefined || !state.replicas.includes(this.#options.nodeId)) continue
-      if (this.#topics.get(topic.name)?.partitions[number]?.topicId === topic.id) continue
-      try {
-        const log = await this.#createLog(topic, number)
-        const now = this.#options.image.topicById(topic.id)?.partitions[number]
-        if (now !== undefined) this.#add(topic, number, log, now)
-        else await this.#options.logs.delete(topic.name, number)
-      } catch (error) {
-        this.#failed.add(partitionKey(topic.id, number))
-        this.#options.logger.error(
-          `cannot make the log of ${topic.name}-${number}`,
-          { code: (error as DiskError).code },
-          error,
-        )
-      }
+  #createLogs(wanted: readonly [TopicImage, number][]): Promise<void> {
+    return someAtATime(wanted, ([topic, number]) => this.#createWanted(topic, number))
+  }
+
+  async #createWanted(topic: TopicImage, number: number): Promise<void> {
+    const state = this.#options.image.topicById(topic.id)?.partitions[number]
+    // Deleted, or moved away, while it waited in line.
+    if (state === undefined || !state.replicas.includes(this.#options.nodeId)) return
+    if (this.#topics.get(topic.name)?.partitions[number]?.topicId === topic.id) return
+    try {
+      const log = await this.#createLog(topic, number)
+      const now = this.#options.image.topicById(topic.id)?.partitions[number]
+      if (now !== undefined) this.#add(topic, number, log, now)
+      else await this.#options.logs.delete(topic.name, number)
+    } catch (error) {
+      this.#failed.add(partitionKey(topic.id, number))
+      this.#options.logger.error(
+        `cannot make the log of ${topic.name}-${number}`,
+        { code: (error as DiskError).code },
+        error,
+      )
     }
   }
 
@@ -220,9 +225,10 @@ export class PartitionTable {
     this.#failed.delete(partitionKey(topic.id, number))
   }
 
-  async #deleteLogs(topic: string, topicId: Uuid, count: number): Promise<void> {
-    for (let number = 0; number < count; number += 1) {
-      if (this.#options.logs.get(topic, number)?.topicId !== topicId) continue
+  #deleteLogs(topic: string, topicId: Uuid, count: number): Promise<void> {
+    const numbers = Array.from({ length: count }, (_, number) => number)
+    return someAtATime(numbers, async number => {
+      if (this.#options.logs.get(topic, number)?.topicId !== topicId) return
       try {
         await this.#options.logs.delete(topic, number)
       } catch (error) {
@@ -232,7 +238,7 @@ export class PartitionTable {
           error,
         )
       }
-    }
+    })
   }
 
   /** Made a moment before the last crash, or their directory has been emptied or exchanged: nobody else can tell, so somebody should hear of it. */
@@ -266,6 +272,15 @@ export class PartitionTable {
       )
     }
   }
+}
+
+/** Does the work on each item. It must not reject. */
+async function someAtATime<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
+  let next = 0
+  const worker = async (): Promise<void> => {
+    while (next < items.length) await work(items[next++]!)
+  }
+  await Promise.all(Array.from({ length: Math.min(items.length, changedAtATime) }, worker))
 }
 
 function partitionKey(topicId: Uuid, number: number): string {

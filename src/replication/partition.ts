@@ -61,10 +61,10 @@ export class Partition {
   #state: PartitionState
   #minInSyncReplicas: number
   #closedBy: ErrorName | undefined
-  /** Producers that wait for the high watermark (acks=all) and for the write (acks=1), in the order of their offsets. */
-  readonly #awaitingCommit = new Fifo<Waiter>()
-  readonly #awaitingWrite = new Fifo<Waiter>()
-  readonly #watchers = new Set<PartitionWatcher>()
+  /** Each made when it is first needed: most partitions are idle. Producers that wait for the high watermark (acks=all) and for the write (acks=1), in the order of their offsets. */
+  #awaitingCommit: Fifo<Waiter> | undefined
+  #awaitingWrite: Fifo<Waiter> | undefined
+  #watchers: Set<PartitionWatcher> | undefined
 
   constructor(
     identity: { topic: string; topicId: string; partition: number },
@@ -160,16 +160,16 @@ export class Partition {
       listener(requiredAcks === -1 ? this.#commitError() : undefined)
       return
     }
-    const line = requiredAcks === -1 ? this.#awaitingCommit : this.#awaitingWrite
+    const line = requiredAcks === -1 ? (this.#awaitingCommit ??= new Fifo()) : (this.#awaitingWrite ??= new Fifo())
     line.push({ offset: lastOffset, listener })
   }
 
   watch(watcher: PartitionWatcher): void {
-    this.#watchers.add(watcher)
+    ;(this.#watchers ??= new Set()).add(watcher)
   }
 
   unwatch(watcher: PartitionWatcher): void {
-    this.#watchers.delete(watcher)
+    this.#watchers?.delete(watcher)
   }
 
   /** The image changed. A new leader epoch ends every wait that began in the old one: its outcome is not this broker's to tell any more. */
@@ -255,11 +255,12 @@ export class Partition {
   }
 
   #notifyWatchers(): void {
-    for (const watcher of this.#watchers) watcher.partitionChanged(this)
+    for (const watcher of this.#watchers ?? []) watcher.partitionChanged(this)
   }
 }
 
-function release(line: Fifo<Waiter>, reached: number, error: ErrorName | undefined): void {
+function release(line: Fifo<Waiter> | undefined, reached: number, error: ErrorName | undefined): void {
+  if (line === undefined) return
   for (let first = line.peek(); first !== undefined && first.offset < reached; first = line.peek()) {
     line.shift()
     first.listener(error)
