@@ -136,6 +136,25 @@ describe('fetch sessions', () => {
     assert.equal(cache.partitionCount, 0)
   })
 
+  it('partitions have a bound of their own: what goes over it is served without a session, or has to begin anew', () => {
+    const many = (from: number, count: number): FetchedPartition[] =>
+      Array.from({ length: count }, (_, index) => partition(from + index))
+    const cache = new FetchSessionCache(counting(), limits)
+    assert.equal(answer(open(cache, request(0, 0, many(0, 501)))).id, 0)
+    const { id } = answer(open(cache, request(0, 0, many(0, 400))))
+    assert.notEqual(id, 0)
+    assert.equal(answer(open(cache, request(0, 0, many(0, 101)))).id, 0)
+    // Those that it has are no more.
+    answer(open(cache, request(id, 1, [...many(0, 400), ...many(400, 100)])))
+    assert.equal(cache.partitionCount, 500)
+    assert.equal(cache.open(request(id, 2, many(500, 1)), 0), 'FETCH_SESSION_ID_NOT_FOUND')
+    assert.equal(cache.partitionCount, 0)
+    assert.notEqual(answer(open(cache, request(0, 0, many(0, 500)))).id, 0)
+    // After long enough the silent one gives way.
+    assert.notEqual(answer(open(cache, request(0, 0, many(0, 500)), 1500)).id, 0)
+    assert.equal(cache.partitionCount, 500)
+  })
+
   it('a full cache gives no session until one has been silent for long enough', () => {
     const cache = new FetchSessionCache(counting(), limits)
     const first = answer(open(cache, request(0, 0, [partition(0)]), 0)).id

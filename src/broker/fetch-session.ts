@@ -4,8 +4,8 @@
  *
  * A request turns into a `FetchContext`: the partitions to read, in the order to read them, and how to answer. Partitions that gave data
  * move to the end of their session's order, so that one busy partition cannot starve the others of `max.bytes` (KIP-74).
- * The cache is bounded: a new client takes the place of one that has been silent for long or, failing that, goes without a session,
- * which is slower and never wrong.
+ * The cache is bounded, in sessions and in partitions: a new client takes the place of one that has been silent for long or, failing that, goes
+ * without a session, which is slower and never wrong.
  */
 
 import type { Random } from '../io/io.ts'
@@ -88,6 +88,9 @@ export interface FetchSessionLimits {
   readonly evictionMsMin: number
 }
 
+/** A slot says nothing of how much a session remembers, so that is bounded too, for all together. With Kafka's thousand slots it is 75 MB at most. */
+const partitionsPerSlot = 250
+
 export class FetchSessionCache {
   /** Least recently used first. */
   readonly #sessions = new Map<number, FetchSession>()
@@ -124,6 +127,11 @@ export class FetchSessionCache {
     if (session === undefined) return 'FETCH_SESSION_ID_NOT_FOUND'
     if (session.epoch !== request.sessionEpoch) return 'INVALID_FETCH_SESSION_EPOCH'
     if (session.usesTopicIds !== request.usesTopicIds) return 'FETCH_SESSION_TOPIC_ID_ERROR'
+    if (!this.#hasRoomFor(session, request.partitions)) {
+      // The client begins anew, with a full fetch.
+      this.#remove(session.id)
+      return 'FETCH_SESSION_ID_NOT_FOUND'
+    }
     return this.#openIncremental(session, request, nowMs)
   }
 
@@ -202,9 +210,23 @@ export class FetchSessionCache {
     }
   }
 
-  /** Whether a session may be added: a slot is free, or one that a follower needs more, or that has been silent for long, gives way. */
+  get #partitionsMax(): number {
+    return this.#limits.slots * partitionsPerSlot
+  }
+
+  /** Whether a session may be added, perhaps after others have given way. */
   #makeRoom(request: FetchSessionRequest, nowMs: number): boolean {
-    if (this.#sessions.size < this.#limits.slots) return true
+    const { slots } = this.#limits
+    const asked = request.partitions.length
+    if (asked > this.#partitionsMax) return false
+    while (this.#sessions.size >= slots || this.#partitionCount + asked > this.#partitionsMax) {
+      if (!this.#evictFor(request, nowMs)) return false
+    }
+    return true
+  }
+
+  /** Ends a session that has been silent for long, or that a follower needs more; false when there is none. */
+  #evictFor(request: FetchSessionRequest, nowMs: number): boolean {
     for (const session of this.#sessions.values()) {
       const silent = nowMs - session.lastUsedMs > this.#limits.evictionMsMin
       const outranked = request.fromFollower && !session.fromFollower
@@ -219,6 +241,12 @@ export class FetchSessionCache {
       if (!request.fromFollower) return false
     }
     return false
+  }
+
+  #hasRoomFor(session: FetchSession, partitions: readonly FetchedPartition[]): boolean {
+    const room = this.#partitionsMax - this.#partitionCount
+    if (partitions.length <= room) return true
+    return partitions.filter(asked => !session.partitions.has(keyOf(asked))).length <= room
   }
 
   #remove(id: number): void {
