@@ -8,9 +8,10 @@
 import type { Io, Listener, Socket, Timer } from '../io/io.ts'
 import type { BrokerConfig } from '../metadata/config/broker-config.ts'
 import { ProtocolError } from '../protocol/byte-reader.ts'
+import type { Later } from '../std/later.ts'
 import type { Logger } from '../std/logger.ts'
 import { Connection, InvalidFrameError, plainAddress, StalledError } from './connection.ts'
-import type { Answer, ConnectionHost, ConnectionLimits } from './connection.ts'
+import type { Answer, ConnectionHost, ConnectionLimits, ReceivedRequest } from './connection.ts'
 import { ConnectionMemory } from './connection-memory.ts'
 import type { MemoryBudgets } from './connection-memory.ts'
 import { ConnectionQuota } from './connection-quota.ts'
@@ -150,8 +151,12 @@ export class Acceptor implements ConnectionHost {
     return this.#dispatcher!.startsEarly(frame)
   }
 
-  serveRequest(frame: Buffer, connection: Connection): Answer | Promise<Answer> {
-    return this.#dispatcher!.serve(frame, connection)
+  borrowsFrame(frame: Buffer): boolean {
+    return this.#dispatcher!.borrowsFrame(frame)
+  }
+
+  serveRequest(request: ReceivedRequest, connection: Connection): Answer | Promise<Answer> | Later<Answer> {
+    return this.#dispatcher!.serve(request, connection)
   }
 
   onFailure(connection: Connection, reason: unknown): void {

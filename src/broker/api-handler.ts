@@ -5,6 +5,8 @@
  */
 
 import type { Infer, Input, Message } from '../protocol/schema.ts'
+import type { Later } from '../std/later.ts'
+import type { PooledMemory } from '../std/memory-pool.ts'
 import type { BrokerContext } from './broker-context.ts'
 import type { Connection } from './connection.ts'
 
@@ -14,6 +16,10 @@ export interface RequestContext {
   readonly connection: Connection
   readonly apiVersion: number
   readonly clientId: string | null
+  /** What the request's bytes are in, for a handler that borrows the frame: `undefined` when they are gone once `handle` returns. */
+  readonly frameMemory: PooledMemory | undefined
+  /** Called when the response has been sent, or never will be: gives back the memory that it refers to. */
+  sent: (() => void) | undefined
 }
 
 export interface ApiDefinition<Q extends Message, R extends Message> {
@@ -25,8 +31,13 @@ export interface ApiDefinition<Q extends Message, R extends Message> {
   readonly advertisedSince?: number
   /** Whether it may start while earlier requests of its connection, of such APIs too, are not answered yet. */
   readonly startsEarly?: boolean
+  /** Whether it keeps nothing of the request's byte fields once `handle` has returned, unless it retains `frameMemory`: others get a frame of their own. */
+  readonly borrowsFrame?: boolean
   /** Nothing is returned where the protocol sends no answer. A throw means a bug or bytes that are not the protocol: the connection is closed. */
-  handle(request: Infer<Q>, context: RequestContext): Input<R> | undefined | Promise<Input<R> | undefined>
+  handle(
+    request: Infer<Q>,
+    context: RequestContext,
+  ): Input<R> | undefined | Promise<Input<R> | undefined> | Later<Input<R> | undefined>
 }
 
 /** A definition whose message types are forgotten, so that all fit in one list. */
@@ -38,7 +49,11 @@ export interface ApiHandler {
   readonly versions: readonly [first: number, last: number]
   readonly advertisedSince: number
   readonly startsEarly: boolean
-  handle(request: unknown, context: RequestContext): object | undefined | Promise<object | undefined>
+  readonly borrowsFrame: boolean
+  handle(
+    request: unknown,
+    context: RequestContext,
+  ): object | undefined | Promise<object | undefined> | Later<object | undefined>
 }
 
 export function apiHandler<Q extends Message, R extends Message>(definition: ApiDefinition<Q, R>): ApiHandler {
@@ -51,6 +66,7 @@ export function apiHandler<Q extends Message, R extends Message>(definition: Api
     versions,
     advertisedSince: definition.advertisedSince ?? versions[0],
     startsEarly: definition.startsEarly ?? false,
+    borrowsFrame: definition.borrowsFrame ?? false,
     handle: (decoded, context) => definition.handle(decoded as Infer<Q>, context),
   }
 }

@@ -11,6 +11,7 @@ import type { Logger, Logging } from '../std/logger.ts'
 import type { ApiHandler } from './api-handler.ts'
 import type { ConnectionMemory } from './connection-memory.ts'
 import type { Connection } from './connection.ts'
+import type { Deadlines } from './deadlines.ts'
 import type { FetchSessionCache } from './fetch-session.ts'
 import type { ProducerIds } from './producer-ids.ts'
 import type { RequestMetrics } from './request-metrics.ts'
@@ -45,6 +46,8 @@ export interface BrokerContext {
   readonly fetchSessions: FetchSessionCache
   /** Long polls under way, so that stopping can answer them. */
   readonly waitingFetches: Set<WaitingFetch>
+  /** Produce requests that wait for their commit. */
+  readonly produceDeadlines: Deadlines
   readonly producerIds: ProducerIds
   readonly logging: Logging
   readonly logger: Logger

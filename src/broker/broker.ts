@@ -36,6 +36,7 @@ import type { Connection } from './connection.ts'
 import { Dispatcher } from './dispatch.ts'
 import { resolveDynamicConfig } from './dynamic-config.ts'
 import { FatalNotice } from './fatal-notice.ts'
+import { Deadlines } from './deadlines.ts'
 import { FetchSessionCache } from './fetch-session.ts'
 import { serveMetrics } from './metrics-endpoint.ts'
 import { ProducerIds } from './producer-ids.ts'
@@ -89,6 +90,7 @@ export class Broker implements BrokerContext {
   readonly logs: LogManager
   readonly fetchSessions: FetchSessionCache
   readonly waitingFetches = new Set<WaitingFetch>()
+  readonly produceDeadlines: Deadlines
   readonly producerIds: ProducerIds
   readonly logging: Logging
   readonly logger: Logger
@@ -125,6 +127,7 @@ export class Broker implements BrokerContext {
     this.logger = logging.logger('kafka.server.KafkaBroker')
     this.topicMetrics = new TopicMetrics(metrics)
     this.requestMetrics = new RequestMetrics(metrics)
+    this.produceDeadlines = new Deadlines(io.clock)
     this.#refreshConfig()
     this.fetchSessions = new FetchSessionCache(io.random, {
       slots: this.config.maxIncrementalFetchSessionCacheSlots,

@@ -4,7 +4,7 @@ import type { Io, Socket, SocketHandler, Timer } from '../io/io.ts'
 import { ConnectionMemory } from './connection-memory.ts'
 import { ServingTurns } from './serving-turns.ts'
 import { Connection } from './connection.ts'
-import type { Answer, ConnectionHost } from './connection.ts'
+import type { Answer, ConnectionHost, ReceivedRequest } from './connection.ts'
 
 /** A socket whose peer is the test. */
 class FakeSocket implements Socket {
@@ -13,6 +13,9 @@ class FakeSocket implements Socket {
   unsentBytes = 0
   sent: string[] = []
   paused = false
+  /** Whether the peer takes what is sent, and whether the socket does. */
+  takes = true
+  refuses = false
   ended = false
   destroyed = false
   #handler: SocketHandler | undefined
@@ -34,12 +37,17 @@ class FakeSocket implements Socket {
     return true
   }
 
-  write(buffers: readonly Uint8Array[]): void {
-    this.sent.push(Buffer.concat(buffers).toString())
+  write(buffers: readonly Uint8Array[]): boolean {
+    if (this.refuses) return false
+    const bytes = Buffer.concat(buffers)
+    this.sent.push(bytes.toString())
+    if (!this.takes) this.unsentBytes += bytes.length
+    return true
   }
 
   drain(): void {
     this.unsentBytes = 0
+    this.takes = true
     this.#handler!.drained()
   }
 
@@ -67,6 +75,8 @@ class FakeSocket implements Socket {
 class FakeHost implements ConnectionHost {
   readonly limits = { requestBytesMax: 10_000_000, idleMsMax: 600_000 }
   readonly started: string[] = []
+  readonly frames: Buffer[] = []
+  whenSent: (name: string) => void = () => {}
   readonly failures: unknown[] = []
   closed = 0
   readonly #answers = new Map<string, (answer: Answer) => void>()
@@ -95,17 +105,23 @@ class FakeHost implements ConnectionHost {
     return frame[0] === 'p'.charCodeAt(0)
   }
 
-  serveRequest(frame: Buffer): Answer | Promise<Answer> {
+  borrowsFrame(frame: Buffer): boolean {
+    return frame[0] === 'p'.charCodeAt(0)
+  }
+
+  serveRequest({ frame }: ReceivedRequest): Answer | Promise<Answer> {
     const name = frame.toString('latin1', 0, 8).trim()
     this.started.push(name)
+    this.frames.push(frame)
     if (name.endsWith('!')) throw new Error(`refused ${name}`)
-    if (name.endsWith('.')) return [Buffer.from(name)]
+    if (name.endsWith('.')) return { buffers: [Buffer.from(name)], sent: () => this.whenSent(name) }
     if (name.endsWith('0')) return undefined
     return new Promise(resolve => this.#answers.set(name, resolve))
   }
 
   async answer(name: string): Promise<void> {
-    this.#answers.get(name)!([Buffer.from(name)])
+    this.#answers.get(name)!({ buffers: [Buffer.from(name)] })
+    await Promise.resolve()
     await Promise.resolve()
     await Promise.resolve()
   }
@@ -151,7 +167,7 @@ describe('Connection', () => {
     await host.answer('p2')
     assert.deepEqual(socket.sent, [])
     await host.answer('p1')
-    assert.deepEqual(socket.sent, ['p1', 'p2', 'p3.'])
+    assert.deepEqual(socket.sent, ['p1p2p3.'])
   })
 
   it('a request that may not start early waits for all before it, and holds up all behind it', async () => {
@@ -177,7 +193,7 @@ describe('Connection', () => {
     assert.equal(socket.paused, true)
     await host.answer('f1')
     assert.equal(socket.paused, false)
-    assert.equal(socket.sent.length, 301)
+    assert.equal(socket.sent.join(''), `f1${'g.'.repeat(300)}`)
   })
 
   it('too many waiting bytes stop the reading, those in flight counted', async () => {
@@ -246,6 +262,46 @@ describe('Connection', () => {
     host.advance(600_000)
     host.advance(600_000)
     assert.equal(socket.destroyed, true)
+  })
+
+  it('memory that an answer refers to is given back when the peer has taken it, in order, or the connection ends', () => {
+    const { host, socket } = setUp()
+    const given: string[] = []
+    host.whenSent = name => given.push(name)
+    socket.deliver(frames('a.'))
+    assert.deepEqual(given, ['a.'])
+    socket.takes = false
+    socket.deliver(frames('b.', 'c.'))
+    assert.deepEqual(given, ['a.'])
+    socket.drain()
+    assert.deepEqual(given, ['a.', 'b.', 'c.'])
+    socket.deliver(frames('d.'))
+    socket.destroy()
+    assert.deepEqual(given, ['a.', 'b.', 'c.', 'd.'])
+  })
+
+  it('a socket that sends nothing any more does not pass for one that has sent what was written before', () => {
+    const { host, socket } = setUp()
+    const given: string[] = []
+    host.whenSent = name => given.push(name)
+    socket.takes = false
+    socket.deliver(frames('a.'))
+    socket.refuses = true
+    socket.deliver(frames('b.'))
+    assert.deepEqual(given, ['b.'])
+  })
+
+  it('a frame that is only lent is copied for whoever does not know that, and for who has to wait', async () => {
+    const { host, socket } = setUp()
+    socket.deliver(frames('p1', 'f1', 'p2'))
+    socket.deliver(frames('x'.repeat(30)))
+    await host.answer('p1')
+    await host.answer('f1')
+    assert.deepEqual(host.started, ['p1', 'f1', 'p2'])
+    assert.deepEqual(
+      host.frames.slice(1).map(frame => frame.toString()),
+      ['f1', 'p2'],
+    )
   })
 
   it('listeners hear of the close once, also when it has happened already', () => {

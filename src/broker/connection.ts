@@ -12,11 +12,27 @@
 import type { Address, Io, Socket, SocketHandler, Timer } from '../io/io.ts'
 import { FrameReader } from '../net/frame-reader.ts'
 import { assert } from '../std/assert.ts'
+import { Later } from '../std/later.ts'
+import type { PooledMemory } from '../std/memory-pool.ts'
 import type { ConnectionMemory, MemoryUser } from './connection-memory.ts'
 import type { ServingTurns, TurnTaker } from './serving-turns.ts'
 
-/** What serving one request gives: the response as a gather list with its length prefix, or nothing where the protocol sends no answer (acks=0). */
-export type Answer = readonly Uint8Array[] | undefined
+/** What serving one request gives, or nothing where the protocol sends no answer (acks=0). */
+export type Answer = Response | undefined
+
+export interface Response {
+  /** A gather list that begins with the length prefix. */
+  readonly buffers: readonly Uint8Array[]
+  /** Called once it has been sent, or will never be: gives back the memory that it refers to. */
+  readonly sent?: (() => void) | undefined
+}
+
+/** A request as it was received. */
+export interface ReceivedRequest {
+  readonly frame: Buffer
+  /** What the frame is in. Who keeps a part of the frame beyond the call retains it; where there is none, nothing may be kept without a copy. */
+  readonly memory: PooledMemory | undefined
+}
 
 export interface ConnectionLimits {
   /** `socket.request.max.bytes`. */
@@ -33,8 +49,10 @@ export interface ConnectionHost {
   readonly turns: ServingTurns
   /** Whether this request may start while earlier ones that also may are not answered. Cheap: looks at the API key only. */
   startsEarly(frame: Buffer): boolean
+  /** Whether who serves it knows how to keep a part of the frame; who does not gets a frame of its own. As cheap. */
+  borrowsFrame(frame: Buffer): boolean
   /** Serves a request. A throw or a rejection closes the connection: what the client sent was not the protocol, or we have a bug. */
-  serveRequest(frame: Buffer, connection: Connection): Answer | Promise<Answer>
+  serveRequest(request: ReceivedRequest, connection: Connection): Answer | Promise<Answer> | Later<Answer>
   onFailure(connection: Connection, reason: unknown): void
   onClosed(connection: Connection): void
 }
@@ -80,8 +98,15 @@ export class Connection implements SocketHandler, MemoryUser, TurnTaker {
   readonly #host: ConnectionHost
   readonly #socket: Socket
   readonly #reader: FrameReader
-  readonly #waiting: Buffer[] = []
+  readonly #waiting: ReceivedRequest[] = []
   readonly #inFlight: Exchange[] = []
+  /** Answers that go out together at the end of the turn. */
+  #outgoing: Uint8Array[] = []
+  #outgoingBytes = 0
+  /** All that was ever given to the socket, and whose memory is given back when how much of it has been sent. */
+  #writtenBytes = 0
+  readonly #unsent: { readonly endBytes: number; readonly sent: () => void }[] = []
+  #sendScheduled = false
   /** How many of those in flight nothing may overtake. */
   #barriers = 0
   /** Request bytes waiting and in flight. */
@@ -90,7 +115,6 @@ export class Connection implements SocketHandler, MemoryUser, TurnTaker {
   #countedRequestBytes = 0
   #countedResponseBytes = 0
   #receivedBytes = 0
-  #pumping = false
   #paused = false
   #draining = false
   #closed = false
@@ -108,7 +132,7 @@ export class Connection implements SocketHandler, MemoryUser, TurnTaker {
     this.#lastActiveMs = host.io.clock.monotonicMs()
     this.#reader = new FrameReader({
       frameBytesMax: host.limits.requestBytesMax,
-      onFrame: frame => this.#accept(frame),
+      onFrame: (frame, memory) => this.#accept(frame, memory),
       onInvalid: length =>
         this.#fail(
           new InvalidFrameError(
@@ -175,7 +199,7 @@ export class Connection implements SocketHandler, MemoryUser, TurnTaker {
     this.#draining = true
     this.#reader.stop()
     this.#dropWaiting()
-    this.#endWhenDrained()
+    this.#send()
   }
 
   destroy(): void {
@@ -196,6 +220,7 @@ export class Connection implements SocketHandler, MemoryUser, TurnTaker {
 
   drained(): void {
     this.#lastActiveMs = this.#host.io.clock.monotonicMs()
+    this.#giveBackSent()
     this.#pump()
     this.#account()
   }
@@ -206,6 +231,7 @@ export class Connection implements SocketHandler, MemoryUser, TurnTaker {
     this.#idleTimer.cancel()
     this.#reader.stop()
     this.#dropWaiting()
+    for (const { sent } of this.#unsent.splice(0)) sent()
     for (const listener of this.#closeListeners.values()) listener()
     this.#closeListeners.clear()
     this.#host.onClosed(this)
@@ -214,64 +240,83 @@ export class Connection implements SocketHandler, MemoryUser, TurnTaker {
     this.#host.turns.leave(this)
   }
 
-  #accept(frame: Buffer): void {
-    this.#waiting.push(frame)
+  /** Starts the request where it is, if it may start; otherwise keeps it, and with it its memory. */
+  #accept(frame: Buffer, memory: PooledMemory | undefined): void {
     this.#heldBytes += frame.length
+    if (this.#waiting.length === 0 && this.#mayStart(frame) && this.#host.turns.mayStart(this)) {
+      const isOwn = memory !== undefined || this.#host.borrowsFrame(frame)
+      this.#start({ frame: isOwn ? frame : Buffer.from(frame), memory })
+    } else {
+      this.#waiting.push({ frame: memory === undefined ? Buffer.from(frame) : frame, memory })
+    }
   }
 
   #dropWaiting(): void {
-    for (const frame of this.#waiting) this.#heldBytes -= frame.length
+    for (const { frame } of this.#waiting) this.#heldBytes -= frame.length
     this.#waiting.length = 0
   }
 
-  /** Starts what may start; then stops or resumes reading. Never re-entered: an answer that comes at once only sets state for the loop here. */
+  /** Starts what may start, sends what is answered; then stops or resumes reading. */
   #pump(): void {
-    if (this.#pumping || this.#closed) return
-    this.#pumping = true
+    if (this.#closed) return
     const { turns } = this.#host
-    while (this.#waiting.length > 0 && this.#mayStart(this.#waiting[0]!) && turns.mayStart(this)) {
+    while (this.#waiting.length > 0 && this.#mayStart(this.#waiting[0]!.frame) && turns.mayStart(this)) {
       this.#start(this.#waiting.shift()!)
-      this.#sendDone()
     }
-    this.#pumping = false
+    this.#send()
     this.#balanceReading()
   }
 
   #mayStart(frame: Buffer): boolean {
-    if (this.#closed || this.#socket.unsentBytes > unsentBytesMax) return false
+    if (this.#closed || this.#draining || this.#unsentBytes > unsentBytesMax) return false
     if (this.#inFlight.length === 0) return true
     return this.#barriers === 0 && this.#inFlight.length < heldRequestsMax && this.#host.startsEarly(frame)
   }
 
-  #start(frame: Buffer): void {
+  #start(request: ReceivedRequest): void {
+    const { frame, memory } = request
     const early = this.#host.startsEarly(frame)
     const exchange: Exchange = { early, requestBytes: frame.length, done: false, answer: undefined }
     this.#inFlight.push(exchange)
     if (!early) this.#barriers += 1
-    let answer: Answer | Promise<Answer>
+    let answer: Answer | Promise<Answer> | Later<Answer>
     try {
-      answer = this.#host.serveRequest(frame, this)
+      answer = this.#host.serveRequest(request, this)
     } catch (error) {
       this.#fail(error)
       return
     }
-    if (answer instanceof Promise) {
+    // What was kept of it has been retained. Of a frame that is given away wholly nobody knows when it is done with.
+    if (memory !== undefined && this.#host.borrowsFrame(frame)) memory.release()
+    if (answer instanceof Later) {
+      answer.whenSettled(
+        value => this.#answered(exchange, value),
+        (error: unknown) => this.#fail(error),
+      )
+    } else if (answer instanceof Promise) {
       answer.then(
-        value => this.#finishLater(exchange, value),
+        value => this.#answered(exchange, value),
         (error: unknown) => this.#fail(error),
       )
     } else {
       exchange.done = true
       exchange.answer = answer
+      this.#retire()
     }
   }
 
-  #finishLater(exchange: Exchange, answer: Answer): void {
+  /** What else is answered in this turn is sent together with it. */
+  #answered(exchange: Exchange, answer: Answer): void {
     exchange.done = true
     exchange.answer = answer
-    this.#sendDone()
-    this.#pump()
-    this.#account()
+    this.#retire()
+    if (this.#sendScheduled) return
+    this.#sendScheduled = true
+    queueMicrotask(() => {
+      this.#sendScheduled = false
+      this.#pump()
+      this.#account()
+    })
   }
 
   /** Tells the broker's account of memory what has changed. Of a closed connection nothing counts: what is still being served is soon over. */
@@ -287,23 +332,68 @@ export class Connection implements SocketHandler, MemoryUser, TurnTaker {
     memory.requestBytesChanged(this, requestDelta)
   }
 
-  /** Writes the answers at the head of the line that are ready: each as one gathered write. */
-  #sendDone(): void {
-    if (this.#closed) return
-    let sent = 0
-    while (sent < this.#inFlight.length && this.#inFlight[sent]!.done) {
-      const exchange = this.#inFlight[sent]!
-      if (exchange.answer !== undefined) this.#socket.write(exchange.answer)
+  /** Takes the answers at the head of the line that are ready: they are to be sent. */
+  #retire(): void {
+    let count = 0
+    for (; count < this.#inFlight.length && this.#inFlight[count]!.done; count++) {
+      const exchange = this.#inFlight[count]!
+      if (exchange.answer !== undefined) this.#takeOut(exchange.answer)
       if (!exchange.early) this.#barriers -= 1
       this.#heldBytes -= exchange.requestBytes
-      sent += 1
     }
-    if (sent > 0) this.#inFlight.splice(0, sent)
+    if (count > 0) this.#inFlight.splice(0, count)
     assert(
       this.#barriers >= 0 && this.#heldBytes >= 0,
       () => `counted twice: ${this.#barriers} barriers, ${this.#heldBytes} bytes`,
     )
+  }
+
+  /** Answers that lie one behind the other in memory, as small ones do, go out as one. */
+  #takeOut({ buffers, sent }: Response): void {
+    if (this.#closed) {
+      sent?.()
+      return
+    }
+    for (const buffer of buffers) {
+      const last = this.#outgoing.at(-1)
+      if (last !== undefined && last.buffer === buffer.buffer && last.byteOffset + last.length === buffer.byteOffset) {
+        this.#outgoing[this.#outgoing.length - 1] = Buffer.from(
+          last.buffer,
+          last.byteOffset,
+          last.length + buffer.length,
+        )
+      } else this.#outgoing.push(buffer)
+      this.#outgoingBytes += buffer.length
+    }
+    if (sent !== undefined) this.#unsent.push({ endBytes: this.#writtenBytes + this.#outgoingBytes, sent })
+  }
+
+  #send(): void {
+    if (this.#outgoing.length > 0 && !this.#closed) {
+      if (this.#socket.write(this.#outgoing)) {
+        this.#writtenBytes += this.#outgoingBytes
+        this.#giveBackSent()
+      } else {
+        // What was written before may still be on its way.
+        while (this.#unsent.length > 0 && this.#unsent.at(-1)!.endBytes > this.#writtenBytes) this.#unsent.pop()!.sent()
+      }
+      this.#outgoing = []
+      this.#outgoingBytes = 0
+    }
     if (this.#draining) this.#endWhenDrained()
+  }
+
+  #giveBackSent(): void {
+    if (this.#unsent.length === 0) return
+    const sentBytes = this.#writtenBytes - this.#socket.unsentBytes
+    let count = 0
+    while (count < this.#unsent.length && this.#unsent[count]!.endBytes <= sentBytes) this.#unsent[count++]!.sent()
+    this.#unsent.splice(0, count)
+  }
+
+  /** What the peer has not taken. */
+  get #unsentBytes(): number {
+    return this.#socket.unsentBytes + this.#outgoingBytes
   }
 
   #endWhenDrained(): void {
@@ -326,6 +416,8 @@ export class Connection implements SocketHandler, MemoryUser, TurnTaker {
   #fail(reason: unknown): void {
     if (this.#closed) return
     this.#reader.stop()
+    // What was answered before is still told.
+    this.#send()
     this.#host.onFailure(this, reason)
     this.#socket.destroy()
   }

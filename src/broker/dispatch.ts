@@ -15,9 +15,10 @@ import { ErrorCode } from '../protocol/errors.ts'
 import { RequestHeader, ResponseHeader } from '../protocol/header.ts'
 import type { Input, Message } from '../protocol/schema.ts'
 import { assert } from '../std/assert.ts'
+import { Later } from '../std/later.ts'
 import type { ApiHandler, RequestContext } from './api-handler.ts'
 import type { BrokerContext } from './broker-context.ts'
-import type { Answer, Connection } from './connection.ts'
+import type { Answer, Connection, ReceivedRequest } from './connection.ts'
 
 const apiVersionsKey = 18
 
@@ -56,7 +57,14 @@ export class Dispatcher {
     return this.#byKey[frame.readInt16BE(0)]?.handler.startsEarly ?? false
   }
 
-  serve(frame: Buffer, connection: Connection): Answer | Promise<Answer> {
+  /** Whether the handler knows how to keep a part of the frame. */
+  borrowsFrame(frame: Buffer): boolean {
+    if (frame.length < 2) return false
+    return this.#byKey[frame.readInt16BE(0)]?.handler.borrowsFrame ?? false
+  }
+
+  serve(received: ReceivedRequest, connection: Connection): Answer | Promise<Answer> | Later<Answer> {
+    const { frame } = received
     if (frame.length < 8) throw new ProtocolError(`a request of ${frame.length} bytes has no header`)
     const apiKey = frame.readInt16BE(0)
     const version = frame.readInt16BE(2)
@@ -68,17 +76,29 @@ export class Dispatcher {
       if (apiKey === apiVersionsKey) return this.#answerUnsupportedApiVersions(served, frame.readInt32BE(4))
       throw new ProtocolError(`${served.api.name} v${version} is not served, only v${first} to v${last}`)
     }
-    return this.#serve(served, version, frame, connection)
+    return this.#serve(served, version, received, connection)
   }
 
-  #serve(served: Served, version: number, frame: Buffer, connection: Connection): Answer | Promise<Answer> {
+  #serve(
+    served: Served,
+    version: number,
+    { frame, memory }: ReceivedRequest,
+    connection: Connection,
+  ): Answer | Promise<Answer> | Later<Answer> {
     const { api, handler } = served
     const startedMs = this.#broker.io.clock.monotonicMs()
     const reader = this.#reader
     reader.reset(frame)
     const header = codecOf(RequestHeader, api.requestHeaderVersion(version)).decode(reader)
     const request = codecOf(api.request, version).decode(reader)
-    const context: RequestContext = { broker: this.#broker, connection, apiVersion: version, clientId: header.clientId }
+    const context: RequestContext = {
+      broker: this.#broker,
+      connection,
+      apiVersion: version,
+      clientId: header.clientId,
+      frameMemory: memory,
+      sent: undefined,
+    }
     const finish = (body: object | undefined): Answer => {
       this.#broker.requestMetrics.served(
         api.name,
@@ -86,9 +106,11 @@ export class Dispatcher {
         frame.length,
         this.#broker.io.clock.monotonicMs() - startedMs,
       )
-      return body === undefined ? undefined : this.#encode(api, version, header.correlationId, body)
+      if (body === undefined) return undefined
+      return { buffers: this.#encode(api, version, header.correlationId, body), sent: context.sent }
     }
     const body = handler.handle(request, context)
+    if (body instanceof Later) return body.map(finish)
     return body instanceof Promise ? body.then(finish) : finish(body)
   }
 
@@ -110,6 +132,8 @@ export class Dispatcher {
   #answerUnsupportedApiVersions(served: Served, correlationId: number): Answer {
     const [minVersion, maxVersion] = served.handler.versions
     const apiKeys = [{ apiKey: apiVersionsKey, minVersion, maxVersion }]
-    return this.#encode(served.api, 0, correlationId, { errorCode: ErrorCode.UNSUPPORTED_VERSION, apiKeys })
+    return {
+      buffers: this.#encode(served.api, 0, correlationId, { errorCode: ErrorCode.UNSUPPORTED_VERSION, apiKeys }),
+    }
   }
 }

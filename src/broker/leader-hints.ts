@@ -26,6 +26,7 @@ export function leaderHints(context: RequestContext, since: number): LeaderHints
       return { leaderId: leader, leaderEpoch }
     },
     endpoints() {
+      if (named.size === 0) return []
       return context.broker.endpointsFor(context.connection).filter(endpoint => named.has(endpoint.nodeId))
     },
   }

@@ -159,8 +159,8 @@ export interface Socket {
   readonly remote: Address
   readonly local: Address
   start(handler: SocketHandler): void
-  /** Sends all buffers as one gathered write. They must not change until sent. Nothing happens after `end`, `destroy` or a failure. */
-  write(buffers: readonly Uint8Array[]): void
+  /** Sends all buffers as one gathered write. They must not change until sent. False when nothing is sent any more: after `end`, `destroy` or a failure, or when the peer has ended. */
+  write(buffers: readonly Uint8Array[]): boolean
   /** Bytes given to `write` that the system has not taken yet. */
   readonly unsentBytes: number
   /** Stops and restarts reading: back-pressure towards the peer. */

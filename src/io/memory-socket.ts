@@ -115,8 +115,8 @@ export class MemorySocket implements Socket {
     else this.#scheduleRead()
   }
 
-  write(buffers: readonly Uint8Array[]): void {
-    if (this.#ended || this.#closed) return
+  write(buffers: readonly Uint8Array[]): boolean {
+    if (this.#ended || this.#closed) return false
     for (const buffer of buffers) {
       if (buffer.length === 0) continue
       this.#unsent.push({ buffer, offset: 0 })
@@ -125,6 +125,7 @@ export class MemorySocket implements Socket {
     this.#send()
     if (this.#unsentBytes > 0) this.#backlogged = true
     if (this.#broken !== undefined) this.#later(() => this.#close(this.#broken))
+    return true
   }
 
   pause(): void {

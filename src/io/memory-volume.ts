@@ -226,7 +226,8 @@ export class Volume {
     const fitting = Math.max(0, end - position)
     if (fitting > 0) {
       // The copy is the change's own: the caller's memory and the file's content both go on changing.
-      const copy = bytes.slice(0, fitting)
+      // Not its own `slice`: that of a Buffer is no copy.
+      const copy = new Uint8Array(bytes.subarray(0, fitting))
       this.#change(file, { sequence: this.#sequence++, length: undefined, position, bytes: copy, limbo: false }, nowMs)
     }
     return fitting

@@ -193,9 +193,9 @@ export class NodeSocket implements Socket {
     return this.#closed ? 0 : this.#socket.writableLength
   }
 
-  write(buffers: readonly Uint8Array[]): void {
+  write(buffers: readonly Uint8Array[]): boolean {
     const socket = this.#socket
-    if (this.#ended || socket.destroyed) return
+    if (this.#ended || socket.destroyed) return false
     if (buffers.length === 1) {
       socket.write(buffers[0]!)
     } else {
@@ -204,6 +204,7 @@ export class NodeSocket implements Socket {
       socket.uncork()
     }
     if (socket.writableLength > 0) this.#backlogged = true
+    return true
   }
 
   pause(): void {

@@ -11,17 +11,24 @@
  */
 import { assert } from '../std/assert.ts'
 import { Fifo } from '../std/fifo.ts'
+import type { PooledMemory } from '../std/memory-pool.ts'
 import type { Clock, DiskError } from '../io/io.ts'
 import type { DiskPace } from './disk-pace.ts'
 import type { LogSegment } from './log-segment.ts'
 import { diskErrorOf } from './log-context.ts'
+import type { KeptBatch } from './tail-cache.ts'
 
-export interface QueuedBatch {
+/** Batches that lie one behind the other, in memory and in the file: `bytes[start, end)` belongs at `position`. */
+interface QueuedRun {
   readonly bytes: Uint8Array
+  readonly start: number
+  end: number
+  /** What the bytes are in; the queue's share of it is released when they are written, or dropped. */
+  readonly memory: PooledMemory | undefined
   readonly segment: LogSegment
   readonly position: number
   /** The offset behind its last record. */
-  readonly endOffset: number
+  endOffset: number
 }
 
 export interface AppendQueueOwner {
@@ -45,7 +52,9 @@ export class AppendQueue {
   readonly #clock: Clock
   readonly #pace: () => DiskPace
   readonly #owner: AppendQueueOwner
-  readonly #queue = new Fifo<QueuedBatch>()
+  readonly #queue = new Fifo<QueuedRun>()
+  /** The last of the queue, which may grow. */
+  #newest: QueuedRun | undefined
   #queuedBytes = 0
   #inFlight = false
   #deferred = false
@@ -69,10 +78,28 @@ export class AppendQueue {
     return this.#queuedBytes > queuedBytesMax
   }
 
-  push(batch: QueuedBatch): void {
+  /** The batch belongs at `position` of the segment; `endOffset` is the one behind its last record. The share of its memory is the queue's from now on. */
+  push(batch: KeptBatch, segment: LogSegment, position: number, endOffset: number): void {
     assert(!this.#failed, 'append to a log whose disk has failed')
-    this.#queue.push(batch)
-    this.#queuedBytes += batch.bytes.length
+    const { bytes, start, end, memory } = batch
+    this.#queuedBytes += end - start
+    const last = this.#newest
+    if (
+      last !== undefined &&
+      last.bytes === bytes &&
+      last.end === start &&
+      last.segment === segment &&
+      end - last.start <= syncWriteBytesMax
+    ) {
+      assert(position === last.position + start - last.start, () => `batch at ${position} leaves a gap`)
+      last.end = end
+      last.endOffset = endOffset
+      // It has a share already.
+      memory?.release()
+    } else {
+      this.#newest = { bytes, start, end, memory, segment, position, endOffset }
+      this.#queue.push(this.#newest)
+    }
     if (this.#inFlight || this.#deferred) return
     this.#deferred = true
     this.#clock.defer(() => {
@@ -93,7 +120,8 @@ export class AppendQueue {
   /** Drops what waits. A write in flight goes on, and nobody hears of it. */
   fail(): void {
     this.#failed = true
-    while (this.#queue.length > 0) this.#queue.shift()
+    while (this.#queue.length > 0) this.#queue.shift()!.memory?.release()
+    this.#newest = undefined
     this.#queuedBytes = 0
     this.#wakeIdle()
   }
@@ -138,6 +166,8 @@ export class AppendQueue {
         file.writevSync(group.buffers, group.position)
       } catch (error) {
         return this.#writeFailed(diskErrorOf(error))
+      } finally {
+        releaseAll(group)
       }
       this.#pace().syncWriteTook(startMs, this.#clock.monotonicMs())
       const barrier = this.#completed(group)
@@ -156,6 +186,8 @@ export class AppendQueue {
     } catch (error) {
       this.#inFlight = false
       return this.#writeFailed(diskErrorOf(error))
+    } finally {
+      releaseAll(group)
     }
     if (!this.#failed) await this.#completed(group)
     this.#inFlight = false
@@ -177,18 +209,23 @@ export class AppendQueue {
       segment: first.segment,
       position: first.position,
       buffers: [],
+      memories: [],
       sizeBytes: 0,
       endOffset: first.endOffset,
     }
-    for (let batch = this.#queue.peek(); batch !== undefined; batch = this.#queue.peek()) {
-      const fits = group.sizeBytes + batch.bytes.length <= writeBytesMax && group.buffers.length < writeBuffersMax
-      if (batch.segment !== group.segment || (group.sizeBytes > 0 && !fits)) break
-      assert(batch.position === group.position + group.sizeBytes, () => `batch at ${first.position} leaves a gap`)
-      addBuffer(group.buffers, batch.bytes)
-      group.sizeBytes += batch.bytes.length
-      group.endOffset = batch.endOffset
+    for (let run = this.#queue.peek(); run !== undefined; run = this.#queue.peek()) {
+      const sizeBytes = run.end - run.start
+      const fits = group.sizeBytes + sizeBytes <= writeBytesMax && group.buffers.length < writeBuffersMax
+      if (run.segment !== group.segment || (group.sizeBytes > 0 && !fits)) break
+      const { position } = run
+      assert(position === group.position + group.sizeBytes, () => `batch at ${position} leaves a gap`)
+      group.buffers.push(run.bytes.subarray(run.start, run.end))
+      if (run.memory !== undefined) group.memories.push(run.memory)
+      group.sizeBytes += sizeBytes
+      group.endOffset = run.endOffset
       this.#queue.shift()
     }
+    if (this.#queue.length === 0) this.#newest = undefined
     return group
   }
 
@@ -213,16 +250,13 @@ interface WriteGroup {
   readonly segment: LogSegment
   readonly position: number
   readonly buffers: Uint8Array[]
+  /** What they are in, a share for each batch. */
+  readonly memories: PooledMemory[]
   sizeBytes: number
   endOffset: number
 }
 
-/** Batches that lie one behind the other in memory, as they do in a slab, are written as one buffer. */
-function addBuffer(buffers: Uint8Array[], bytes: Uint8Array): void {
-  const last = buffers.at(-1)
-  if (last !== undefined && last.buffer === bytes.buffer && last.byteOffset + last.length === bytes.byteOffset) {
-    buffers[buffers.length - 1] = new Uint8Array(last.buffer, last.byteOffset, last.length + bytes.length)
-  } else {
-    buffers.push(bytes)
-  }
+/** The system is done with the bytes. */
+function releaseAll(group: WriteGroup): void {
+  for (const memory of group.memories) memory.release()
 }

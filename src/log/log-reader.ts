@@ -10,6 +10,8 @@ import { LENGTH_AT, LOG_OVERHEAD_BYTES } from '../protocol/records/batch-header.
 import { verifyChecksum } from '../protocol/records/decode.ts'
 import { readInt32 } from '../protocol/records/int64.ts'
 import { batchSizeAt, CORRUPT, INCOMPLETE } from '../protocol/records/walk.ts'
+import { memoryPool } from '../std/memory-pool.ts'
+import type { PooledMemory } from '../std/memory-pool.ts'
 import { baseOffsetOf, hasPlausibleHeader, lastOffsetOf } from './log-batch.ts'
 import type { LogSegment } from './log-segment.ts'
 import type { LogSegments } from './log-segments.ts'
@@ -40,7 +42,7 @@ export interface LogReaderOwner {
 interface Gathering {
   readonly options: ReadOptions
   readonly slices: Uint8Array[]
-  readonly buffers: Buffer[]
+  readonly memories: PooledMemory[]
   sizeBytes: number
   firstOffset: number
   nextOffset: number
@@ -73,7 +75,7 @@ export class LogReader {
     const gathering: Gathering = {
       options,
       slices: [],
-      buffers: [],
+      memories: [],
       sizeBytes: 0,
       firstOffset: options.offset,
       nextOffset: options.offset,
@@ -87,7 +89,7 @@ export class LogReader {
       if (cause.code !== 'ENOENT') this.#owner.readFailed(cause)
       failure = { kind: 'failed', error: 'KAFKA_STORAGE_ERROR', message: cause.message }
     }
-    if (gathering.slices.length === 0) this.#release(gathering)
+    if (gathering.slices.length === 0) release(gathering)
     if (failure !== undefined && gathering.slices.length === 0) return failure
     return this.#outcome(gathering)
   }
@@ -125,11 +127,11 @@ export class LogReader {
       const wantedBytes = Math.max(neededBytes, Math.min(remainingBytes, READ_BUFFER_BYTES))
       const length = Math.min(wantedBytes, segment.writtenBytes - position)
       const start = position
-      const { chunk, buffer } = await this.#buffers.run(() => this.#readChunk(segment, start, length))
-      gathering.buffers.push(buffer)
+      const { chunk, memory } = await this.#buffers.run(() => readChunk(segment, start, length))
+      gathering.memories.push(memory)
       const slicesBefore = gathering.slices.length
       const end = takeBatches(chunk, position, gathering)
-      if (gathering.slices.length === slicesBefore) this.#buffers.giveBack(gathering.buffers.pop()!)
+      if (gathering.slices.length === slicesBefore) gathering.memories.pop()!.release()
       if (end.kind !== 'more') return end
       if (end.position === position && chunk.length < length) {
         // The file is shorter than it was: it has been cut off meanwhile.
@@ -144,12 +146,6 @@ export class LogReader {
     return { kind: 'more', position, neededBytes }
   }
 
-  async #readChunk(segment: LogSegment, position: number, length: number): Promise<{ chunk: Buffer; buffer: Buffer }> {
-    const buffer = this.#buffers.take(length)
-    const read = await segment.logFile.use(file => file.read(buffer.subarray(0, length), position))
-    return { chunk: buffer.subarray(0, read), buffer }
-  }
-
   #remember(offset: number, cursor: Cursor): void {
     this.#cursors.delete(offset)
     this.#cursors.set(offset, cursor)
@@ -162,12 +158,23 @@ export class LogReader {
 
   #outcome(gathering: Gathering): ReadOk {
     const { slices, sizeBytes, firstOffset, nextOffset } = gathering
-    return { kind: 'ok', slices, sizeBytes, firstOffset, nextOffset, release: () => this.#release(gathering) }
+    return { kind: 'ok', slices, sizeBytes, firstOffset, nextOffset, release: () => release(gathering) }
   }
+}
 
-  #release(gathering: Gathering): void {
-    for (const buffer of gathering.buffers.splice(0)) this.#buffers.giveBack(buffer)
-  }
+/** When it fails, the memory is the garbage collector's: the read may be under way still. */
+async function readChunk(
+  segment: LogSegment,
+  position: number,
+  length: number,
+): Promise<{ chunk: Buffer; memory: PooledMemory }> {
+  const memory = memoryPool.take(length)
+  const read = await segment.logFile.use(file => file.read(memory.bytes.subarray(0, length), position))
+  return { chunk: memory.bytes.subarray(0, read), memory }
+}
+
+function release(gathering: Gathering): void {
+  for (const memory of gathering.memories.splice(0)) memory.release()
 }
 
 /** Adds the batches of a chunk that are wanted, as one slice: they lie one behind the other. */

@@ -2,6 +2,7 @@
  * What goes into a log and what comes out of it, as values: the vocabulary between `Log` and those who use it.
  */
 import type { Uuid } from '../protocol/uuid.ts'
+import type { PooledMemory } from '../std/memory-pool.ts'
 
 export interface TopicPartition {
   readonly topic: string
@@ -37,6 +38,11 @@ export interface LeaderAppendOptions {
   readonly leaderEpoch: number
   readonly origin: AppendOrigin
   readonly verificationGuard?: VerificationGuard | undefined
+  /**
+   * What the records are in. Memory of the pool is retained for as long as the log needs it; of memory that is only lent, the log copies what it keeps. When it is
+   * not given, the memory is the log's from now on.
+   */
+  readonly memory?: PooledMemory | 'lent' | undefined
   /** What Produce answers to a fenced producer differs: transaction version 2 has strict epochs on markers. Default 0. */
   readonly transactionVersion?: 0 | 1 | 2 | undefined
 }

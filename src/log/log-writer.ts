@@ -19,9 +19,11 @@ import { LogSegment } from './log-segment.ts'
 import type { LogSegments } from './log-segments.ts'
 import { writeSnapshot } from './producer-recovery.ts'
 import type { CompletedTransaction } from './producer-state.ts'
+import type { KeptBatch } from './tail-cache.ts'
 
 export interface PlacedBatch {
-  readonly bytes: Uint8Array
+  /** Where it is. The share of the memory is the writer's, who releases it when the bytes are in the file. */
+  readonly kept: KeptBatch
   readonly firstOffset: number
   readonly lastOffset: number
   readonly maxTimestampMs: number
@@ -227,6 +229,7 @@ export class LogWriter {
   /** Drops what is queued; what is being written goes on unheard. */
   stop(): void {
     this.#stopped = true
+    for (const { kept } of this.#unplaced) kept.memory?.release()
     this.#unplaced = []
     this.#queue?.fail()
     this.#cancelFlushTimer()
@@ -259,12 +262,17 @@ export class LogWriter {
   }
 
   #place(batch: PlacedBatch): void {
-    const { bytes, firstOffset, lastOffset, maxTimestampMs, aborted } = batch
+    const { kept, firstOffset, lastOffset, maxTimestampMs, aborted } = batch
     const segment = this.#segments.active
     assert(firstOffset >= segment.baseOffset, () => `L3: batch ${firstOffset} in segment ${segment.baseOffset}`)
-    const position = segment.append(lastOffset, maxTimestampMs, bytes.length, this.#owner.config.indexIntervalBytes)
+    const position = segment.append(
+      lastOffset,
+      maxTimestampMs,
+      kept.end - kept.start,
+      this.#owner.config.indexIntervalBytes,
+    )
     if (aborted !== undefined) segment.transactionIndex.append(aborted)
-    this.#queueOf().push({ bytes, segment, position, endOffset: lastOffset + 1 })
+    this.#queueOf().push(kept, segment, position, lastOffset + 1)
   }
 
   #queueOf(): AppendQueue {
@@ -295,7 +303,8 @@ export class LogWriter {
     const waiting = this.#unplaced
     this.#unplaced = []
     for (const batch of waiting) {
-      this.makeRoom(batch.firstOffset, batch.lastOffset, batch.maxTimestampMs, batch.bytes.length)
+      const sizeInBytes = batch.kept.end - batch.kept.start
+      this.makeRoom(batch.firstOffset, batch.lastOffset, batch.maxTimestampMs, sizeInBytes)
       this.#place(batch)
     }
   }

@@ -9,6 +9,7 @@
  */
 import { assert } from '../std/assert.ts'
 import type { DiskError } from '../io/io.ts'
+import type { PooledMemory } from '../std/memory-pool.ts'
 import type { Uuid } from '../protocol/uuid.ts'
 import * as header from '../protocol/records/batch-header.ts'
 import { verifyChecksum } from '../protocol/records/decode.ts'
@@ -170,10 +171,10 @@ export class Log {
 
   /**
    * Validates, stamps and queues one batch; offsets are assigned when this returns. The bytes may be changed in place by it and must not be changed
-   * by the caller afterwards.
+   * by the caller afterwards, unless they are in memory that is lent.
    */
   appendAsLeader(records: Uint8Array, options: LeaderAppendOptions): AppendOutcome {
-    const { leaderEpoch, origin, verificationGuard, transactionVersion = 0 } = options
+    const { leaderEpoch, origin, verificationGuard, transactionVersion = 0, memory } = options
     const core = this.#core
     const { latestEpoch } = core.epochs
     assert(
@@ -194,10 +195,11 @@ export class Log {
     }
     const firstOffset = core.logEndOffset
     const lastOffset = firstOffset + prepared.recordCount - 1
-    const bytes = core.context.tailCache.compact(prepared.bytes)
-    header.stampBaseOffset(bytes, 0, firstOffset)
-    header.stampLeaderEpoch(bytes, 0, leaderEpoch)
-    this.#takeIn(bytes, firstOffset, lastOffset, prepared.maxTimestampMs, leaderEpoch)
+    const isNew = prepared.bytes.buffer !== records.buffer
+    header.stampBaseOffset(prepared.bytes, 0, firstOffset)
+    header.stampLeaderEpoch(prepared.bytes, 0, leaderEpoch)
+    const placed = { firstOffset, lastOffset, maxTimestampMs: prepared.maxTimestampMs, leaderEpoch }
+    this.#takeIn(prepared.bytes, isNew ? undefined : memory, placed)
     return { kind: 'appended', firstOffset, lastOffset, logAppendTimeMs: prepared.logAppendTimeMs, logStartOffset }
   }
 
@@ -219,9 +221,12 @@ export class Log {
     if (end.reason === 'corrupt') problem = `no batch begins at byte ${end.position}`
     if (problem !== undefined) return core.rejected('CORRUPT_MESSAGE', problem)
     forEachBatch(records, 0, end.position, (at, size) => {
-      const bytes = core.context.tailCache.compact(records.subarray(at, at + size))
-      const leaderEpoch = leaderEpochOf(bytes, 0)
-      this.#takeIn(bytes, baseOffsetOf(bytes, 0), lastOffsetOf(bytes, 0), maxTimestampOf(bytes, 0), leaderEpoch)
+      this.#takeIn(records.subarray(at, at + size), undefined, {
+        firstOffset: baseOffsetOf(records, at),
+        lastOffset: lastOffsetOf(records, at),
+        maxTimestampMs: maxTimestampOf(records, at),
+        leaderEpoch: leaderEpochOf(records, at),
+      })
     })
     return undefined
   }
@@ -238,7 +243,7 @@ export class Log {
       return { kind: 'ok', slices: [], sizeBytes: 0, firstOffset: offset, nextOffset: offset, release: noRelease }
     }
     const cached = core.tail?.read(offset, maxBytes, upTo, minOneBatch)
-    if (cached !== undefined) return { kind: 'ok', ...cached, release: noRelease }
+    if (cached !== undefined) return cached
     return core.reader.read({ offset, maxBytes, minOneBatch, upTo })
   }
 
@@ -415,12 +420,11 @@ export class Log {
 
   #takeIn(
     bytes: Uint8Array,
-    firstOffset: number,
-    lastOffset: number,
-    maxTimestampMs: number,
-    leaderEpoch: number,
+    memory: PooledMemory | 'lent' | undefined,
+    batch: { firstOffset: number; lastOffset: number; maxTimestampMs: number; leaderEpoch: number },
   ): void {
     const core = this.#core
+    const { firstOffset, lastOffset, maxTimestampMs, leaderEpoch } = batch
     assert(
       firstOffset >= core.logEndOffset && Number.isSafeInteger(lastOffset),
       () => `L3: offsets ${firstOffset} to ${lastOffset} after ${core.logEndOffset} in ${core.name}`,
@@ -429,9 +433,9 @@ export class Log {
     core.writer.makeRoom(firstOffset, lastOffset, maxTimestampMs, bytes.length)
     const completed = core.producers.append(bytes, 0)
     const aborted = completed?.isAborted === true ? completed : undefined
-    core.writer.append({ bytes, firstOffset, lastOffset, maxTimestampMs, aborted })
     core.tail ??= new CachedTail(core.context.tailCache)
-    core.tail.add(firstOffset, lastOffset, bytes)
+    const kept = core.tail.add(firstOffset, lastOffset, bytes, memory)
+    core.writer.append({ kept, firstOffset, lastOffset, maxTimestampMs, aborted })
     core.logEndOffset = lastOffset + 1
   }
 

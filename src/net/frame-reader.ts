@@ -2,44 +2,54 @@
  * Cuts a stream of bytes into the protocol's frames: an int32 length, then that many bytes.
  *
  * It is the reading half of every Kafka connection, a broker's and a client's alike. Small frames are read many at a time into scratch
- * memory that all connections of the process share, and are copied out into memory of exactly their size; the body of a large frame is
- * read straight into its own memory. So an idle connection owns no buffer, and whoever keeps a frame pins that frame and nothing else.
+ * memory that all connections of the process share, and are shown there to whoever wants them, who copies what is to stay; the body of a large frame is
+ * read straight into memory of its own, out of the pool. So an idle connection owns no buffer, and a large frame is not copied.
  */
 
 import { assert } from '../std/assert.ts'
+import { memoryPool } from '../std/memory-pool.ts'
+import type { PooledMemory } from '../std/memory-pool.ts'
 
-/** Shared by all readers: `received` copies out of it before it returns, so no two connections ever have bytes in it at once. */
+/** Shared by all readers: nothing in it is needed any more when `received` returns, so no two connections ever have bytes in it at once. */
 const scratch = Buffer.allocUnsafeSlow(256 * 1024)
+/** After a large frame the next is probably large too: only its beginning is to come here. */
+const scratchHead = scratch.subarray(0, 4096)
 
+/** Frames from this size on are large. */
+const largeFrameBytes = 32 * 1024
 /** Rests of at least this size are received in place; for smaller ones, reading several frames at once saves more than the copy costs. */
-const inPlaceBytesMin = 64 * 1024
+const inPlaceBytesMin = 16 * 1024
 
 /**
- * The first allocation for a large frame. A peer that announces 100 MB and sends nothing costs this much, and the memory
- * doubles only as bytes arrive.
+ * The first allocation for a large frame: one with a megabyte of records fits. A peer that announces 100 MB and sends nothing costs this much, and
+ * the memory doubles only as bytes arrive.
  */
-const firstAllocationBytes = 1024 * 1024
+const firstAllocationBytes = 1280 * 1024
 
 const lengthBytes = 4
 
 export interface FrameReaderOptions {
   /** The largest frame that is accepted, `socket.request.max.bytes` at a broker. May be changed while reading. */
   frameBytesMax: number
-  /** A whole frame without its length prefix. The memory is the receiver's. */
-  readonly onFrame: (frame: Buffer) => void
+  /**
+   * A whole frame without its length prefix. When it has memory, this is the receiver's, who may release it when the frame is not needed any more; otherwise the
+   * bytes are there only until the call returns.
+   */
+  readonly onFrame: (frame: Buffer, memory: PooledMemory | undefined) => void
   /** The stream is not ours (a length that is negative or over the maximum); nothing more will be read. */
   readonly onInvalid: (length: number) => void
 }
 
 export class FrameReader {
-  /** The body of the frame under way, or undefined between frames. It may be shorter than the frame while that grows. */
-  #body: Buffer | undefined
+  /** Holds the body of the frame under way, when a part of it has been read. It may be shorter than the frame while that grows. */
+  #body: PooledMemory | undefined
   #bodyBytes = 0
   #filledBytes = 0
   /** Bytes of a length prefix that was cut by the end of a read. */
   #prefix = 0
   #prefixBytes = 0
   #receivingInPlace = false
+  #afterLargeFrame = false
   #stopped = false
   readonly #options: FrameReaderOptions
 
@@ -49,7 +59,7 @@ export class FrameReader {
 
   /** Memory that is held for the frame under way. */
   get pendingBytes(): number {
-    return this.#body === undefined ? 0 : this.#body.length
+    return this.#body === undefined ? 0 : this.#body.bytes.length
   }
 
   /** True while a frame has been begun and not finished: a peer that stays so for long is a slow sender. */
@@ -60,6 +70,7 @@ export class FrameReader {
   /** Drops what is under way and ignores everything that still arrives. */
   stop(): void {
     this.#stopped = true
+    // A read into it may be under way: it is not given back to the pool.
     this.#body = undefined
   }
 
@@ -67,7 +78,10 @@ export class FrameReader {
   buffer(): Buffer {
     const body = this.#body
     this.#receivingInPlace = body !== undefined && this.#bodyBytes - this.#filledBytes >= inPlaceBytesMin
-    return this.#receivingInPlace ? body!.subarray(this.#filledBytes) : scratch
+    if (this.#receivingInPlace) {
+      return body!.bytes.subarray(this.#filledBytes, Math.min(this.#bodyBytes, body!.bytes.length))
+    }
+    return this.#afterLargeFrame && body === undefined ? scratchHead : scratch
   }
 
   /** `length` bytes were put into the memory that `buffer` gave last. */
@@ -79,74 +93,77 @@ export class FrameReader {
 
   #receivedInPlace(length: number): void {
     this.#filledBytes += length
+    const body = this.#body!
     assert(
-      this.#filledBytes <= this.#body!.length,
-      () => `frame overrun: ${this.#filledBytes} of ${this.#body!.length}`,
+      this.#filledBytes <= Math.min(this.#bodyBytes, body.bytes.length),
+      () => `frame overrun: ${this.#filledBytes} of ${this.#bodyBytes} bytes, with room for ${body.bytes.length}`,
     )
-    if (this.#filledBytes === this.#bodyBytes) this.#finish()
-    else if (this.#filledBytes === this.#body!.length) this.#grow()
+    if (this.#filledBytes === this.#bodyBytes) this.#finishBody()
+    else if (this.#filledBytes === body.bytes.length) this.#grow()
   }
 
   #receivedInScratch(length: number): void {
     let position = 0
     while (position < length && !this.#stopped) {
-      if (this.#body === undefined) {
-        position = this.#takePrefix(position, length)
-        continue
-      }
-      const wanted = Math.min(this.#bodyBytes - this.#filledBytes, length - position)
-      while (this.#body.length < this.#filledBytes + wanted) this.#grow()
-      scratch.copy(this.#body, this.#filledBytes, position, position + wanted)
-      this.#filledBytes += wanted
-      position += wanted
-      if (this.#filledBytes === this.#bodyBytes) this.#finish()
+      if (this.#body !== undefined) position = this.#fillBody(position, length)
+      else if (this.#prefixBytes === 0 && length - position >= lengthBytes) {
+        position = this.#takeFrame(scratch.readInt32BE(position), position + lengthBytes, length)
+      } else position = this.#takePrefixByte(position, length)
     }
   }
 
-  /** Reads the length prefix, from the scratch memory at once or, where a read cut it, byte by byte. */
-  #takePrefix(position: number, length: number): number {
-    if (this.#prefixBytes === 0 && length - position >= lengthBytes) {
-      this.#begin(scratch.readInt32BE(position))
-      return position + lengthBytes
-    }
+  /** Copies what there is of the body into its memory. */
+  #fillBody(position: number, length: number): number {
+    const wanted = Math.min(this.#bodyBytes - this.#filledBytes, length - position)
+    while (this.#body!.bytes.length < this.#filledBytes + wanted) this.#grow()
+    scratch.copy(this.#body!.bytes, this.#filledBytes, position, position + wanted)
+    this.#filledBytes += wanted
+    if (this.#filledBytes === this.#bodyBytes) this.#finishBody()
+    return position + wanted
+  }
+
+  /** Reads a length prefix that was cut by the end of a read byte by byte. */
+  #takePrefixByte(position: number, length: number): number {
     this.#prefix = (this.#prefix << 8) | scratch[position]!
     this.#prefixBytes += 1
-    if (this.#prefixBytes === lengthBytes) {
-      const announced = this.#prefix
-      this.#prefix = 0
-      this.#prefixBytes = 0
-      this.#begin(announced)
-    }
-    return position + 1
+    if (this.#prefixBytes < lengthBytes) return position + 1
+    const announced = this.#prefix
+    this.#prefix = 0
+    this.#prefixBytes = 0
+    return this.#takeFrame(announced, position + 1, length)
   }
 
-  #begin(announcedBytes: number): void {
+  /** A frame of so many bytes begins at `position`: shows it when it is all there, else keeps what there is. Returns where the next begins. */
+  #takeFrame(announcedBytes: number, position: number, length: number): number {
     if (announcedBytes < 0 || announcedBytes > this.#options.frameBytesMax) {
       this.stop()
       this.#options.onInvalid(announcedBytes)
-      return
+      return length
+    }
+    const end = position + announcedBytes
+    if (end <= length) {
+      this.#afterLargeFrame = announcedBytes >= largeFrameBytes
+      this.#options.onFrame(scratch.subarray(position, end), undefined)
+      return end
     }
     this.#bodyBytes = announcedBytes
     this.#filledBytes = 0
-    this.#body = allocate(Math.min(announcedBytes, firstAllocationBytes))
-    if (announcedBytes === 0) this.#finish()
+    this.#body = memoryPool.take(Math.min(announcedBytes, firstAllocationBytes))
+    return position
   }
 
   #grow(): void {
-    const grown = allocate(Math.min(this.#bodyBytes, this.#body!.length * 2))
-    this.#body!.copy(grown, 0, 0, this.#filledBytes)
+    const body = this.#body!
+    const grown = memoryPool.take(Math.min(this.#bodyBytes, body.bytes.length * 2))
+    body.bytes.copy(grown.bytes, 0, 0, this.#filledBytes)
+    body.release()
     this.#body = grown
   }
 
-  #finish(): void {
-    const frame = this.#body!
-    assert(frame.length === this.#bodyBytes, () => `frame of ${this.#bodyBytes} bytes in ${frame.length}`)
+  #finishBody(): void {
+    const body = this.#body!
     this.#body = undefined
-    this.#options.onFrame(frame)
+    this.#afterLargeFrame = this.#bodyBytes >= largeFrameBytes
+    this.#options.onFrame(body.bytes.subarray(0, this.#bodyBytes), body)
   }
-}
-
-/** Memory of its own above a few KB: a slice of Node's shared pool would pin the pool's block. */
-function allocate(bytes: number): Buffer {
-  return bytes > 2048 ? Buffer.allocUnsafeSlow(bytes) : Buffer.allocUnsafe(bytes)
 }

@@ -76,7 +76,8 @@ export class KafkaConnection implements SocketHandler {
     this.#options = options
     this.#reader = new FrameReader({
       frameBytesMax: options.responseBytesMax ?? defaultResponseBytesMax,
-      onFrame: frame => this.#answered(frame),
+      // Who asked may keep what is in the answer for as long as it likes: memory out of the pool is not given back.
+      onFrame: (frame, memory) => this.#answered(memory === undefined ? Buffer.from(frame) : frame),
       onInvalid: length =>
         this.#fail(new ConnectionError('protocol-error', `the peer announced a response of ${length} bytes`)),
     })

@@ -11,6 +11,7 @@ import type { AppendAccepted, AppendOrigin, RecordError, VerificationGuard } fro
 import type { ErrorName } from '../protocol/errors.ts'
 import { assert } from '../std/assert.ts'
 import { Fifo } from '../std/fifo.ts'
+import type { PooledMemory } from '../std/memory-pool.ts'
 
 /** What the cluster image says of a partition, as far as replication goes. */
 export interface PartitionState {
@@ -126,13 +127,14 @@ export class Partition {
 
   /**
    * Appends one produce request's batches for this partition. Offsets are assigned when it returns; `whenAcknowledged` tells when they
-   * are safe. `requiredAcks` is −1, 0 or 1 as in the protocol.
+   * are safe. `requiredAcks` is −1, 0 or 1 as in the protocol; `memory` is as in `LeaderAppendOptions`.
    */
   append(
     records: Uint8Array,
     requiredAcks: number,
     origin: AppendOrigin,
     transaction?: AppendTransaction,
+    memory?: PooledMemory | 'lent',
   ): AppendAccepted | PartitionAppendRejected {
     const error = this.leaderError(-1)
     if (error !== undefined) return this.#rejected(error, '')
@@ -145,6 +147,7 @@ export class Partition {
       origin,
       verificationGuard: transaction?.verificationGuard,
       transactionVersion: transaction?.transactionVersion,
+      memory,
     })
   }
 

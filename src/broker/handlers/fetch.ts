@@ -58,7 +58,8 @@ async function handleFetch(
   if (typeof session === 'string') return { errorCode: ErrorCode[session], sessionId: 0, responses: [] }
 
   const reading = new FetchReading(request, context, session)
-  await reading.untilReady()
+  const wait = reading.untilReady()
+  if (wait !== undefined) await wait
   return reading.answer()
 }
 
@@ -100,6 +101,8 @@ class FetchReading {
   readonly #maxBytes: number
   /** Each partition that can be read, by what was asked of it. A partition that is asked for twice is one entry here, the last. */
   readonly #asked = new Map<Partition, FetchedPartition>()
+  /** Give back the memory of what was read. */
+  readonly #releases: (() => void)[] = []
 
   constructor(request: Infer<typeof FetchRequest>, context: RequestContext, session: FetchContext) {
     this.#context = context
@@ -110,8 +113,8 @@ class FetchReading {
     this.#minBytes = Math.min(request.minBytes, this.#maxBytes)
   }
 
-  /** Returns when there is something to answer, or the time that the client gives is over. */
-  async untilReady(): Promise<void> {
+  /** Settles when there is something to answer, or the time that the client gives is over; `undefined` when that is so now. */
+  untilReady(): Promise<void> | undefined {
     const available = new Map<Partition, number>()
     let availableBytes = 0
     let answerNow = this.#maxWaitMs <= 0 || this.#session.partitionCount === 0
@@ -125,8 +128,7 @@ class FetchReading {
         availableBytes += readiness
       }
     }
-    if (answerNow || availableBytes >= this.#minBytes) return
-    await this.#wait(available)
+    return answerNow || availableBytes >= this.#minBytes ? undefined : this.#wait(available)
   }
 
   async #wait(availableBytes: ReadonlyMap<Partition, number>): Promise<void> {
@@ -163,6 +165,9 @@ class FetchReading {
 
   async answer(): Promise<Input<typeof FetchResponse>> {
     const held = new HeldBytes(this.#context.broker.connectionMemory)
+    this.#context.sent = () => {
+      for (const release of this.#releases.splice(0)) release()
+    }
     try {
       return await this.#readAll(held)
     } finally {
@@ -240,14 +245,16 @@ class FetchReading {
     const maxBytes = Math.min(restBytes, fetched.partitionBytesMax)
     // Where there is no room left, only whether the offset is in the log is asked: with many partitions most are not read.
     const hasRoom = isFirst || maxBytes > 0
-    const outcome = await log.read({
+    const reading = log.read({
       offset: fetched.fetchOffset,
       maxBytes,
       minOneBatch: isFirst,
       upTo: hasRoom ? upTo : Math.min(upTo, fetched.fetchOffset),
     })
+    const outcome = reading instanceof Promise ? await reading : reading
     if (outcome.kind === 'out-of-range') return failed(fetched, 'OFFSET_OUT_OF_RANGE', null)
     if (outcome.kind === 'failed') return failed(fetched, outcome.error, null)
+    this.#releases.push(outcome.release)
     // Not of a topic that was deleted meanwhile, whose series are gone.
     if (partition.isLeader) this.#context.broker.topicMetrics.fetched(partition.topic, outcome.sizeBytes)
     const abortedTransactions =

@@ -12,8 +12,10 @@ import { ProduceRequest, ProduceResponse } from '../../protocol/messages/produce
 import * as Batch from '../../protocol/records/batch-header.ts'
 import type { Infer, Input } from '../../protocol/schema.ts'
 import type { Partition } from '../../replication/partition.ts'
+import { Later } from '../../std/later.ts'
 import { apiHandler } from '../api-handler.ts'
 import type { RequestContext } from '../api-handler.ts'
+import { Deadline } from '../deadlines.ts'
 import { leaderHints } from '../leader-hints.ts'
 import type { LeaderHints } from '../leader-hints.ts'
 
@@ -32,6 +34,7 @@ export const produce = apiHandler({
   versions: [3, 13],
   advertisedSince: 0,
   startsEarly: true,
+  borrowsFrame: true,
   handle: handleProduce,
 })
 
@@ -52,10 +55,10 @@ const withoutLogStart: ReadonlySet<ErrorName> = new Set([
 function handleProduce(
   request: Infer<typeof ProduceRequest>,
   context: RequestContext,
-): Response | undefined | Promise<Response | undefined> {
+): Response | undefined | Later<Response | undefined> {
   const { acks } = request
   const hints = leaderHints(context, 10)
-  const waits = new AcknowledgeWaits()
+  const waits = new AcknowledgeWaits(() => ({ responses, nodeEndpoints: hints.endpoints() }))
   const responses = request.topicData.map(topic => {
     const named = context.apiVersion >= 13 ? context.broker.image.topicById(topic.topicId)?.name : topic.name
     const partitionResponses = topic.partitionData.map(partition => {
@@ -72,10 +75,8 @@ function handleProduce(
     return { name: topic.name, topicId: topic.topicId, partitionResponses }
   })
 
-  const response = (): Response => ({ responses, nodeEndpoints: hints.endpoints() })
   if (acks === 0) return answerNothing(responses, context)
-  if (waits.count === 0) return response()
-  return waits.settle(context, request.timeoutMs).then(response)
+  return waits.settle(context, request.timeoutMs)
 }
 
 function append(
@@ -89,7 +90,7 @@ function append(
   const index = partition.partition
   if (context.apiVersion < zstdSince && records !== null && holdsZstd(records))
     return failure(index, 'UNSUPPORTED_COMPRESSION_TYPE')
-  const outcome = partition.append(records ?? noRecords, acks, 'client')
+  const outcome = partition.append(records ?? noRecords, acks, 'client', undefined, context.frameMemory ?? 'lent')
   const { topicMetrics } = context.broker
   if (outcome.kind === 'rejected') {
     topicMetrics.produceFailed(partition.topic)
@@ -143,11 +144,13 @@ function answerNothing(responses: readonly TopicAnswer[], context: RequestContex
 
 /** The partitions of one request that are not acknowledged yet. */
 class AcknowledgeWaits {
+  readonly #respond: () => Response
   readonly #waiting = new Set<PartitionAnswer>()
-  #resolve: (() => void) | undefined
+  #later: Later<Response | undefined> | undefined
+  #deadline: Deadline | undefined
 
-  get count(): number {
-    return this.#waiting.size
+  constructor(respond: () => Response) {
+    this.#respond = respond
   }
 
   add(answer: PartitionAnswer): void {
@@ -155,20 +158,24 @@ class AcknowledgeWaits {
   }
 
   done(answer: PartitionAnswer): void {
-    this.#waiting.delete(answer)
-    if (this.#waiting.size === 0) this.#resolve?.()
+    // Nothing is left of it when its time was over before.
+    if (!this.#waiting.delete(answer) || this.#waiting.size > 0 || this.#later === undefined) return
+    this.#deadline!.cancel()
+    this.#later.settle(this.#respond())
   }
 
-  /** Returns when none is left, or after `timeoutMs`, when those that are left become errors: their outcome is unknown. */
-  async settle(context: RequestContext, timeoutMs: number): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>()
-    this.#resolve = resolve
-    const timer = context.broker.io.clock.setTimer(Math.max(0, timeoutMs), () => {
+  /** Answers when none is left, or after `timeoutMs`, when those that are left become errors: their outcome is unknown. */
+  settle(context: RequestContext, timeoutMs: number): Response | Later<Response | undefined> {
+    if (this.#waiting.size === 0) return this.#respond()
+    const later = new Later<Response | undefined>()
+    this.#later = later
+    this.#deadline = new Deadline(() => {
       for (const answer of this.#waiting) becomeFailure(answer, 'REQUEST_TIMED_OUT', undefined)
-      resolve()
+      this.#waiting.clear()
+      later.settle(this.#respond())
     })
-    await promise
-    timer.cancel()
+    context.broker.produceDeadlines.add(this.#deadline, Math.max(0, timeoutMs))
+    return later
   }
 }
 
