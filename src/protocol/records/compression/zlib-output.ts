@@ -5,7 +5,7 @@ import { corrupt, tooLarge } from './codec.ts'
 
 /**
  * Runs a decompression of `node:zlib` with the options that cap its output, and turns its exceptions into values. `claimedBytes` is what the input says
- * that it decompresses to: where that is too much nothing is done, and otherwise the output is one piece..
+ * that it decompresses to: where that is too much nothing is done, and otherwise the output is one piece.
  */
 export function decompressCapped(
   input: Uint8Array,
