@@ -391,7 +391,13 @@ describe('transactions', () => {
     world.commit()
     assert.equal(world.count('a'), 3)
     let answer: string | undefined = 'none'
-    const marker = { producerId: 42, producerEpoch: 0, coordinatorEpoch: 1, result: 'COMMIT', transactionVersion: 2 } as const
+    const marker = {
+      producerId: 42,
+      producerEpoch: 0,
+      coordinatorEpoch: 1,
+      result: 'COMMIT',
+      transactionVersion: 2,
+    } as const
     world.runtime.completeTransaction(7, marker, error => (answer = error))
     assert.equal(world.count('a'), 3)
     assert.equal(answer, 'none')
@@ -407,10 +413,12 @@ describe('timers', () => {
   test('run as writes, at their time, the latest deadline of a key counting', () => {
     const world = new World().loaded()
     const shard = world.shard!
-    const later = (name: string): (() => CoordinatorResult<Add, void, string>) => () => ({
-      records: [{ name, amount: 1 }],
-      response: undefined,
-    })
+    const later =
+      (name: string): (() => CoordinatorResult<Add, void, string>) =>
+      () => ({
+        records: [{ name, amount: 1 }],
+        response: undefined,
+      })
     shard.context.timers.schedule('x', 100, later('x'))
     shard.context.timers.schedule('y', 200, later('y'))
     world.clock.pass(90)

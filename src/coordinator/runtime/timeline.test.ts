@@ -7,7 +7,10 @@ import { Timeline, TimelineMap, TimelineValue } from './timeline.ts'
 
 const key = fc.constantFrom('a', 'b', 'c')
 const step = fc.oneof(
-  { weight: 5, arbitrary: fc.record({ kind: fc.constant('set' as const), key, value: fc.integer({ min: 0, max: 9 }) }) },
+  {
+    weight: 5,
+    arbitrary: fc.record({ kind: fc.constant('set' as const), key, value: fc.integer({ min: 0, max: 9 }) }),
+  },
   { weight: 3, arbitrary: fc.record({ kind: fc.constant('delete' as const), key }) },
   { weight: 4, arbitrary: fc.record({ kind: fc.constant('next record' as const) }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('commit' as const), part: fc.nat(100) }) },
