@@ -51,4 +51,8 @@ export class Later<T> {
     )
     return changed
   }
+
+  toPromise(): Promise<T> {
+    return new Promise((resolve, reject) => this.whenSettled(resolve, reject))
+  }
 }
