@@ -137,7 +137,10 @@ export class Partition {
     memory?: PooledMemory | 'lent',
   ): AppendAccepted | PartitionAppendRejected {
     const error = this.leaderError(-1)
-    if (error !== undefined) return this.#rejected(error, '')
+    if (error !== undefined) {
+      const why = this.log.failure?.message ?? `broker ${this.#nodeId} does not lead ${this.topic}-${this.partition}`
+      return this.#rejected(error, why)
+    }
     if (requiredAcks === -1 && this.isUnderMinIsr) {
       const counts = `${this.#state.isr.length} in-sync replicas, min.insync.replicas is ${this.minInSyncReplicas}`
       return this.#rejected('NOT_ENOUGH_REPLICAS', `${this.topic}-${this.partition} has ${counts}`)

@@ -14,7 +14,7 @@ import { ZERO_UUID } from '../../protocol/uuid.ts'
 import { apiHandler } from '../api-handler.ts'
 import type { RequestContext } from '../api-handler.ts'
 import { topicOperations } from '../authorized-operations.ts'
-import { leaderErrorOf, offlineReplicasOf } from '../partition-health.ts'
+import { partitionHealthOf } from '../partition-health.ts'
 import { isInternalTopic, isValidTopicName } from '../topic-names.ts'
 
 type TopicAnswer = NonNullable<Input<typeof DescribeTopicPartitionsResponse>['topics']>[number]
@@ -60,23 +60,26 @@ function allNames({ broker }: RequestContext): Set<string> {
   return new Set([...broker.image.topics()].map(topic => topic.name))
 }
 
-function describe(topic: TopicImage, from: number, to: number, { broker: { image } }: RequestContext): TopicAnswer {
+function describe(topic: TopicImage, from: number, to: number, { broker }: RequestContext): TopicAnswer {
   return {
     errorCode: ErrorCode.NONE,
     name: topic.name,
     topicId: topic.id,
     isInternal: isInternalTopic(topic.name),
-    partitions: topic.partitions.slice(from, to).map((state, index) => ({
-      errorCode: ErrorCode[leaderErrorOf(state, image)],
-      partitionIndex: from + index,
-      leaderId: state.leader,
-      leaderEpoch: state.leaderEpoch,
-      replicaNodes: state.replicas,
-      isrNodes: state.isr,
-      eligibleLeaderReplicas: state.elr,
-      lastKnownElr: state.lastKnownElr,
-      offlineReplicas: offlineReplicasOf(state, image),
-    })),
+    partitions: topic.partitions.slice(from, to).map((state, index) => {
+      const { error, leaderId, offlineReplicas } = partitionHealthOf(topic.name, from + index, state, broker)
+      return {
+        errorCode: ErrorCode[error],
+        partitionIndex: from + index,
+        leaderId,
+        leaderEpoch: state.leaderEpoch,
+        replicaNodes: state.replicas,
+        isrNodes: state.isr,
+        eligibleLeaderReplicas: state.elr,
+        lastKnownElr: state.lastKnownElr,
+        offlineReplicas,
+      }
+    }),
     topicAuthorizedOperations: topicOperations,
   }
 }

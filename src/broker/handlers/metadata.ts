@@ -15,7 +15,7 @@ import { apiHandler } from '../api-handler.ts'
 import type { RequestContext } from '../api-handler.ts'
 import { clusterOperations, operationsOmitted, topicOperations } from '../authorized-operations.ts'
 import { autoCreateTopics } from '../auto-create-topics.ts'
-import { leaderErrorOf, offlineReplicasOf } from '../partition-health.ts'
+import { partitionHealthOf } from '../partition-health.ts'
 import { isInternalTopic, isValidTopicName } from '../topic-names.ts'
 
 type TopicAnswer = NonNullable<Input<typeof MetadataResponse>['topics']>[number]
@@ -102,21 +102,24 @@ async function describeAsked(
   return answers
 }
 
-function describe(topic: TopicImage, operations: number, { broker: { image } }: RequestContext): TopicAnswer {
+function describe(topic: TopicImage, operations: number, { broker }: RequestContext): TopicAnswer {
   return {
     errorCode: ErrorCode.NONE,
     name: topic.name,
     topicId: topic.id,
     isInternal: isInternalTopic(topic.name),
-    partitions: topic.partitions.map((state, partitionIndex) => ({
-      errorCode: ErrorCode[leaderErrorOf(state, image)],
-      partitionIndex,
-      leaderId: state.leader,
-      leaderEpoch: state.leaderEpoch,
-      replicaNodes: state.replicas,
-      isrNodes: state.isr,
-      offlineReplicas: offlineReplicasOf(state, image),
-    })),
+    partitions: topic.partitions.map((state, partitionIndex) => {
+      const { error, leaderId, offlineReplicas } = partitionHealthOf(topic.name, partitionIndex, state, broker)
+      return {
+        errorCode: ErrorCode[error],
+        partitionIndex,
+        leaderId,
+        leaderEpoch: state.leaderEpoch,
+        replicaNodes: state.replicas,
+        isrNodes: state.isr,
+        offlineReplicas,
+      }
+    }),
     topicAuthorizedOperations: operations,
   }
 }
