@@ -27,11 +27,7 @@ import type { MemberUpdates } from './member-update.ts'
 import { MemberState, withoutEpochs } from './member.ts'
 import type { ClassicMemberMetadata, ConsumerGroupMember } from './member.ts'
 import type { OwnedPartitions } from './reconcile.ts'
-import {
-  currentSubscriptionMetadata,
-  updateSubscriptionMetadata,
-  updateTargetAssignment,
-} from './subscription-metadata.ts'
+import { updateSubscriptionMetadata, updateTargetAssignment } from './subscription-metadata.ts'
 import type { MemberChange } from './subscription-metadata.ts'
 
 /** From this version of JoinGroup on a dynamic member comes twice, the second time with the id that it was given (KIP-394). */
@@ -182,20 +178,20 @@ export class ClassicMembers {
     const changed = this.#updates.update(group, change, records)
     if (isRefusal(changed)) return changed
     const isBumped = changed.hasNames || changed.hasRegex
-    const metadata =
+    const groupEpoch =
       isBumped || group.needsMetadataRefresh(nowMs())
         ? updateSubscriptionMetadata(this.#context, group, change, isBumped, records)
-        : currentSubscriptionMetadata(group)
+        : group.groupEpoch.get()
     const said = { owned: byTopicId(subscription.ownedPartitions, topics), hasSubscriptionChanged: isBumped }
 
     const former = group.staticMember(groupInstanceId)
     const departure = former === undefined ? undefined : { leaving: new Set([former]), replacement: change.after }
     if (departure === undefined || !this.#downgrades.isDue(group, departure)) {
-      const target = updateTargetAssignment(this.#context, group, change, metadata, records)
+      const target = updateTargetAssignment(this.#context, group, change, groupEpoch, records)
       const member = this.#updates.reconcile(group, change.after, target, said, records)
       return isRefusal(member) ? member : { member, records, isDowngrade: false }
     }
-    const isStale = group.assignmentEpoch < metadata.groupEpoch
+    const isStale = group.assignmentEpoch < groupEpoch
     const member = isStale ? change.after : this.#reconcileWithLast(group, change.after, said, records)
     if (isRefusal(member)) return member
     const reason = isStale ? 'its last member of the consumer protocol has come back with the classic one' : undefined

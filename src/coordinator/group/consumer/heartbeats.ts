@@ -30,11 +30,7 @@ import {
   withoutEpochs,
 } from './member.ts'
 import type { ConsumerGroupMember } from './member.ts'
-import {
-  currentSubscriptionMetadata,
-  updateSubscriptionMetadata,
-  updateTargetAssignment,
-} from './subscription-metadata.ts'
+import { updateSubscriptionMetadata, updateTargetAssignment } from './subscription-metadata.ts'
 import { upcomingGroup } from './upgrade.ts'
 import type { UpcomingGroup, Upgrades } from './upgrade.ts'
 
@@ -89,10 +85,10 @@ export class Heartbeats {
     if (isRefusal(subscription)) return subscription
     const isBumped = subscription.hasNames || subscription.isRegexKnown
     const isRefreshDue = isBumped || group.needsMetadataRefresh(this.#context.shard.nowMs())
-    const metadata = isRefreshDue
+    const groupEpoch = isRefreshDue
       ? updateSubscriptionMetadata(this.#context, group, change, isBumped, records)
-      : currentSubscriptionMetadata(group)
-    const target = updateTargetAssignment(this.#context, group, change, metadata, records)
+      : group.groupEpoch.get()
+    const target = updateTargetAssignment(this.#context, group, change, groupEpoch, records)
     const hasSubscriptionChanged = subscription.hasNames || subscription.hasRegex
     const after = this.#updates.reconcile(group, change.after, target, { owned, hasSubscriptionChanged }, records)
     if (isRefusal(after)) return after

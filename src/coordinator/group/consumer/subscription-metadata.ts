@@ -47,32 +47,16 @@ function topicCountsAfter(group: ConsumerGroup, { before, after }: MemberChange)
   return counts
 }
 
-export interface SubscriptionMetadata {
-  readonly groupEpoch: number
-  readonly isHomogeneous: boolean
-}
-
-/** As the group has them now. */
-export function currentSubscriptionMetadata(group: ConsumerGroup): SubscriptionMetadata {
-  return {
-    groupEpoch: group.groupEpoch.get(),
-    isHomogeneous: isHomogeneous(group.regexCounts, group.topicCounts.values(), group.members.size),
-  }
-}
-
-/** Takes the group to its next epoch where `isBumped` says so or its topics are not what they were. */
+/** Takes the group to its next epoch where `isBumped` says so or its topics are not what they were. Returns the epoch that it is in then. */
 export function updateSubscriptionMetadata(
   context: ConsumerGroupContext,
   group: ConsumerGroup,
   change: MemberChange,
   isBumped: boolean,
   records: GroupRecord[],
-): SubscriptionMetadata {
+): number {
   const { groupId } = group
-  const { after } = change
-  const topicCounts = topicCountsAfter(group, change)
-  const metadataHash = context.topicHashes.ofGroup(topicCounts.keys())
-  const isMemberNew = !group.hasMember(after.memberId) && !group.staticMembers.has(after.instanceId ?? '')
+  const metadataHash = context.topicHashes.ofGroup(topicCountsAfter(group, change).keys())
   const hasNewEpoch = isBumped || metadataHash !== group.metadataHash.get()
   const groupEpoch = group.groupEpoch.get() + (hasNewEpoch ? 1 : 0)
   if (hasNewEpoch) {
@@ -81,11 +65,18 @@ export function updateSubscriptionMetadata(
   }
   group.setMetadataRefresh(context.shard.nowMs() + METADATA_REFRESH_MS, groupEpoch)
   if (group.hasPartitionMetadataRecord.get()) records.push(partitionMetadataTombstone(groupId))
-  const memberCount = group.members.size + (isMemberNew ? 1 : 0)
-  return {
-    groupEpoch,
-    isHomogeneous: isHomogeneous(regexCountsAfter(group, change), topicCounts.values(), memberCount),
-  }
+  return groupEpoch
+}
+
+/**
+ * Whether all will subscribe to the same topics. Kafka only counts a member that joins where its subscription changes the group; one that joins with none can
+ * then make it assign nothing to anybody.
+ */
+function isHomogeneousAfter(group: ConsumerGroup, change: MemberChange): boolean {
+  const { after } = change
+  const isNew = !group.hasMember(after.memberId) && !group.staticMembers.has(after.instanceId ?? '')
+  const memberCount = group.members.size + (isNew ? 1 : 0)
+  return isHomogeneous(regexCountsAfter(group, change), topicCountsAfter(group, change).values(), memberCount)
 }
 
 export interface Target {
@@ -101,17 +92,22 @@ export interface Target {
 export function updateTargetAssignment(
   context: ConsumerGroupContext,
   group: ConsumerGroup,
-  { before, after }: MemberChange,
-  { groupEpoch, isHomogeneous: homogeneous }: SubscriptionMetadata,
+  change: MemberChange,
+  groupEpoch: number,
   records: GroupRecord[],
 ): Target {
   const { groupId } = group
+  const { before, after } = change
   const last: Target = { epoch: group.assignmentEpoch, assignment: group.targetOf(after.memberId, after.instanceId) }
   if (last.epoch >= groupEpoch || !mayAssign(context, group)) return last
   const members = memberSpecs(group, after)
   const assignor = assignorOf(context, group.preferredAssignor('latest', before, after))
   const assigned = assignor.assign(
-    { members, isHomogeneous: homogeneous, isAssigned: (topicId, partition) => group.isInTarget(topicId, partition) },
+    {
+      members,
+      isHomogeneous: isHomogeneousAfter(group, change),
+      isAssigned: (topicId, partition) => group.isInTarget(topicId, partition),
+    },
     context.shard.topics,
   )
   for (const memberId of members.keys()) {

@@ -1,0 +1,31 @@
+/**
+ * ConsumerGroupDescribe (key 69): groups of the new protocol with their members, what those have and what they are to have (KIP-848). v1 tells members of the
+ * classic protocol from others (KIP-1099).
+ */
+
+import { ErrorCode } from '../../protocol/errors.ts'
+import {
+  ConsumerGroupDescribeRequest,
+  ConsumerGroupDescribeResponse,
+} from '../../protocol/messages/consumer-group-describe.ts'
+import { apiHandler } from '../api-handler.ts'
+import { groupOperations } from '../authorized-operations.ts'
+
+export const consumerGroupDescribe = apiHandler({
+  request: ConsumerGroupDescribeRequest,
+  response: ConsumerGroupDescribeResponse,
+  versions: [0, 1],
+  handle({ groupIds, includeAuthorizedOperations }, { broker }) {
+    const isOff = (broker.image.features.get('group.version') ?? 0) < 1
+    const groups = groupIds.map(groupId => {
+      if (isOff) return { groupId, errorCode: ErrorCode.UNSUPPORTED_VERSION }
+      if (groupId === '') return { groupId, errorCode: ErrorCode.INVALID_GROUP_ID }
+      const described = broker.groups.describeConsumerGroup(groupId)
+      const isKnown = (described.errorCode ?? ErrorCode.NONE) === ErrorCode.NONE
+      return includeAuthorizedOperations && isKnown
+        ? { ...described, authorizedOperations: groupOperations }
+        : described
+    })
+    return { groups }
+  },
+})
