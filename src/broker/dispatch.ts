@@ -13,6 +13,7 @@ import { ByteWriter } from '../protocol/byte-writer.ts'
 import { codecOf } from '../protocol/codec.ts'
 import { ErrorCode } from '../protocol/errors.ts'
 import { RequestHeader, ResponseHeader } from '../protocol/header.ts'
+import { SchemaError } from '../protocol/schema.ts'
 import type { Input, Message } from '../protocol/schema.ts'
 import { assert } from '../std/assert.ts'
 import { Later } from '../std/later.ts'
@@ -115,6 +116,15 @@ export class Dispatcher {
   }
 
   #encode(api: Api, version: number, correlationId: number, body: object): readonly Uint8Array[] {
+    try {
+      return this.#encodeAsIs(api, version, correlationId, body)
+    } catch (error) {
+      if (!(error instanceof SchemaError)) throw error
+      return this.#encodeAsIs(api, version, correlationId, withShortMessages(body) as object)
+    }
+  }
+
+  #encodeAsIs(api: Api, version: number, correlationId: number, body: object): readonly Uint8Array[] {
     const writer = this.#writer
     try {
       writer.int32(0)
@@ -136,4 +146,21 @@ export class Dispatcher {
       buffers: this.#encode(served.api, 0, correlationId, { errorCode: ErrorCode.UNSUPPORTED_VERSION, apiKeys }),
     }
   }
+}
+
+/** In UTF-8 they are at most three times as many bytes, which is within what a string may have. */
+const messageCharsMax = 8000
+
+/**
+ * A response with its messages cut. They quote what a client has named, and a name as long as a string may be is too long for a string together with
+ * what is said about it.
+ */
+function withShortMessages(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withShortMessages)
+  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return value
+  const entries = Object.entries(value).map(([key, inner]: [string, unknown]) => {
+    const isMessage = key.endsWith('Message') && typeof inner === 'string'
+    return [key, isMessage ? inner.slice(0, messageCharsMax) : withShortMessages(inner)]
+  })
+  return Object.fromEntries(entries)
 }
