@@ -12,12 +12,22 @@ import type { FeatureUpdate, UpdateFeaturesResult } from './requests.ts'
 
 export const METADATA_VERSION = 'metadata.version'
 export const ELIGIBLE_LEADER_REPLICAS_VERSION = 'eligible.leader.replicas.version'
+/** How transactions are done: 1 has flexible records in `__transaction_state`, 2 an epoch for each transaction (KIP-890). */
+export const TRANSACTION_VERSION = 'transaction.version'
+
+/** 1: the consumer rebalance protocol (KIP-848). */
+export const GROUP_VERSION = 'group.version'
 
 /** The ranges of Kafka 4.3. A feature's finalized level 0 means that it is off. */
 export const supportedFeatures: readonly SupportedFeature[] = [
   { name: METADATA_VERSION, minVersion: 7, maxVersion: 30 },
   { name: ELIGIBLE_LEADER_REPLICAS_VERSION, minVersion: 0, maxVersion: 1 },
+  { name: TRANSACTION_VERSION, minVersion: 0, maxVersion: 2 },
+  { name: GROUP_VERSION, minVersion: 0, maxVersion: 1 },
 ]
+
+/** Those that may be lowered: what was done at the higher level is understood at the lower one. */
+const lowerable: ReadonlySet<string> = new Set([TRANSACTION_VERSION, GROUP_VERSION])
 
 const UpgradeType = { UPGRADE: 1, SAFE_DOWNGRADE: 2, UNSAFE_DOWNGRADE: 3 } as const
 
@@ -62,6 +72,7 @@ function problemOf(state: ControlState, { feature, maxVersionLevel, upgradeType 
   if (maxVersionLevel >= level) return undefined
   if (upgradeType === UpgradeType.UPGRADE)
     return invalid('A downgrade needs the upgrade type safe or unsafe downgrade.')
+  if (lowerable.has(feature)) return undefined
   // Of metadata.version Kafka refuses every step down that could lose metadata, and from its newest version that is every one. Eligible
   // leader replicas are not given up again: without them a partition would have to count a replica as in sync that is not there.
   return invalid(`It cannot be lowered from ${level}.`)

@@ -257,10 +257,12 @@ class FetchReading {
     this.#releases.push(outcome.release)
     // Not of a topic that was deleted meanwhile, whose series are gone.
     if (partition.isLeader) this.#context.broker.topicMetrics.fetched(partition.topic, outcome.sizeBytes)
-    const abortedTransactions =
-      this.#isolation === 'read-uncommitted'
-        ? null
-        : await log.abortedTransactions(fetched.fetchOffset, outcome.nextOffset)
+    const isCommitted = this.#isolation === 'read-committed'
+    // Where nothing is read there is nothing to leave out.
+    const hasRecords = outcome.slices.length > 0
+    const aborted =
+      isCommitted && hasRecords ? await log.abortedTransactions(fetched.fetchOffset, outcome.nextOffset) : []
+    const abortedTransactions = isCommitted ? aborted : null
     return { answer: { ...state, abortedTransactions, records: outcome.slices }, recordsBytes: outcome.sizeBytes }
   }
 }

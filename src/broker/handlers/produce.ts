@@ -11,14 +11,18 @@ import type { ErrorName } from '../../protocol/errors.ts'
 import { ProduceRequest, ProduceResponse } from '../../protocol/messages/produce.ts'
 import * as Batch from '../../protocol/records/batch-header.ts'
 import type { Infer, Input } from '../../protocol/schema.ts'
-import type { Partition } from '../../replication/partition.ts'
-import { Later } from '../../std/later.ts'
-import { apiHandler } from '../api-handler.ts'
+import type { AppendTransaction, Partition } from '../../replication/partition.ts'
 import type { RequestContext } from '../api-handler.ts'
+import type { VerifiedBatch, Verdict, Verdicts } from '../coordinators/transaction-verification.ts'
 import { Deadline } from '../deadlines.ts'
+import { Later } from '../../std/later.ts'
+import type { PooledMemory } from '../../std/memory-pool.ts'
+import { TransactionVerification } from '../coordinators/transaction-verification.ts'
+import { apiHandler } from '../api-handler.ts'
 import { leaderHints } from '../leader-hints.ts'
 import type { LeaderHints } from '../leader-hints.ts'
 
+type Request = Infer<typeof ProduceRequest>
 type Response = Input<typeof ProduceResponse>
 type TopicAnswer = NonNullable<Response['responses']>[number]
 /** Still to be changed when the outcome of waiting is known. */
@@ -52,25 +56,65 @@ const withoutLogStart: ReadonlySet<ErrorName> = new Set([
   'NOT_LEADER_OR_FOLLOWER',
 ])
 
-function handleProduce(
-  request: Infer<typeof ProduceRequest>,
+type Answered = Response | undefined | Later<Response | undefined>
+
+function handleProduce(request: Request, context: RequestContext): Answered | Promise<Response | undefined> {
+  const producer = transactionalProducerOf(request)
+  if (producer === undefined) return produceAll(request, context, undefined, context.frameMemory ?? 'lent')
+  if (typeof producer === 'string') return refuseAll(request, context, producer)
+  const { verification } = context.broker.transactions
+  // The coordinator may have to be asked, and by the time that it answers the frame is gone.
+  const own = withOwnRecords(request)
+  return verification.inOrder(
+    context.connection,
+    () =>
+      verification.verify(
+        producer,
+        transactionalBatches(own, context),
+        TransactionVerification.styleOfProduce(context.apiVersion),
+      ),
+    verdicts => {
+      const answered = produceAll(own, context, verdicts, undefined)
+      return answered instanceof Later ? answered.toPromise() : answered
+    },
+  )
+}
+
+/** With copies of the record batches. */
+function withOwnRecords(request: Request): Request {
+  return {
+    ...request,
+    topicData: request.topicData.map(topic => ({
+      ...topic,
+      partitionData: topic.partitionData.map(partition => ({
+        ...partition,
+        records: partition.records === null ? null : Buffer.from(partition.records),
+      })),
+    })),
+  }
+}
+
+/** `verdicts` are there where any of the batches is transactional, of those that are; `memory` is what the batches are in. */
+function produceAll(
+  request: Request,
   context: RequestContext,
-): Response | undefined | Later<Response | undefined> {
+  verdicts: Verdicts | undefined,
+  memory: PooledMemory | 'lent' | undefined,
+): Answered {
   const { acks } = request
   const hints = leaderHints(context, 10)
   const waits = new AcknowledgeWaits(() => ({ responses, nodeEndpoints: hints.endpoints() }))
   const responses = request.topicData.map(topic => {
-    const named = context.apiVersion >= 13 ? context.broker.image.topicById(topic.topicId)?.name : topic.name
+    const named = nameOf(topic, context)
     const partitionResponses = topic.partitionData.map(partition => {
       const { index, records } = partition
       if (acks !== -1 && acks !== 0 && acks !== 1) return failure(index, 'INVALID_REQUIRED_ACKS')
       if (named === undefined) return failure(index, 'UNKNOWN_TOPIC_ID')
       const found = context.broker.partitions.lookup(named, index)
       if (typeof found === 'string') return failure(index, found)
-      if (request.transactionalId !== null) {
-        return failure(index, 'INVALID_TXN_STATE', 'transactions are not served yet')
-      }
-      return append(found, records, acks, waits, hints, context)
+      const verdict = verdicts?.get(found)
+      if (verdict?.kind === 'refused') return refusedByVerification(found, verdict, hints, context)
+      return append(found, { records, memory, acks, transaction: verdict }, waits, hints, context)
     })
     return { name: topic.name, topicId: topic.topicId, partitionResponses }
   })
@@ -79,18 +123,25 @@ function handleProduce(
   return waits.settle(context, request.timeoutMs)
 }
 
+interface ProducedBatch {
+  readonly records: Uint8Array | null
+  readonly memory: PooledMemory | 'lent' | undefined
+  readonly acks: number
+  readonly transaction: AppendTransaction | undefined
+}
+
 function append(
   partition: Partition,
-  records: Uint8Array | null,
-  acks: number,
+  batch: ProducedBatch,
   waits: AcknowledgeWaits,
   hints: LeaderHints,
   context: RequestContext,
 ): PartitionAnswer {
+  const { records, memory, acks, transaction } = batch
   const index = partition.partition
   if (context.apiVersion < zstdSince && records !== null && holdsZstd(records))
     return failure(index, 'UNSUPPORTED_COMPRESSION_TYPE')
-  const outcome = partition.append(records ?? noRecords, acks, 'client', undefined, context.frameMemory ?? 'lent')
+  const outcome = partition.append(records ?? noRecords, acks, 'client', transaction, memory)
   const { topicMetrics } = context.broker
   if (outcome.kind === 'rejected') {
     topicMetrics.produceFailed(partition.topic)
@@ -119,6 +170,78 @@ function append(
     if (error !== undefined) becomeFailure(answer, error, hints.currentLeader(partition, error))
     waits.done(answer)
   })
+  return answer
+}
+
+function nameOf(topic: Request['topicData'][number], context: RequestContext): string | undefined {
+  return context.apiVersion >= 13 ? context.broker.image.topicById(topic.topicId)?.name : topic.name
+}
+
+interface TransactionalProducer {
+  readonly transactionalId: string
+  readonly producerId: number
+  readonly producerEpoch: number
+}
+
+/** Whose transaction the request is of, by its transactional batches: undefined where there are none. All have to be of one producer, which says its transactional id. */
+function transactionalProducerOf(request: Request): TransactionalProducer | ErrorName | undefined {
+  let producer: TransactionalProducer | undefined
+  for (const { partitionData } of request.topicData) {
+    for (const { records } of partitionData) {
+      if (records === null || !isTransactional(records)) continue
+      const { transactionalId } = request
+      if (transactionalId === null) return 'TRANSACTIONAL_ID_AUTHORIZATION_FAILED'
+      const producerId = Batch.producerId(records, 0)
+      const producerEpoch = Batch.producerEpoch(records, 0)
+      producer ??= { transactionalId, producerId, producerEpoch }
+      if (producer.producerId !== producerId || producer.producerEpoch !== producerEpoch)
+        return 'INVALID_PRODUCER_ID_MAPPING'
+    }
+  }
+  return producer
+}
+
+function transactionalBatches(request: Request, context: RequestContext): VerifiedBatch[] {
+  const batches: VerifiedBatch[] = []
+  for (const topic of request.topicData) {
+    const named = nameOf(topic, context)
+    for (const { index, records } of topic.partitionData) {
+      if (named === undefined || records === null || !isTransactional(records)) continue
+      const partition = context.broker.partitions.lookup(named, index)
+      if (typeof partition === 'string') continue
+      batches.push({ partition, baseSequence: Batch.baseSequence(records, 0) })
+    }
+  }
+  return batches
+}
+
+function isTransactional(records: Uint8Array): boolean {
+  return (
+    records.length >= Batch.BATCH_HEADER_BYTES &&
+    Batch.magic(records, 0) === 2 &&
+    Batch.isTransactional(records, 0) &&
+    Batch.hasProducerId(records, 0)
+  )
+}
+
+function refuseAll(request: Request, context: RequestContext, error: ErrorName): Response | undefined {
+  const responses = request.topicData.map(({ name, topicId, partitionData }) => ({
+    name,
+    topicId,
+    partitionResponses: partitionData.map(({ index }) => failure(index, error)),
+  }))
+  return request.acks === 0 ? answerNothing(responses, context) : { responses }
+}
+
+function refusedByVerification(
+  partition: Partition,
+  { error, message }: Verdict & { kind: 'refused' },
+  hints: LeaderHints,
+  context: RequestContext,
+): PartitionAnswer {
+  context.broker.topicMetrics.produceFailed(partition.topic)
+  const answer = failure(partition.partition, error, message)
+  answer.currentLeader = hints.currentLeader(partition, error)
   return answer
 }
 

@@ -33,7 +33,7 @@ function endByState(current: TransactionMetadata, request: EndTransaction): EndS
       return request.result === 'COMMIT' ? commit : abort
     case 'PrepareCommit':
     case 'PrepareAbort':
-      return isSameEnd(current, request) ? refused('CONCURRENT_TRANSACTIONS') : refused('INVALID_TXN_STATE')
+      return refused('CONCURRENT_TRANSACTIONS')
     case 'CompleteCommit':
     case 'CompleteAbort':
       return isSameEnd(current, request) ? done : refused('INVALID_TXN_STATE')
@@ -49,15 +49,13 @@ function endByEpoch(current: TransactionMetadata, request: EndTransaction): EndS
     current.previousProducerId === producerId && producerEpoch === PRODUCER_EPOCH_MAX - 1 && current.producerEpoch === 0
   const isOfLastEpoch = current.producerEpoch === producerEpoch + 1
   const isRetry = isOfPreviousId || isOfLastEpoch
+  // The client may have gone on under its next epoch already, and end what it has not even begun: that has to wait until the markers are written.
+  if (current.state === 'PrepareCommit' || current.state === 'PrepareAbort') return refused('CONCURRENT_TRANSACTIONS')
   if (current.producerId !== producerId && !isOfPreviousId) return refused('INVALID_PRODUCER_ID_MAPPING')
   switch (current.state) {
     case 'Ongoing':
       if (producerEpoch !== current.producerEpoch) return refused('PRODUCER_FENCED')
       return request.result === 'COMMIT' ? commit : abort
-    case 'PrepareCommit':
-    case 'PrepareAbort':
-      if (!isOfLastEpoch) return refused('PRODUCER_FENCED')
-      return isSameEnd(current, request) ? refused('CONCURRENT_TRANSACTIONS') : refused('INVALID_TXN_STATE')
     case 'CompleteCommit':
     case 'CompleteAbort':
       if (!isRetry && producerEpoch !== current.producerEpoch) return refused('PRODUCER_FENCED')

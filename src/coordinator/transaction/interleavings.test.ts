@@ -66,7 +66,10 @@ class Story {
       if (answer === 'CONCURRENT_TRANSACTIONS' && this.#open?.decision === undefined) this.#aborted()
       return
     }
-    assert(this.#open?.decision !== undefined || this.#open === undefined, 'a producer begins while another one is open')
+    assert(
+      this.#open?.decision !== undefined || this.#open === undefined,
+      'a producer begins while another one is open',
+    )
     this.#open = undefined
     const isNewLife = this.#owner !== client || !isRecovering || before === undefined
     if (isRecovering && before !== undefined && this.#owner !== client)
@@ -157,7 +160,10 @@ class Story {
     this.add(0)
     this.end(0, 'COMMIT')
     this.markers()
-    assert.equal(this.coordinator.read(shard => shard.describe(id)!.state), 'CompleteCommit')
+    assert.equal(
+      this.coordinator.read(shard => shard.describe(id)!.state),
+      'CompleteCommit',
+    )
   }
 
   #aborted(): void {

@@ -91,10 +91,12 @@ export function initialized(
     !isKnown || !isEpochExhausted(producerEpoch),
     () => `P2: no epoch is left after ${producerEpoch} of ${before.producerId}`,
   )
+  // A new producer has had no epoch before: whoever names the last one later is somebody else.
+  const replacedEpoch = expectedEpoch === undefined ? NO_PRODUCER_EPOCH : producerEpoch
   return next(before, {
     state: 'Empty',
     producerEpoch: isKnown ? producerEpoch + 1 : producerEpoch,
-    lastProducerEpoch: !isKnown ? lastProducerEpoch : expectedEpoch === undefined ? NO_PRODUCER_EPOCH : producerEpoch,
+    lastProducerEpoch: isKnown ? replacedEpoch : lastProducerEpoch,
     timeoutMs,
     partitions: noPartitions,
     startTimestampMs: -1,

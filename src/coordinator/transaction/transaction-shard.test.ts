@@ -41,9 +41,9 @@ describe('InitProducerId', () => {
     assert.equal(coordinator.init(id), 'CONCURRENT_TRANSACTIONS')
     assert.equal(stateOf(coordinator), 'PrepareAbort')
     assert.equal(coordinator.init(id), 'CONCURRENT_TRANSACTIONS')
+    coordinator.carryOut()
     assert.equal(coordinator.add(id, producer, { t: [1] }), 'PRODUCER_FENCED')
     assert.equal(coordinator.end(id, producer, 'COMMIT'), 'INVALID_TXN_STATE')
-    coordinator.carryOut()
     assert.deepEqual(
       coordinator.markersAsked.map(({ result, producerEpoch }) => [result, producerEpoch]),
       [['ABORT', 1]],
@@ -125,10 +125,21 @@ describe('a transaction of version 2', () => {
     coordinator.add(id, producer, { t: [0] })
     coordinator.end(id, producer, 'COMMIT')
     assert.equal(coordinator.end(id, producer, 'COMMIT'), 'CONCURRENT_TRANSACTIONS')
-    assert.equal(coordinator.end(id, producer, 'ABORT'), 'INVALID_TXN_STATE')
+    assert.equal(coordinator.end(id, producer, 'ABORT'), 'CONCURRENT_TRANSACTIONS')
     coordinator.carryOut()
     assert.deepEqual(coordinator.end(id, producer, 'COMMIT'), oneEpochOn(producer))
     assert.equal(coordinator.end(id, producer, 'ABORT'), 'INVALID_TXN_STATE')
+  })
+
+  it('waits for the markers of the one before it, also when it is ended without having begun', () => {
+    const { coordinator, producer } = begun()
+    coordinator.add(id, producer, { t: [0] })
+    const next = coordinator.end(id, producer, 'COMMIT') as ProducerIdAndEpoch
+    assert.equal(coordinator.add(id, next, { t: [0] }), 'CONCURRENT_TRANSACTIONS')
+    assert.equal(coordinator.end(id, next, 'ABORT'), 'CONCURRENT_TRANSACTIONS')
+    assert.equal(coordinator.init(id, next), 'CONCURRENT_TRANSACTIONS')
+    coordinator.carryOut()
+    assert.deepEqual(coordinator.end(id, next, 'ABORT'), oneEpochOn(next))
   })
 
   it('may be aborted without having begun, which bumps the epoch, and may not be committed', () => {
@@ -296,7 +307,10 @@ describe('a transactional id', () => {
     coordinator.passTime(5_000_000)
     assert.equal(stateOf(coordinator), undefined)
     coordinator.restart()
-    assert.equal(coordinator.read(shard => shard.size), 0)
+    assert.equal(
+      coordinator.read(shard => shard.size),
+      0,
+    )
     assert.equal(coordinator.add(id, producer, { t: [0] }), 'INVALID_PRODUCER_ID_MAPPING')
     assert.equal(coordinator.end(id, producer, 'COMMIT'), 'INVALID_PRODUCER_ID_MAPPING')
   })

@@ -92,8 +92,8 @@ export class TransactionShard implements CoordinatorShard<TransactionRecord> {
     const known = this.#transactions.get(transactionalId)
     if (known === undefined && spareProducerId === undefined) return respond(NEEDS_PRODUCER_ID)
     const current = known ?? createdTransaction(transactionalId, spareProducerId!, timeoutMs, nowMs)
-    if (expected !== undefined && !mayBe(expected, current)) return respond('PRODUCER_FENCED')
     if (isPrepared(current.state)) return respond('CONCURRENT_TRANSACTIONS')
+    if (expected !== undefined && !mayBe(expected, current)) return respond('PRODUCER_FENCED')
     if (current.state === 'Ongoing') return this.#fence(current, 'CONCURRENT_TRANSACTIONS' as const, spareProducerId)
     const isLastEpoch = expected === undefined || expected.producerEpoch === current.producerEpoch
     if (isEpochExhausted(current.producerEpoch) && isLastEpoch) {
@@ -107,6 +107,8 @@ export class TransactionShard implements CoordinatorShard<TransactionRecord> {
   /** `clientTransactionVersion` 2 where the partitions come with the first record for each (KIP-890), 0 where the client adds them beforehand. */
   addPartitions(request: AddPartitions, clientTransactionVersion: TransactionVersion): Result<ErrorName> {
     const current = this.#transactions.get(request.transactionalId)
+    // A client that goes on under the next epoch comes before the markers are written: whose it is shows when they are.
+    if (current !== undefined && isPrepared(current.state)) return respond('CONCURRENT_TRANSACTIONS')
     const problem = problemOf(current, request)
     if (problem !== undefined) return respond(problem)
     if (current!.state === 'Ongoing' && holdsAll(current!.partitions, request.partitions)) return respond('NONE')

@@ -104,7 +104,10 @@ export class TestCoordinator {
 
   /** Puts records into the log as if they had been written before, and loads them. */
   preload(records: readonly TransactionRecord[]): void {
-    this.#write(() => ({ records, response: undefined }), () => undefined)
+    this.#write(
+      () => ({ records, response: undefined }),
+      () => undefined,
+    )
     this.turn()
     this.commit()
     this.restart()
@@ -168,7 +171,7 @@ export class TestCoordinator {
       error => error,
       answer => {
         if (answer === NEEDS_PRODUCER_ID) this.ask(operation, onAnswer, this.nextProducerId())
-        else onAnswer(answer as T | ErrorName)
+        else onAnswer(answer)
       },
     )
   }

@@ -1,21 +1,21 @@
 /**
  * Keys of the broker for transactions and idempotent producers.
  */
-import { awaits, boolean, enforced, int, notYet, short, type KeyTable } from '../definition.ts'
+import { boolean, enforced, int, notYet, short, type KeyTable } from '../definition.ts'
 
 export const transactionKeys = {
   'add.partitions.to.txn.retry.backoff.max.ms': int({
     default: 100,
     min: 0,
     importance: 'high',
-    status: awaits('transactions'),
+    status: enforced,
     documentation: 'Longest time for which the broker itself repeats adding a partition to a transaction.',
   }),
   'add.partitions.to.txn.retry.backoff.ms': int({
     default: 20,
     min: 1,
     importance: 'high',
-    status: awaits('transactions'),
+    status: enforced,
     documentation: 'Pause before the broker itself repeats adding a partition to a transaction.',
   }),
   'producer.id.expiration.ms': int({
@@ -31,21 +31,21 @@ export const transactionKeys = {
     default: 10_000,
     min: 1,
     importance: 'low',
-    status: awaits('transactions'),
+    status: enforced,
     documentation: 'How often transactions that have timed out are looked for and aborted.',
   }),
   'transaction.max.timeout.ms': int({
     default: 900_000,
     min: 1,
     importance: 'high',
-    status: awaits('transactions'),
+    status: enforced,
     documentation: 'Longest transaction timeout that a producer may ask for.',
   }),
   'transaction.partition.verification.enable': boolean({
     default: true,
     importance: 'low',
     updateMode: 'cluster-wide',
-    status: awaits('transactions'),
+    status: enforced,
     documentation:
       'Whether a partition checks with the coordinator that it belongs to a transaction before it takes its first batch.',
   }),
@@ -53,21 +53,21 @@ export const transactionKeys = {
     default: 3_600_000,
     min: 1,
     importance: 'low',
-    status: awaits('transactions'),
+    status: enforced,
     documentation: 'How often transactional ids that have expired are looked for and removed.',
   }),
   'transaction.state.log.load.buffer.size': int({
     default: 5_242_880,
     min: 1,
     importance: 'high',
-    status: awaits('transactions'),
+    status: enforced,
     documentation: 'Bytes read at a time when a coordinator loads a partition of __transaction_state.',
   }),
   'transaction.state.log.min.isr': int({
     default: 2,
     min: 1,
     importance: 'high',
-    status: awaits('transactions'),
+    status: enforced,
     documentation:
       'In-sync replicas that a write to __transaction_state needs. Unless it is set, Ottla takes two, or one with a single broker.',
   }),
@@ -75,14 +75,14 @@ export const transactionKeys = {
     default: 50,
     min: 1,
     importance: 'high',
-    status: awaits('transactions'),
+    status: enforced,
     documentation: 'Partitions of __transaction_state; not to be changed once it exists.',
   }),
   'transaction.state.log.replication.factor': short({
     default: 3,
     min: 1,
     importance: 'high',
-    status: awaits('transactions'),
+    status: enforced,
     documentation:
       'Replicas of __transaction_state. Unless it is set, Ottla takes three, or the number of brokers where that is smaller.',
   }),
@@ -90,7 +90,7 @@ export const transactionKeys = {
     default: 104_857_600,
     min: 1,
     importance: 'high',
-    status: awaits('transactions'),
+    status: enforced,
     documentation: 'Segment size of __transaction_state; small ones are compacted and loaded sooner.',
   }),
   'transaction.two.phase.commit.enable': boolean({
@@ -103,7 +103,7 @@ export const transactionKeys = {
     default: 604_800_000,
     min: 1,
     importance: 'high',
-    status: awaits('transactions'),
+    status: enforced,
     documentation: 'A transactional id that is not used for so long is forgotten.',
   }),
 } satisfies KeyTable

@@ -1,0 +1,62 @@
+/**
+ * ListTransactions (key 66): the transactional ids that this broker coordinates, by state, producer id, duration and pattern (KIP-664).
+ *
+ * v1 the duration (KIP-994); v2 the pattern, which the whole transactional id has to match (KIP-1152). Patterns are read as RE2: in linear time, without the look-arounds and back references that Kafka's Java has.
+ */
+
+import { RE2JS, RE2JSException } from 're2js'
+import type { TransactionMetadata } from '../../coordinator/transaction/transaction-metadata.ts'
+import { isTransactionStateName } from '../../coordinator/transaction/transaction-state.ts'
+import { ErrorCode } from '../../protocol/errors.ts'
+import { ListTransactionsRequest, ListTransactionsResponse } from '../../protocol/messages/list-transactions.ts'
+import type { Infer } from '../../protocol/schema.ts'
+import { apiHandler } from '../api-handler.ts'
+
+type Request = Infer<typeof ListTransactionsRequest>
+
+export const listTransactions = apiHandler({
+  request: ListTransactionsRequest,
+  response: ListTransactionsResponse,
+  versions: [0, 2],
+  handle(request, { broker }) {
+    const { coordinator } = broker.transactions
+    if (coordinator.isLoading) return { errorCode: ErrorCode.COORDINATOR_LOAD_IN_PROGRESS }
+    const pattern = patternOf(request.transactionalIdPattern)
+    if (pattern === 'invalid') return { errorCode: ErrorCode.INVALID_REGULAR_EXPRESSION }
+    const included = filterOf(request, pattern, broker.io.clock.nowMs())
+    const transactionStates = []
+    for (const transaction of coordinator.list()) {
+      if (!included(transaction)) continue
+      const { transactionalId, producerId, state } = transaction
+      transactionStates.push({ transactionalId, producerId, transactionState: state })
+    }
+    const unknownStateFilters = [...new Set(request.stateFilters)].filter(name => !isTransactionStateName(name))
+    return { errorCode: ErrorCode.NONE, unknownStateFilters, transactionStates }
+  },
+})
+
+function patternOf(text: string | null): RE2JS | 'invalid' | undefined {
+  if (text === null || text === '') return undefined
+  try {
+    return RE2JS.compile(text)
+  } catch (error) {
+    if (error instanceof RE2JSException) return 'invalid'
+    throw error
+  }
+}
+
+function filterOf(
+  request: Request,
+  pattern: RE2JS | undefined,
+  nowMs: number,
+): (transaction: TransactionMetadata) => boolean {
+  const producerIds = new Set(request.producerIdFilters)
+  const states = new Set(request.stateFilters)
+  const { durationFilter } = request
+  return ({ producerId, state, startTimestampMs, transactionalId }) => {
+    if (producerIds.size > 0 && !producerIds.has(producerId)) return false
+    if (states.size > 0 && !states.has(state)) return false
+    if (durationFilter >= 0 && nowMs - startTimestampMs <= durationFilter) return false
+    return pattern?.matches(transactionalId) ?? true
+  }
+}
