@@ -23,8 +23,8 @@ import { diskErrorOf } from './log-context.ts'
 import type { LogDirectoryHost } from './log-context.ts'
 import type { Log } from './log.ts'
 
-/** Logs that are closed at a time. Each waits for the disk a dozen times, and a disk makes durable what many wait for in the time of one. */
-const closedAtATime = 32
+/** Logs that are closed at a time: each waits for the disk some times. More of them wait longer each, and are not done sooner. */
+const closedAtATime = 8
 
 export class LogDirectory implements LogDirectoryHost {
   readonly path: string
