@@ -17,15 +17,21 @@ export const consumerGroupDescribe = apiHandler({
   versions: [0, 1],
   handle({ groupIds, includeAuthorizedOperations }, { broker }) {
     const isOff = (broker.image.features.get('group.version') ?? 0) < 1
-    const groups = groupIds.map(groupId => {
+    const describe = (groupId: string) => {
       if (isOff) return { groupId, errorCode: ErrorCode.UNSUPPORTED_VERSION }
-      if (groupId === '') return { groupId, errorCode: ErrorCode.INVALID_GROUP_ID }
       const described = broker.groups.describeConsumerGroup(groupId)
       const isKnown = (described.errorCode ?? ErrorCode.NONE) === ErrorCode.NONE
       return includeAuthorizedOperations && isKnown
         ? { ...described, authorizedOperations: groupOperations }
         : described
-    })
+    }
+    // As Kafka has it, what is no group's id comes first.
+    const groups = [
+      ...groupIds
+        .filter(groupId => groupId === '')
+        .map(groupId => ({ groupId, errorCode: ErrorCode.INVALID_GROUP_ID })),
+      ...groupIds.filter(groupId => groupId !== '').map(describe),
+    ]
     return { groups }
   },
 })
