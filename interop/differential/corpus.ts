@@ -5,6 +5,7 @@ import { configSteps } from './corpus/configs.ts'
 import { fetchSteps } from './corpus/fetch.ts'
 import { offsetSteps } from './corpus/offsets.ts'
 import { produceSteps } from './corpus/produce.ts'
+import { transactionSteps } from './corpus/transactions.ts'
 import { topicSteps, deleteTopicSteps } from './corpus/topics.ts'
 import type { Step } from './step.ts'
 
@@ -17,6 +18,7 @@ export function corpus(): Step[] {
     ...offsetSteps(),
     ...configSteps(),
     ...deleteTopicSteps(),
+    ...transactionSteps(),
     ...coordinatorSteps(),
   ]
   const names = steps.map(step => `${step.api} v${step.version} ${step.name}`)

@@ -9,7 +9,9 @@ const idFields = new Set(['topicId', 'clusterId', 'sessionId', 'logDir'])
 /** Producer ids from here on are the corpus's own; a fresh broker hands out small ones. */
 const ownProducerIds = 4000
 const droppedFields = new Set(['throttleTimeMs', 'totalBytes', 'usableBytes', 'documentation', 'host', 'port'])
-const timeFields = new Set(['logAppendTimeMs', 'timestamp', 'lastTimestamp'])
+/** Lists of numbers that are sets. */
+const setFields = new Set(['partitions'])
+const timeFields = new Set(['logAppendTimeMs', 'timestamp', 'lastTimestamp', 'transactionStartTimeMs'])
 /** A time this close to now was read off the broker's clock. */
 const nowWithinMs = 600_000
 
@@ -19,7 +21,12 @@ export function normalise(value: unknown, nowMs: number): unknown {
 
 function walk(field: string, value: unknown, nowMs: number): unknown {
   if (value instanceof Uint8Array) return Buffer.from(value).toString('hex')
-  if (Array.isArray(value)) return sorted(value.filter(each => !isLeftOut(each)).map(each => walk(field, each, nowMs)))
+  if (Array.isArray(value))
+    return sorted(
+      ascending(field, value)
+        .filter(each => !isLeftOut(each))
+        .map(each => walk(field, each, nowMs)),
+    )
   if (typeof value === 'bigint') return String(value)
   if (typeof value === 'object' && value !== null) {
     const entries = Object.entries(value)
@@ -52,6 +59,11 @@ function isChosen(value: unknown): boolean {
 }
 
 /** Objects that have a name or an index go by it; what has neither keeps its order, which then means something. */
+function ascending(field: string, values: unknown[]): unknown[] {
+  const isSet = setFields.has(field) && values.every(value => typeof value === 'number')
+  return isSet ? (values as number[]).toSorted((a, b) => a - b) : values
+}
+
 function sorted(values: unknown[]): unknown[] {
   const keys = values.map(keyOf)
   if (keys.some(key => key === undefined)) return values
@@ -77,6 +89,7 @@ const keyFields = [
   'logDir',
   'key',
   'producerId',
+  'transactionalId',
 ]
 
 function keyOf(value: unknown): string | undefined {

@@ -47,6 +47,20 @@ public final class DumpLogs {
         check("time indexes against the segments", ".timeindex", List.of("--verify-index-only"));
         check("transaction indexes", ".txnindex", List.of());
         check("producer snapshots", ".snapshot", List.of());
+        decode("records of transactions", "__transaction_state-", "--transaction-log-decoder");
+    }
+
+    /** Records of an internal topic, where the run has made it. */
+    private void decode(String what, String prefix, String decoder) {
+        outcomes.test(what, () -> {
+            List<String> problems = new ArrayList<>();
+            for (Path partition : partitions) {
+                if (!partition.getFileName().toString().startsWith(prefix)) continue;
+                List<String> files = files(partition, ".log");
+                if (!files.isEmpty()) problems.addAll(dump(files, List.of(decoder)));
+            }
+            if (!problems.isEmpty()) throw new AssertionError(problems.size() + " problems, the first: " + problems.get(0));
+        });
     }
 
     private void check(String what, String suffix, List<String> options) {

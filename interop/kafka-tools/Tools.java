@@ -6,6 +6,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.regex.Pattern;
 import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.serialization.StringSerializer;
 
 /** Kafka's own command-line tools, as its users call them. */
 public final class Tools {
@@ -33,6 +36,7 @@ public final class Tools {
         tools.configs();
         tools.cluster();
         tools.load();
+        tools.transactions();
         tools.deletion();
         tools.outcomes.end();
     }
@@ -178,6 +182,31 @@ public final class Tools {
                 "ProducerId", "LastSequence"));
     }
 
+    private void transactions() {
+        String id = topic + "-open";
+        outcomes.test("TransactionsCommand", () -> {
+            Map<String, Object> settings = Map.of("bootstrap.servers", bootstrap, "transactional.id", id);
+            try (KafkaProducer<String, String> producer = new KafkaProducer<>(settings, new StringSerializer(), new StringSerializer())) {
+                producer.initTransactions();
+                producer.beginTransaction();
+                long start = producer.send(new ProducerRecord<>(topic, 0, null, "open")).get().offset();
+                prints(transactions("list"), id, "Ongoing");
+                prints(transactions("list", "--transactional-id-pattern", ".*-open"), id);
+                lacks(transactions("list", "--transactional-id-pattern", "open"), id);
+                lacks(transactions("list", "--duration-filter", "600000"), id);
+                prints(transactions("describe", "--transactional-id", id), "Ongoing", topic + "-0");
+                String[] partition = {"--topic", topic, "--partition", "0"};
+                String producers = transactions(with(new String[] {"describe-producers"}, partition)).out();
+                if (!Pattern.compile("\\s" + start + "\\s").matcher(producers).find()) throw new AssertionError(producers);
+                lacks(transactions("find-hanging", "--broker-id", node), topic);
+                prints(transactions(with(new String[] {"abort", "--start-offset", String.valueOf(start)}, partition)));
+                prints(transactions(with(new String[] {"describe-producers"}, partition)), "None");
+                producer.abortTransaction();
+            }
+            eventually(() -> prints(transactions("describe", "--transactional-id", id), "CompleteAbort"));
+        });
+    }
+
     private void deletion() {
         outcomes.test("DeleteRecordsCommand", () -> {
             Path file = Files.createTempFile("offsets", ".json");
@@ -196,6 +225,10 @@ public final class Tools {
 
     private Harness.Result topicCommand(String... arguments) throws Exception {
         return run("TopicCommand", "", with(arguments, "--bootstrap-server", bootstrap));
+    }
+
+    private Harness.Result transactions(String... arguments) throws Exception {
+        return run("TransactionsCommand", "", with(new String[] {"--bootstrap-server", bootstrap}, arguments));
     }
 
     private Harness.Result offsets(String of, String time) throws Exception {

@@ -30,6 +30,9 @@ export const suites: readonly Suite[] = [
   javaClient('4.3.1'),
   javaClient('3.9.1'),
   javaClient('2.3.1'),
+  javaTransactions('4.3.1'),
+  javaTransactions('3.9.1'),
+  javaTransactions('2.3.1'),
   client('c', 'c', 'librdkafka of the system, from C', ['c'], cached('c', 'interop')),
   {
     name: 'kcat',
@@ -72,6 +75,17 @@ export const suites: readonly Suite[] = [
     about: "Kafka's DumpLogSegments over every file that the broker left",
     builds: ['kafka-tools'],
     timeLimitMs: 2 * 60_000,
+  },
+  {
+    name: 'group-oracle',
+    family: 'groups',
+    about: "assignments and topic hashes of 10,000 random groups: the same as Kafka's own code gives",
+    builds: ['kafka-tools'],
+    command: assignment => ({
+      file: process.execPath,
+      args: [join(interopDir, 'group-oracle', 'group-oracle.ts'), ...programArguments(assignment)],
+    }),
+    timeLimitMs: 2 * clientLimitMs,
   },
   {
     name: 'differential',
@@ -122,6 +136,18 @@ function javaClient(version: '4.3.1' | '3.9.1' | '2.3.1'): Suite {
     builds: [`java-${version}`],
     command: assignment => javaClientCommand(version, 'Interop', programArguments(assignment)),
     timeLimitMs: clientLimitMs,
+  }
+}
+
+/** The newest does transactions of version 2, the others those of before. */
+function javaTransactions(version: '4.3.1' | '3.9.1' | '2.3.1'): Suite {
+  return {
+    name: `java-transactions-${version}`,
+    family: 'java',
+    about: `transactional producers and read-committed consumers of kafka-clients ${version}`,
+    builds: [`java-${version}`],
+    command: assignment => javaClientCommand(version, 'Transactions', programArguments(assignment)),
+    timeLimitMs: 2 * clientLimitMs,
   }
 }
 
