@@ -33,6 +33,7 @@ const {
 } = operations
 
 export const topicOperations = bits([READ, WRITE, CREATE, DELETE, ALTER, DESCRIBE, DESCRIBE_CONFIGS, ALTER_CONFIGS])
+export const groupOperations = bits([READ, DELETE, DESCRIBE, DESCRIBE_CONFIGS, ALTER_CONFIGS])
 export const clusterOperations = bits([
   CREATE,
   ALTER,

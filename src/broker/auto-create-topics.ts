@@ -3,11 +3,16 @@
  * unknown: the client learns that from its own request, and the reason is in the log.
  */
 
+import { isCoordinatedTopic } from './coordinators/internal-topics.ts'
 import type { BrokerContext } from './broker-context.ts'
 
 export async function autoCreateTopics(names: readonly string[], broker: BrokerContext): Promise<void> {
   if (names.length === 0) return
-  const wanted = names.map(name => ({ name, numPartitions: -1, replicationFactor: -1, assignments: [], configs: [] }))
+  // Our own are made with the settings that they need.
+  for (const name of names) if (isCoordinatedTopic(name)) await broker.internalTopics.create(name)
+  const others = names.filter(name => !isCoordinatedTopic(name))
+  if (others.length === 0) return
+  const wanted = others.map(name => ({ name, numPartitions: -1, replicationFactor: -1, assignments: [], configs: [] }))
   const results = await broker.controller.createTopics(wanted, { validateOnly: false })
   for (const { name, error, message } of results) {
     // Another client may have been faster.

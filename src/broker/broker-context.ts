@@ -9,6 +9,9 @@ import type { TopicConfig } from '../metadata/config/topic-config.ts'
 import type { PartitionTable } from '../replication/partition-table.ts'
 import type { Logger, Logging } from '../std/logger.ts'
 import type { ApiHandler } from './api-handler.ts'
+import type { GroupCoordinator } from './coordinators/group-coordinator.ts'
+import type { InternalTopics } from './coordinators/internal-topics.ts'
+import type { Transactions } from './coordinators/transactions.ts'
 import type { ConnectionMemory } from './connection-memory.ts'
 import type { Connection } from './connection.ts'
 import type { Deadlines } from './deadlines.ts'
@@ -49,6 +52,9 @@ export interface BrokerContext {
   /** Produce requests that wait for their commit. */
   readonly produceDeadlines: Deadlines
   readonly producerIds: ProducerIds
+  readonly groups: GroupCoordinator
+  readonly transactions: Transactions
+  readonly internalTopics: InternalTopics
   readonly logging: Logging
   readonly logger: Logger
   readonly topicMetrics: TopicMetrics

@@ -33,6 +33,10 @@ import { registerBrokerGauges } from './broker-gauges.ts'
 import { BrokerStartError } from './broker-start-error.ts'
 import type { ConnectionMemory, MemoryBudgets } from './connection-memory.ts'
 import type { Connection } from './connection.ts'
+import { Coordinators } from './coordinators/coordinators.ts'
+import type { GroupCoordinator } from './coordinators/group-coordinator.ts'
+import type { InternalTopics } from './coordinators/internal-topics.ts'
+import type { Transactions } from './coordinators/transactions.ts'
 import { Dispatcher } from './dispatch.ts'
 import { resolveDynamicConfig } from './dynamic-config.ts'
 import { FatalNotice } from './fatal-notice.ts'
@@ -92,6 +96,7 @@ export class Broker implements BrokerContext {
   readonly waitingFetches = new Set<WaitingFetch>()
   readonly produceDeadlines: Deadlines
   readonly producerIds: ProducerIds
+  readonly coordinators: Coordinators
   readonly logging: Logging
   readonly logger: Logger
   readonly topicMetrics: TopicMetrics
@@ -136,6 +141,16 @@ export class Broker implements BrokerContext {
     this.producerIds = new ProducerIds(() =>
       this.controller.allocateProducerIdBlock({ brokerId: this.nodeId, brokerEpoch: this.#brokerEpoch() }),
     )
+    this.coordinators = new Coordinators(io, {
+      nodeId: this.nodeId,
+      image: this.image,
+      controller: this.controller,
+      producerIds: this.producerIds,
+      partitions: () => this.partitions,
+      config: () => this.config,
+      ownHostOf: listenerName => reachableHost(this.addresses.find(({ name }) => name === listenerName)),
+      logging,
+    })
   }
 
   /** Rejects with a `BrokerStartError` for what a user can put right, with everything closed again. */
@@ -197,6 +212,18 @@ export class Broker implements BrokerContext {
   get partitions(): PartitionTable {
     assert(this.#partitions !== undefined, 'partitions are asked for before they are open')
     return this.#partitions
+  }
+
+  get groups(): GroupCoordinator {
+    return this.coordinators.groups
+  }
+
+  get transactions(): Transactions {
+    return this.coordinators.transactions
+  }
+
+  get internalTopics(): InternalTopics {
+    return this.coordinators.internalTopics
   }
 
   /** The listeners with the ports that they got. */
@@ -274,6 +301,8 @@ export class Broker implements BrokerContext {
     undo.push(() => this.partitions.close())
     // Every log has its topic's settings now.
     this.logs.cleaner?.start()
+    this.coordinators.start()
+    undo.push(async () => this.coordinators.close())
     registerBrokerGauges(this.#options.metrics, this, this.#acceptor)
     this.#metricsListener = await serveMetrics(this.io, this.config.metricsListener, this.#options.metrics)
     undo.push(async () => this.#metricsListener?.close())
@@ -286,6 +315,7 @@ export class Broker implements BrokerContext {
     // Waiting fetches are answered at once; new ones on open connections are not started any more.
     const stopped = this.#acceptor.stop(stopDeadlineMs)
     for (const waiting of this.waitingFetches) waiting.end()
+    this.coordinators.close()
     await stopped
     await this.#metricsListener?.close()
     await this.partitions.close()
@@ -320,6 +350,7 @@ export class Broker implements BrokerContext {
     this.#acceptor.limitsChanged()
     this.logs.setCacheBudget(config.logCacheBytes ?? this.#options.logCacheBytes)
     this.logs.setProducerIdExpiration(config.producerIdExpirationMs)
+    this.logs.setTransactionVerification(config.transactions.partitionVerificationEnable)
     this.logs.cleaner?.updateOptions(config.logCleaner)
     for (const problem of config.settings.problems) this.logger.warn(`ignoring a dynamic setting: ${problem}`)
   }
@@ -329,6 +360,13 @@ export class Broker implements BrokerContext {
     assert(registered !== undefined, () => `broker ${this.nodeId} serves without being registered`)
     return registered.epoch
   }
+}
+
+/** Of a listener on all addresses, one of this machine. */
+function reachableHost(listener: BoundListener | undefined): string | undefined {
+  const host = listener?.hosts[0]
+  if (host === '0.0.0.0') return '127.0.0.1'
+  return host === '::' ? '::1' : host
 }
 
 /** In one line what a user can put right; everything else as it is. */

@@ -12,7 +12,6 @@ import type { TransactionPartitions } from '../../coordinator/transaction/transa
 import type { ErrorName } from '../../protocol/errors.ts'
 import { buildEndTransactionBatch } from '../../protocol/records/control.ts'
 import type { Partition } from '../../replication/partition.ts'
-import { GROUP_TOPIC } from './internal-topics.ts'
 
 /** What a coordinator does with a marker for one of its partitions. */
 export type CompleteTransaction = (

@@ -78,7 +78,7 @@ export class TestGroups {
         appendLingerMs: -1,
         writeTimeoutMs: 5000,
         loadBufferBytes: 65_536,
-        onLoaded: (_partition, result) => assert(!(result instanceof Error), () => String(result)),
+        onLoaded: (_partition, result) => assert(!(result instanceof Error), 'the shard is loaded'),
         onDiverged: () => assert(false, 'nobody else appends'),
       },
     )

@@ -3,6 +3,7 @@
  *
  * A snapshot: where settings change at run time there is a new one (`DynamicBrokerConfig`). Sizes in bytes, times in milliseconds.
  */
+import type { ConsumerGroupSetting } from './group-config.ts'
 import { type BrokerLayers, BrokerSettings } from './broker-settings.ts'
 import { type ListenerLimits, listenerLimitsOf } from './connection-limits.ts'
 import type { TopicDefaults } from './topic-config.ts'
@@ -45,6 +46,43 @@ export interface TransactionsConfig {
   readonly addPartitionsRetryMsMax: number
   /** `transaction.state.log.load.buffer.size` */
   readonly loadBufferBytes: number
+}
+
+/** Of consumer groups and their committed offsets. */
+export interface GroupsConfig {
+  readonly minSessionTimeoutMs: number
+  readonly maxSessionTimeoutMs: number
+  readonly initialRebalanceDelayMs: number
+  readonly maxSize: number
+  readonly offsetMetadataMaxBytes: number
+  readonly offsetsRetentionMs: number
+  readonly offsetsRetentionCheckIntervalMs: number
+  /** Negative: until the end of the turn. */
+  readonly appendLingerMs: number
+  readonly commitTimeoutMs: number
+  readonly loadBufferBytes: number
+  /** The code of a compression. */
+  readonly compression: number
+}
+
+/** What a group may set for itself, between two bounds. */
+export interface BoundedSetting {
+  readonly min: number
+  readonly usual: number
+  readonly max: number
+}
+
+/** Of groups of the consumer protocol (KIP-848). */
+export interface ConsumerGroupsConfig {
+  /** Names; the first is the default. */
+  readonly assignors: readonly string[]
+  readonly maxSize: number
+  /** As it was written, in any case. */
+  readonly migrationPolicy: string
+  readonly regexRefreshIntervalMs: number
+  readonly sessionTimeoutMs: BoundedSetting
+  readonly heartbeatIntervalMs: BoundedSetting
+  readonly assignmentIntervalMs: BoundedSetting
 }
 
 export interface BrokerConfig {
@@ -95,6 +133,8 @@ export interface BrokerConfig {
   readonly transactionStateTopic: InternalTopicConfig
   readonly shareStateTopic: InternalTopicConfig
   readonly transactions: TransactionsConfig
+  readonly groups: GroupsConfig
+  readonly consumerGroups: ConsumerGroupsConfig
 
   /** Null: a share of the memory that the process may use. */
   readonly logCacheBytes: number | null
@@ -116,6 +156,8 @@ export function resolveBrokerConfig(layers: BrokerLayers): BrokerConfig {
     transactionStateTopic: internalTopic(settings, 'transaction.state.log', 'transaction.state.log.min.isr'),
     shareStateTopic: internalTopic(settings, 'share.coordinator.state.topic', 'share.coordinator.state.topic.min.isr'),
     transactions: transactionsOf(settings),
+    groups: groupsOf(settings),
+    consumerGroups: consumerGroupsOf(settings),
     logCacheBytes: settings.get('ottla.log.cache.bytes'),
     metricsListener: settings.get('ottla.metrics.listener'),
   }
@@ -189,20 +231,52 @@ function transactionsOf(settings: BrokerSettings): TransactionsConfig {
   }
 }
 
+function groupsOf(settings: BrokerSettings): GroupsConfig {
+  return {
+    minSessionTimeoutMs: settings.get('group.min.session.timeout.ms'),
+    maxSessionTimeoutMs: settings.get('group.max.session.timeout.ms'),
+    initialRebalanceDelayMs: settings.get('group.initial.rebalance.delay.ms'),
+    maxSize: settings.get('group.max.size'),
+    offsetMetadataMaxBytes: settings.get('offset.metadata.max.bytes'),
+    offsetsRetentionMs: settings.get('offsets.retention.minutes') * 60_000,
+    offsetsRetentionCheckIntervalMs: settings.get('offsets.retention.check.interval.ms'),
+    appendLingerMs: settings.get('group.coordinator.append.linger.ms'),
+    commitTimeoutMs: settings.get('offsets.commit.timeout.ms'),
+    loadBufferBytes: settings.get('offsets.load.buffer.size'),
+    compression: settings.get('offsets.topic.compression.codec'),
+  }
+}
+
+function consumerGroupsOf(settings: BrokerSettings): ConsumerGroupsConfig {
+  const bounded = (name: ConsumerGroupSetting): BoundedSetting => ({
+    min: settings.get(`group.consumer.min.${name}`),
+    usual: settings.get(`group.consumer.${name}`),
+    max: settings.get(`group.consumer.max.${name}`),
+  })
+  return {
+    assignors: settings.get('group.consumer.assignors'),
+    maxSize: settings.get('group.consumer.max.size'),
+    migrationPolicy: settings.get('group.consumer.migration.policy'),
+    regexRefreshIntervalMs: settings.get('group.consumer.regex.refresh.interval.ms'),
+    sessionTimeoutMs: bounded('session.timeout.ms'),
+    heartbeatIntervalMs: bounded('heartbeat.interval.ms'),
+    assignmentIntervalMs: bounded('assignment.interval.ms'),
+  }
+}
+
 function internalTopic(
   settings: BrokerSettings,
   prefix: 'offsets.topic' | 'transaction.state.log' | 'share.coordinator.state.topic',
   minIsrKey: 'transaction.state.log.min.isr' | 'share.coordinator.state.topic.min.isr' | undefined,
 ): InternalTopicConfig {
   const replicationFactorKey = `${prefix}.replication.factor` as const
-  const replicationFactor = (brokers: number): number => {
-    const configured = settings.get(replicationFactorKey)
-    return settings.isSet(replicationFactorKey) ? configured : Math.min(configured, brokers)
-  }
+  const replicas = settings.get(replicationFactorKey)
+  const replicationFactor = (brokers: number): number =>
+    settings.isSet(replicationFactorKey) ? replicas : Math.min(replicas, brokers)
+  const minIsr = minIsrKey === undefined ? undefined : settings.get(minIsrKey)
   const minInSyncReplicas = (brokers: number): number | undefined => {
-    if (minIsrKey === undefined) return undefined
-    const configured = settings.get(minIsrKey)
-    return settings.isSet(minIsrKey) ? configured : Math.min(configured, replicationFactor(brokers))
+    if (minIsrKey === undefined || minIsr === undefined) return undefined
+    return settings.isSet(minIsrKey) ? minIsr : Math.min(minIsr, replicationFactor(brokers))
   }
   return {
     partitions: settings.get(`${prefix}.num.partitions`),

@@ -1,6 +1,7 @@
 /**
  * Rules between keys: each value is fine by itself, together they contradict each other. One sentence for each that is broken.
  */
+import { compressionTypeOf } from '../../protocol/records/compression/index.ts'
 import type { BrokerKeyName } from './broker-keys.ts'
 import type { BrokerSettings } from './broker-settings.ts'
 import type { TopicConfig } from './topic-config.ts'
@@ -33,6 +34,12 @@ function logs(settings: BrokerSettings): string[] {
         `${bufferBytes} bytes are too few for ${threads}`,
     )
   }
+  const strangers = settings.get('group.consumer.assignors').filter(name => name !== 'uniform' && name !== 'range')
+  if (strangers.length > 0)
+    problems.push(`group.consumer.assignors names ${strangers.join(', ')}; there are uniform and range`)
+  const codec = settings.get('offsets.topic.compression.codec')
+  if (compressionTypeOf(codec) === undefined)
+    problems.push(`offsets.topic.compression.codec is ${codec}, which is no code of a compression: 0 to 4 are`)
   return problems
 }
 

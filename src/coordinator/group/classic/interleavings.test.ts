@@ -147,7 +147,7 @@ const depth = 5
 
 test(`every order of ${depth} steps of two members, commits, timeouts and a leave keeps to G1, G2 and G5`, () => {
   let count = 0
-  const indexes = new Array<number>(depth).fill(0)
+  const indexes = Array.from({ length: depth }, () => 0)
   for (let more = true; more;) {
     const order = indexes.map(index => actions[index]!)
     // Who has left does not leave again: the same as a shorter order.

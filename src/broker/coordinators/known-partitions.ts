@@ -1,0 +1,65 @@
+/** Requests about offsets name topics and partitions; those that do not exist are answered without asking the coordinator. */
+
+import type { TopicOutcome } from '../../coordinator/group/offsets/offset-commits.ts'
+import type { ClusterImage, TopicImage } from '../../metadata/cluster-image.ts'
+import { ErrorCode } from '../../protocol/errors.ts'
+import type { ErrorName } from '../../protocol/errors.ts'
+import { ZERO_UUID } from '../../protocol/uuid.ts'
+import type { Uuid } from '../../protocol/uuid.ts'
+
+interface Numbered {
+  readonly partitionIndex: number
+}
+
+export interface AskedTopic<P extends Numbered> {
+  readonly name: string
+  readonly topicId?: Uuid
+  readonly partitions: readonly P[]
+}
+
+export interface KnownTopic<P extends Numbered> {
+  readonly name: string
+  readonly topicId: Uuid
+  readonly partitions: readonly P[]
+}
+
+export interface KnownPartitions<P extends Numbered> {
+  readonly accepted: KnownTopic<P>[]
+  readonly refused: TopicOutcome[]
+}
+
+/** `byId`: topics are named by their ids alone. */
+export function knownPartitions<P extends Numbered>(
+  topics: readonly AskedTopic<P>[],
+  image: ClusterImage,
+  byId = false,
+): KnownPartitions<P> {
+  const accepted: KnownTopic<P>[] = []
+  const refused: TopicOutcome[] = []
+  for (const topic of topics) {
+    const known = byId ? image.topicById(topic.topicId ?? ZERO_UUID) : image.topicByName(topic.name)
+    if (known === undefined) {
+      refused.push(failedTopic(topic, byId ? 'UNKNOWN_TOPIC_ID' : 'UNKNOWN_TOPIC_OR_PARTITION'))
+      continue
+    }
+    const there = existing(topic.partitions, known)
+    if (there.length > 0) accepted.push({ name: known.name, topicId: known.id, partitions: there })
+    if (there.length === topic.partitions.length) continue
+    const missing = topic.partitions.filter(each => !there.includes(each))
+    const { name, id: topicId } = known
+    refused.push(failedTopic({ name, topicId, partitions: missing }, 'UNKNOWN_TOPIC_OR_PARTITION'))
+  }
+  return { accepted, refused }
+}
+
+/** The list itself where all are there, as nearly always. */
+function existing<P extends Numbered>(partitions: readonly P[], topic: TopicImage): readonly P[] {
+  const exists = ({ partitionIndex }: P): boolean => topic.partitions[partitionIndex] !== undefined
+  return partitions.every(exists) ? partitions : partitions.filter(exists)
+}
+
+export function failedTopic(topic: AskedTopic<Numbered>, error: ErrorName): TopicOutcome {
+  const { name, topicId = ZERO_UUID, partitions } = topic
+  const errorCode = ErrorCode[error]
+  return { name, topicId, partitions: partitions.map(({ partitionIndex }) => ({ partitionIndex, errorCode })) }
+}
