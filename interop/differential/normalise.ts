@@ -61,7 +61,7 @@ function isChosen(value: unknown): boolean {
 /** Objects that have a name or an index go by it; what has neither keeps its order, which then means something. */
 function ascending(field: string, values: unknown[]): unknown[] {
   const isSet = setFields.has(field) && values.every(value => typeof value === 'number')
-  return isSet ? (values as number[]).toSorted((a, b) => a - b) : values
+  return isSet ? values.toSorted((a, b) => a - b) : values
 }
 
 function sorted(values: unknown[]): unknown[] {
