@@ -34,6 +34,8 @@ export interface LogReaderOwner {
   readonly segments: LogSegments
   /** What an index lookup may be off by. */
   readonly indexIntervalBytes: number
+  /** Another number whenever what has been read of the files may not be in them any more. */
+  readonly cuts: number
   indexBroken(segment: LogSegment): void
   readFailed(error: DiskError): void
 }
@@ -96,23 +98,24 @@ export class LogReader {
 
   async #gather(gathering: Gathering): Promise<ReadFailed | undefined> {
     const { offset } = gathering.options
+    const { cuts } = this.#owner
     const cursor = this.#cursors.get(offset)
     this.#cursors.delete(offset)
     const segments = this.#owner.segments.all
-    let index = cursor === undefined ? this.#owner.segments.floorIndex(offset) : segments.indexOf(cursor.segment)
-    if (index < 0) index = Math.max(0, this.#owner.segments.floorIndex(offset))
-    let position = cursor?.position
+    const known = cursor === undefined ? -1 : segments.indexOf(cursor.segment)
+    let index = known < 0 ? Math.max(0, this.#owner.segments.floorIndex(offset)) : known
+    let position = known < 0 ? undefined : cursor!.position
     for (; index < segments.length; index++) {
       const segment = segments[index]!
       position ??= await segment.positionFor(gathering.nextOffset, () => this.#owner.indexBroken(segment))
       const end = await this.#gatherFrom(segment, position, gathering)
       if (end.kind === 'corrupt') return { kind: 'failed', error: 'CORRUPT_MESSAGE', message: end.message }
       if (end.kind === 'done') {
-        this.#remember(gathering.nextOffset, { segment, position: end.position })
+        this.#remember(gathering.nextOffset, { segment, position: end.position }, cuts)
         return undefined
       }
       const isLast = index === segments.length - 1
-      if (isLast) this.#remember(gathering.nextOffset, { segment, position: end.position })
+      if (isLast) this.#remember(gathering.nextOffset, { segment, position: end.position }, cuts)
       position = 0
     }
     return undefined
@@ -146,7 +149,9 @@ export class LogReader {
     return { kind: 'more', position, neededBytes }
   }
 
-  #remember(offset: number, cursor: Cursor): void {
+  /** Not when the files have changed since the read began: the position is one in what was there before. */
+  #remember(offset: number, cursor: Cursor, cuts: number): void {
+    if (cuts !== this.#owner.cuts) return
     this.#cursors.delete(offset)
     this.#cursors.set(offset, cursor)
     if (this.#cursors.size <= cursorsMax) return

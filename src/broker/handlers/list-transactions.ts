@@ -4,12 +4,13 @@
  * v1 the duration (KIP-994); v2 the pattern, which the whole transactional id has to match (KIP-1152). Patterns are read as RE2: in linear time, without the look-arounds and back references that Kafka's Java has.
  */
 
-import { RE2JS, RE2JSException } from 're2js'
 import type { TransactionMetadata } from '../../coordinator/transaction/transaction-metadata.ts'
 import { isTransactionStateName } from '../../coordinator/transaction/transaction-state.ts'
 import { ErrorCode } from '../../protocol/errors.ts'
 import { ListTransactionsRequest, ListTransactionsResponse } from '../../protocol/messages/list-transactions.ts'
 import type { Infer } from '../../protocol/schema.ts'
+import { compileRe2 } from '../../std/re2.ts'
+import type { Re2 } from '../../std/re2.ts'
 import { apiHandler } from '../api-handler.ts'
 
 type Request = Infer<typeof ListTransactionsRequest>
@@ -35,19 +36,15 @@ export const listTransactions = apiHandler({
   },
 })
 
-function patternOf(text: string | null): RE2JS | 'invalid' | undefined {
+function patternOf(text: string | null): Re2 | 'invalid' | undefined {
   if (text === null || text === '') return undefined
-  try {
-    return RE2JS.compile(text)
-  } catch (error) {
-    if (error instanceof RE2JSException) return 'invalid'
-    throw error
-  }
+  const pattern = compileRe2(text)
+  return typeof pattern === 'string' ? 'invalid' : pattern
 }
 
 function filterOf(
   request: Request,
-  pattern: RE2JS | undefined,
+  pattern: Re2 | undefined,
   nowMs: number,
 ): (transaction: TransactionMetadata) => boolean {
   const producerIds = new Set(request.producerIdFilters)

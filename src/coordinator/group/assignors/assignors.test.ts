@@ -57,13 +57,18 @@ const shown = (assigned: ReadonlyMap<string, Assignment>): Record<string, string
       .map(([id, assignment]) => [
         id,
         [...assignment]
-          .map(([topicId, partitions]) => `${topicId === A ? 'a' : 'b'}:${[...partitions].sort().join()}`)
+          .map(
+            ([topicId, partitions]) =>
+              `${topicId === A ? 'a' : 'b'}:${[...partitions].toSorted((a, b) => a - b).join()}`,
+          )
           .sort()
           .join(' '),
       ]),
   )
 const sizes = (assigned: ReadonlyMap<string, Assignment>): number[] =>
-  [...assigned.values()].map(assignment => [...assignment.values()].reduce((sum, each) => sum + each.size, 0)).sort()
+  [...assigned.values()]
+    .map(assignment => [...assignment.values()].reduce((sum, each) => sum + each.size, 0))
+    .toSorted((a, b) => a - b)
 
 describe('range', () => {
   test('gives each its range of every topic, the remainder to the first', () => {

@@ -33,7 +33,7 @@ import type { MemberChange } from './subscription-metadata.ts'
 /** From this version of JoinGroup on a dynamic member comes twice, the second time with the id that it was given (KIP-394). */
 const MEMBER_ID_REQUIRED_SINCE = 4
 
-type Done = CoordinatorResult<GroupRecord, void, never>
+type Done = CoordinatorResult<GroupRecord, void>
 const nothing: Done = { records: [], response: undefined }
 
 /** A member that speaks the classic protocol. */
@@ -126,10 +126,7 @@ export class ClassicMembers {
     return 'REBALANCE_IN_PROGRESS'
   }
 
-  leave(
-    group: ConsumerGroup,
-    members: LeaveGroupRequest['members'],
-  ): CoordinatorResult<GroupRecord, LeaveAnswer, never> {
+  leave(group: ConsumerGroup, members: LeaveGroupRequest['members']): CoordinatorResult<GroupRecord, LeaveAnswer> {
     const leaving = new Set<ConsumerGroupMember>()
     const answers = members.map(({ memberId, groupInstanceId }) => {
       const member = leavingMember(group, memberId, groupInstanceId)

@@ -15,7 +15,7 @@ import type { ConsumerGroupMember } from './member.ts'
 import { countNames, countOne, countRegex } from './subscriptions.ts'
 
 type TimerKind = 'session' | 'rebalance' | 'join' | 'sync'
-type Result<T> = CoordinatorResult<GroupRecord, T, never>
+type Result<T> = CoordinatorResult<GroupRecord, T>
 
 const timerKinds: readonly TimerKind[] = ['session', 'rebalance', 'join', 'sync']
 const nothing: Result<void> = { records: [], response: undefined }

@@ -35,7 +35,7 @@ import { upcomingGroup } from './upgrade.ts'
 import type { UpcomingGroup, Upgrades } from './upgrade.ts'
 
 export type HeartbeatAnswer = Input<typeof ConsumerGroupHeartbeatResponse>
-type Result = CoordinatorResult<GroupRecord, HeartbeatAnswer, never>
+type Result = CoordinatorResult<GroupRecord, HeartbeatAnswer>
 
 export class Heartbeats {
   readonly #context: ConsumerGroupContext

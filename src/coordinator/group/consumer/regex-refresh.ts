@@ -22,7 +22,7 @@ const REFRESH_INTERVAL_MIN_MS = 10_000
 /** Names times expressions that one slice looks at; some milliseconds. */
 const MATCHES_PER_SLICE = 4_000
 
-type Result = CoordinatorResult<GroupRecord, void, never>
+type Result = CoordinatorResult<GroupRecord, void>
 const nothing: Result = { records: [], response: undefined }
 
 export class RegexRefresh {

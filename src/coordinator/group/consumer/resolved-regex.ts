@@ -1,19 +1,10 @@
 /**
  * Regular expressions that members subscribe to, and the topics that they stand for (KIP-848). The syntax is RE2's, as in Kafka: linear time and no
  * backtracking, whatever a client sends.
- *
- * The library is loaded when the first expression comes: most brokers never see one, and it takes its time to load.
  */
 
-import { createRequire } from 'node:module'
-import type { RE2JS } from 're2js'
-
-let library: typeof import('re2js') | undefined
-
-function re2(): typeof import('re2js') {
-  library ??= createRequire(import.meta.url)('re2js') as typeof import('re2js')
-  return library
-}
+import { compileRe2 } from '../../../std/re2.ts'
+import type { Re2 } from '../../../std/re2.ts'
 
 /** What a regular expression was found to stand for. */
 export interface ResolvedRegex {
@@ -27,14 +18,14 @@ export const UNRESOLVED: ResolvedRegex = { topicNames: new Set(), version: -1, t
 
 /** Why it cannot be compiled; undefined when it can. */
 export function regexProblem(regex: string): string | undefined {
-  const compiled = compile(regex)
+  const compiled = compileRe2(regex)
   return typeof compiled === 'string' ? compiled : undefined
 }
 
 /** Looks for the topics whose whole names match, some at a time. An expression that does not compile matches nothing. */
 export class RegexMatching {
   readonly found: ReadonlyMap<string, Set<string>>
-  readonly #patterns: readonly { readonly pattern: RE2JS; readonly found: Set<string> }[]
+  readonly #patterns: readonly { readonly pattern: Re2; readonly found: Set<string> }[]
   readonly #names: readonly string[]
   #next = 0
 
@@ -42,7 +33,7 @@ export class RegexMatching {
     this.found = new Map(regexes.map(regex => [regex, new Set()]))
     this.#names = topicNames
     this.#patterns = Array.from(this.found).flatMap(([regex, found]) => {
-      const pattern = compile(regex)
+      const pattern = compileRe2(regex)
       return typeof pattern === 'string' ? [] : [{ pattern, found }]
     })
   }
@@ -55,16 +46,5 @@ export class RegexMatching {
       for (const { pattern, found } of this.#patterns) if (pattern.testExact(name)) found.add(name)
     }
     return this.#next === this.#names.length
-  }
-}
-
-/** The expression, or what is wrong with it. */
-function compile(regex: string): RE2JS | string {
-  const { RE2JS, RE2JSSyntaxException } = re2()
-  try {
-    return RE2JS.compile(regex)
-  } catch (error) {
-    if (error instanceof RE2JSSyntaxException) return error.getDescription()
-    throw error
   }
 }
