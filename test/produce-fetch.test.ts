@@ -57,6 +57,14 @@ describe('a produce request', () => {
       assert.equal((await world.records('t')).length, 1)
     }))
 
+  it('of a client to a topic of the coordinators is refused, and changes nothing', () =>
+    live({ 'offsets.topic.num.partitions': 1 }, async world => {
+      await world.client.connection.request(apis.FindCoordinator, { keyType: 0, coordinatorKeys: ['g'] })
+      const refused = await world.append('__consumer_offsets', batchOf(['forged'], world.nowMs))
+      assert.deepEqual([refused.error, refused.errorMessage], ['INVALID_TOPIC_EXCEPTION', null])
+      assert.deepEqual(await world.records('__consumer_offsets'), [])
+    }))
+
   it('that is not safe in time is answered REQUEST_TIMED_OUT, and the broker goes on', () =>
     live({}, async world => {
       await world.createTopic('t', { 'flush.messages': 1 })

@@ -21,6 +21,7 @@ import { TransactionVerification } from '../coordinators/transaction-verificatio
 import { apiHandler } from '../api-handler.ts'
 import { leaderHints } from '../leader-hints.ts'
 import type { LeaderHints } from '../leader-hints.ts'
+import { isInternalTopic } from '../topic-names.ts'
 
 type Request = Infer<typeof ProduceRequest>
 type Response = Input<typeof ProduceResponse>
@@ -45,6 +46,8 @@ export const produce = apiHandler({
 /** The first version in which zstd may be produced (KIP-110). */
 const zstdSince = 7
 const noRecords = new Uint8Array(0)
+/** Kafka lets a client of this name write to internal topics, and nobody else. */
+const adminClientId = '__admin_client'
 
 /** Errors with which Kafka does not say where the log starts. */
 const withoutLogStart: ReadonlySet<ErrorName> = new Set([
@@ -112,6 +115,7 @@ function produceAll(
       if (named === undefined) return failure(index, 'UNKNOWN_TOPIC_ID')
       const found = context.broker.partitions.lookup(named, index)
       if (typeof found === 'string') return failure(index, found)
+      if (isInternalTopic(named) && context.clientId !== adminClientId) return failure(index, 'INVALID_TOPIC_EXCEPTION')
       const verdict = verdicts?.get(found)
       if (verdict?.kind === 'refused') return refusedByVerification(found, verdict, hints, context)
       return append(found, { records, memory, acks, transaction: verdict }, waits, hints, context)
