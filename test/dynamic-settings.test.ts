@@ -8,8 +8,9 @@ import { describe, it } from 'node:test'
 import { brokerConfigDef } from '../src/metadata/config/broker-keys.ts'
 import { topicSynonyms } from '../src/metadata/config/topic-synonyms.ts'
 import { apis } from '../src/protocol/apis.ts'
-import { batchOf, live } from './live.fixture.ts'
+import { batchOf, errorName, live } from './live.fixture.ts'
 import type { Live, Settings } from './live.fixture.ts'
+import { Producer, startTransactions } from './transactions.fixture.ts'
 
 const minuteMs = 60_000
 const hourMs = 60 * minuteMs
@@ -176,7 +177,63 @@ const lines: Readonly<Record<string, Line>> = {
       assert.equal(await producerCount(world), 0)
     },
   },
+  'group.consumer.assignment.interval.ms': {
+    effect: 'decides how long a group waits with the next assignment',
+    settings: { 'offsets.topic.num.partitions': 1, 'group.consumer.assignment.interval.ms': 0 },
+    async test(world, key) {
+      await world.createTopic('t', {}, 4)
+      await findCoordinator(world)
+      assert.equal(await joinEpoch(world, 'a'), 1)
+      assert.equal(await joinEpoch(world, 'b'), 2)
+      await world.alterBroker({ [key]: 15_000 })
+      // It joins in the epoch of the last assignment, which does not know it yet.
+      assert.equal(await joinEpoch(world, 'c'), 2)
+    },
+  },
+  'transaction.partition.verification.enable': {
+    effect: 'decides whether the coordinator is asked about a transaction',
+    async test(world, key) {
+      await startTransactions(world, { t: 1 })
+      const stray = (producerId: number): Promise<string> =>
+        Producer.stray(world, 'gone', { producerId, producerEpoch: 0 }).tryPut('t', 0, ['x'], {
+          version: 11,
+          adds: false,
+        })
+      assert.notEqual(await stray(776), 'NONE')
+      await world.alterBroker({ [key]: false })
+      assert.equal(await stray(777), 'NONE')
+    },
+  },
   'unclean.leader.election.enable': topicDefault(true),
+}
+
+async function findCoordinator(world: Live): Promise<void> {
+  for (;;) {
+    const answer = await world.client.connection.request(apis.FindCoordinator, { keyType: 0, coordinatorKeys: ['g'] })
+    if (answer.coordinators[0]!.errorCode === 0) return
+    await world.sleep(50)
+  }
+}
+
+/** The epoch in which a member joins the group. */
+async function joinEpoch(world: Live, memberId: string): Promise<number> {
+  for (;;) {
+    const answer = await world.client.connection.request(apis.ConsumerGroupHeartbeat, {
+      groupId: 'g',
+      memberId,
+      memberEpoch: 0,
+      instanceId: null,
+      rackId: null,
+      rebalanceTimeoutMs: 60_000,
+      subscribedTopicNames: ['t'],
+      subscribedTopicRegex: null,
+      serverAssignor: null,
+      topicPartitions: [],
+    })
+    if (errorName(answer.errorCode) === 'NONE') return answer.memberEpoch
+    assert.match(errorName(answer.errorCode), /^(NOT_COORDINATOR|COORDINATOR_LOAD_IN_PROGRESS)$/)
+    await world.sleep(50)
+  }
 }
 
 const dynamic = [...brokerConfigDef.keys].filter(

@@ -31,6 +31,8 @@ export class LogDirectory implements LogDirectoryHost {
   readonly directoryId: Uuid
   readonly pace = new DiskPace()
   readonly logs = new Set<Log>()
+  /** Logs that are being made in it. */
+  creating = 0
   /** Names of partitions that are gone and that the checkpoint files may still speak of. */
   readonly gone = new Set<string>()
   readonly #disk: Disk

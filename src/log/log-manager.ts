@@ -224,10 +224,13 @@ export class LogManager {
   async create(topic: string, partition: number, topicId: Uuid, config: LogConfig, path?: string): Promise<Log> {
     for (;;) {
       const directory = this.#directoryFor(path)
+      directory.creating += 1
       try {
         return await this.#createIn(directory, topic, partition, topicId, config)
       } catch (error) {
         if (directory.offline === undefined || path !== undefined) throw error
+      } finally {
+        directory.creating -= 1
       }
     }
   }
@@ -386,8 +389,9 @@ export class LogManager {
       if (wanted === undefined) throw diskError('ENOENT', `${path} is no log directory that is online`)
       return wanted
     }
+    const countOf = ({ logs, creating }: LogDirectory): number => logs.size + creating
     let fewest = online[0]
-    for (const directory of online) if (directory.logs.size < fewest!.logs.size) fewest = directory
+    for (const directory of online) if (countOf(directory) < countOf(fewest!)) fewest = directory
     if (fewest === undefined) throw diskError('EIO', 'no log directory is online')
     return fewest
   }
