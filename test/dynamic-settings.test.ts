@@ -183,11 +183,12 @@ const lines: Readonly<Record<string, Line>> = {
     async test(world, key) {
       await world.createTopic('t', {}, 4)
       await findCoordinator(world)
-      assert.equal(await joinEpoch(world, 'a'), 1)
-      assert.equal(await joinEpoch(world, 'b'), 2)
+      const first = await joinEpoch(world, 'a')
+      const second = await joinEpoch(world, 'b')
+      assert.ok(second > first, `${second} after ${first}`)
       await world.alterBroker({ [key]: 15_000 })
       // It joins in the epoch of the last assignment, which does not know it yet.
-      assert.equal(await joinEpoch(world, 'c'), 2)
+      assert.equal(await joinEpoch(world, 'c'), second)
     },
   },
   'transaction.partition.verification.enable': {
