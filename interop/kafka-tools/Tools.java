@@ -184,21 +184,23 @@ public final class Tools {
 
     private void transactions() {
         String id = topic + "-open";
+        // Not the topic itself, which is compacted by now.
+        String written = topic + "-load";
         outcomes.test("TransactionsCommand", () -> {
             Map<String, Object> settings = Map.of("bootstrap.servers", bootstrap, "transactional.id", id);
             try (KafkaProducer<String, String> producer = new KafkaProducer<>(settings, new StringSerializer(), new StringSerializer())) {
                 producer.initTransactions();
                 producer.beginTransaction();
-                long start = producer.send(new ProducerRecord<>(topic, 0, null, "open")).get().offset();
+                long start = producer.send(new ProducerRecord<>(written, 0, null, "open")).get().offset();
                 prints(transactions("list"), id, "Ongoing");
                 prints(transactions("list", "--transactional-id-pattern", ".*-open"), id);
                 lacks(transactions("list", "--transactional-id-pattern", "open"), id);
                 lacks(transactions("list", "--duration-filter", "600000"), id);
-                prints(transactions("describe", "--transactional-id", id), "Ongoing", topic + "-0");
-                String[] partition = {"--topic", topic, "--partition", "0"};
+                prints(transactions("describe", "--transactional-id", id), "Ongoing", written + "-0");
+                String[] partition = {"--topic", written, "--partition", "0"};
                 String producers = transactions(with(new String[] {"describe-producers"}, partition)).out();
                 if (!Pattern.compile("\\s" + start + "\\s").matcher(producers).find()) throw new AssertionError(producers);
-                lacks(transactions("find-hanging", "--broker-id", node), topic);
+                lacks(transactions("find-hanging", "--broker-id", node), written);
                 prints(transactions(with(new String[] {"abort", "--start-offset", String.valueOf(start)}, partition)));
                 prints(transactions(with(new String[] {"describe-producers"}, partition)), "None");
                 producer.abortTransaction();
