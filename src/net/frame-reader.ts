@@ -21,10 +21,12 @@ const largeFrameBytes = 32 * 1024
 const inPlaceBytesMin = 16 * 1024
 
 /**
- * The first allocation for a large frame: one with a megabyte of records fits. A peer that announces 100 MB and sends nothing costs this much, and
- * the memory doubles only as bytes arrive.
+ * The first allocation for a large frame. A peer that announces 100 MB and sends nothing costs no more, and the memory grows only as bytes arrive. A peer that has
+ * just sent a large frame is believed more: one with a megabyte of records fits at once.
  */
-const firstAllocationBytes = 1280 * 1024
+const firstAllocationBytes = 64 * 1024
+const nextAllocationBytes = 1280 * 1024
+const growthFactor = 4
 
 const lengthBytes = 4
 
@@ -57,9 +59,9 @@ export class FrameReader {
     this.#options = options
   }
 
-  /** Memory that is held for the frame under way. */
+  /** How much of the frame under way has arrived. Its memory is at most four times as large, or a first allocation. */
   get pendingBytes(): number {
-    return this.#body === undefined ? 0 : this.#body.bytes.length
+    return this.#body === undefined ? 0 : this.#filledBytes
   }
 
   /** True while a frame has been begun and not finished: a peer that stays so for long is a slow sender. */
@@ -148,13 +150,14 @@ export class FrameReader {
     }
     this.#bodyBytes = announcedBytes
     this.#filledBytes = 0
-    this.#body = memoryPool.take(Math.min(announcedBytes, firstAllocationBytes))
+    const firstBytes = this.#afterLargeFrame ? nextAllocationBytes : firstAllocationBytes
+    this.#body = memoryPool.take(Math.min(announcedBytes, firstBytes))
     return position
   }
 
   #grow(): void {
     const body = this.#body!
-    const grown = memoryPool.take(Math.min(this.#bodyBytes, body.bytes.length * 2))
+    const grown = memoryPool.take(Math.min(this.#bodyBytes, body.bytes.length * growthFactor))
     body.bytes.copy(grown.bytes, 0, 0, this.#filledBytes)
     body.release()
     this.#body = grown
