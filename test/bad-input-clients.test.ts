@@ -37,6 +37,27 @@ describe('slow senders', () => {
       await good.stop()
     }))
 
+  it('that announce the largest request and send next to nothing keep no memory from others', { skip: !onLinux }, () =>
+    withBroker({ settings: { 'queued.max.request.bytes': 32 * MiB } }, async broker => {
+      const residentBytes = broker.residentBytes
+      const good = await GoodClient.start(broker.port)
+      const slow = await crowd(broker, 400)
+      const beginning = Buffer.from(`${(104_857_600).toString(16).padStart(8, '0')}${'00'.repeat(20)}`, 'hex')
+      await Promise.all(slow.map(peer => peer.send(beginning)))
+      // Large requests of others go on as well: they need memory, of which the slow ones have only what they sent.
+      const peer = await Peer.connect(broker.port)
+      await peer.createTopic('large')
+      const large = batchOf([Buffer.alloc(900_000)])
+      for (let i = 0; i < 20; i++) assert.equal(await peer.put('large', large), 'NONE')
+      const served = good.roundTripsMs.length
+      await eventually('the good client goes on', () => good.roundTripsMs.length > served + 5)
+      const growthBytes = broker.residentBytes - residentBytes
+      assert.ok(growthBytes < 160 * MiB, `${growthBytes / MiB} MiB`)
+      for (const each of slow) each.close()
+      await good.stop()
+    }),
+  )
+
   it('that fall silent in the middle of a request are closed when they have been idle for long enough', () =>
     withBroker({ settings: { 'connections.max.idle.ms': 500 } }, async broker => {
       const silent = await crowd(broker, 20)
