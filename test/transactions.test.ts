@@ -3,8 +3,9 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { Producer, readCommitted, startTransactions, stateOf } from './transactions.fixture.ts'
-import { errorName, live } from './live.fixture.ts'
+import { batchOf, errorName, live } from './live.fixture.ts'
 import { apis } from '../src/protocol/apis.ts'
+import { PRODUCER_ID_AT } from '../src/protocol/records/batch-header.ts'
 
 describe('a transactional producer', () => {
   for (const version of [2, 0] as const) {
@@ -148,5 +149,39 @@ describe('an administrator', () => {
       })
       assert.equal(errorName(answer.markers[0]!.topics[0]!.partitions[0]!.errorCode), 'NONE')
       assert.deepEqual(await readCommitted(world, 't', 0), ['behind'])
+    }))
+
+  it('who ends a transaction of nobody is told that the request is wrong, and keeps the connection', () =>
+    live({}, async world => {
+      await startTransactions(world, { t: 1 })
+      for (const [producerId, producerEpoch] of [
+        [-1, 0],
+        [777, -1],
+        [-2, -2],
+        [2 ** 62, 0],
+      ] as const) {
+        const topics = ['t', '__consumer_offsets'].map(name => ({ name, partitionIndexes: [0] }))
+        const { markers } = await world.client.connection.request(apis.WriteTxnMarkers, {
+          markers: [{ producerId, producerEpoch, transactionResult: true, topics, coordinatorEpoch: 0 }],
+        })
+        const errors = markers[0]!.topics.map(({ partitions }) => errorName(partitions[0]!.errorCode))
+        assert.deepEqual(errors, ['INVALID_REQUEST', 'INVALID_REQUEST'])
+      }
+    }))
+})
+
+describe('a transactional batch of a producer whose id no broker gives out', () => {
+  it('is refused, and the connection stays', () =>
+    live({}, async world => {
+      await startTransactions(world, { t: 1 })
+      const batch = batchOf(['a'], world.nowMs, {
+        producerId: 1,
+        producerEpoch: 0,
+        baseSequence: 0,
+        isTransactional: true,
+      })
+      batch.writeBigInt64BE(2n ** 62n, PRODUCER_ID_AT)
+      assert.equal((await world.append('t', batch)).error, 'INVALID_RECORD')
+      await world.put('t', ['b'])
     }))
 })

@@ -7,6 +7,7 @@ import type { ErrorName } from '../../protocol/errors.ts'
 import { DeleteRecordsRequest, DeleteRecordsResponse } from '../../protocol/messages/delete-records.ts'
 import { apiHandler } from '../api-handler.ts'
 import type { RequestContext } from '../api-handler.ts'
+import { isInternalTopic } from '../topic-names.ts'
 
 const highWatermark = -1
 const noLowWatermark = -1
@@ -40,6 +41,7 @@ async function deleteBefore(
 ): Promise<number | ErrorName> {
   const partition = context.broker.partitions.lookup(topic, index)
   if (typeof partition === 'string') return partition
+  if (isInternalTopic(topic)) return 'INVALID_TOPIC_EXCEPTION'
   const error = partition.leaderError(-1)
   if (error !== undefined) return error
   const { log } = partition

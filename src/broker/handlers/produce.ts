@@ -16,6 +16,7 @@ import type { RequestContext } from '../api-handler.ts'
 import type { VerifiedBatch, Verdict, Verdicts } from '../coordinators/transaction-verification.ts'
 import { Deadline } from '../deadlines.ts'
 import { Later } from '../../std/later.ts'
+import { readInt64 } from '../../protocol/records/int64.ts'
 import type { PooledMemory } from '../../std/memory-pool.ts'
 import { TransactionVerification } from '../coordinators/transaction-verification.ts'
 import { apiHandler } from '../api-handler.ts'
@@ -224,6 +225,8 @@ function isTransactional(records: Uint8Array): boolean {
     records.length >= Batch.BATCH_HEADER_BYTES &&
     Batch.magic(records, 0) === 2 &&
     Batch.isTransactional(records, 0) &&
+    // Beyond what is safe it is nobody's: the batch is refused where it would be appended.
+    Number.isSafeInteger(readInt64(records, Batch.PRODUCER_ID_AT)) &&
     Batch.hasProducerId(records, 0)
   )
 }

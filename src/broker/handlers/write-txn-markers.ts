@@ -8,6 +8,7 @@
 import type { TransactionMarker } from '../../coordinator/runtime/coordinator.ts'
 import type { TransactionPartitions } from '../../coordinator/transaction/transaction-metadata.ts'
 import { ErrorCode } from '../../protocol/errors.ts'
+import type { ErrorName } from '../../protocol/errors.ts'
 import { WriteTxnMarkersRequest, WriteTxnMarkersResponse } from '../../protocol/messages/write-txn-markers.ts'
 import type { Infer } from '../../protocol/schema.ts'
 import { apiHandler } from '../api-handler.ts'
@@ -26,7 +27,9 @@ export const writeTxnMarkers = apiHandler({
     await Promise.all(
       markers.map(async marker => {
         const partitions = partitionsOf(marker)
-        const errorOf = await broker.transactions.localMarkers.write(markerOf(marker), partitions)
+        const errorOf = isOfProducer(marker)
+          ? await broker.transactions.localMarkers.write(markerOf(marker), partitions)
+          : (): ErrorName => 'INVALID_REQUEST'
         for (const [name, numbers] of partitions) {
           answers.get(marker.producerId)!.push({
             name,
@@ -41,6 +44,11 @@ export const writeTxnMarkers = apiHandler({
     return { markers: [...answers].map(([producerId, topics]) => ({ producerId, topics })) }
   },
 })
+
+/** A marker of nobody cannot be written (Kafka fails on it with UNKNOWN_SERVER_ERROR), nor one whose producer has an id that no broker gives out. */
+function isOfProducer({ producerId, producerEpoch }: Marker): boolean {
+  return Number.isSafeInteger(producerId) && producerId >= 0 && producerEpoch >= 0
+}
 
 function markerOf(marker: Marker): TransactionMarker {
   const { producerId, producerEpoch, coordinatorEpoch, transactionResult, transactionVersion } = marker
