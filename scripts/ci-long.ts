@@ -1,8 +1,8 @@
 /**
  * `npm run ci:long`: what CI runs, with budgets that CI has no time for. For a night, or before a release.
  *
- *   npm run ci:long                   an hour of simulation, 200 kills, the benchmarks in full
- *   npm run ci:long -- --minutes 5    that much simulation, and kills in proportion
+ *   npm run ci:long                   an hour of simulation, an hour of fuzzing, 200 kills, the benchmarks in full
+ *   npm run ci:long -- --minutes 5    that much simulation, and fuzzing and kills in proportion
  *
  * Runs everything, whichever part fails first, and ends with exit code 1 if one did. Each part prints the seeds that repeat it.
  */
@@ -20,6 +20,8 @@ const parts: readonly (readonly [script: string, ...args: string[]])[] = [
   ['test'],
   ['protocol:check'],
   ['sim', '--minutes', String(minutes)],
+  // Half of it at the decoder, half at a broker.
+  ['fuzz', '--minutes', String(minutes / 2), '--seed', seed],
   ['interop', '--rounds', String(Math.max(20, Math.round(minutes * (200 / 60)))), '--seed', seed],
   ['pack:check'],
   ['bench:codec'],

@@ -27,7 +27,7 @@ const apiVersionsKey = 18
  * How many elements the arrays of a request may have together. A request takes memory for each and keeps everybody else waiting while it is served,
  * and whoever has more partitions to speak of can do so in several requests.
  */
-const requestElementsMax = 100_000
+export const requestElementsMax = 100_000
 
 interface Served {
   readonly api: Api

@@ -1,0 +1,89 @@
+/** What a run against a broker measures besides right and wrong: the good client's throughput with and without the fuzzer, and the broker's memory. */
+
+const mebibyte = 1024 * 1024
+
+/** One look at the memory hits the moment before or after a collection; so many in a row do not. */
+const looksAtOnce = 8
+
+/** What share of its throughput the good client must keep. */
+export interface ThroughputRule {
+  readonly ratioMin: number
+  /** With fewer of each kind of phase the medians say nothing. */
+  readonly phases: number
+}
+
+export class Throughput {
+  readonly #rule: ThroughputRule
+  readonly quiet: number[] = []
+  readonly busy: number[] = []
+
+  constructor(rule: ThroughputRule) {
+    this.#rule = rule
+  }
+
+  get ratio(): number | undefined {
+    const { phases } = this.#rule
+    if (this.quiet.length < phases || this.busy.length < phases) return undefined
+    return medianOf(this.busy) / medianOf(this.quiet)
+  }
+
+  problem(): string | undefined {
+    const { ratio } = this
+    const { ratioMin } = this.#rule
+    if (ratio === undefined || ratio >= ratioMin) return undefined
+    return `the good client kept ${ratio.toFixed(2)} of its throughput, less than ${ratioMin}`
+  }
+
+  text(): string {
+    if (this.quiet.length === 0 || this.busy.length === 0) return 'good client: not measured'
+    const [quiet, busy] = [medianOf(this.quiet), medianOf(this.busy)]
+    return `good client: ${busy.toFixed(0)} rounds/s beside the fuzzer, ${quiet.toFixed(0)} alone, ratio ${(busy / quiet).toFixed(2)} (medians of ${this.busy.length} and ${this.quiet.length} phases)`
+  }
+}
+
+export class Memory {
+  readonly #growthMax: number
+  readonly #looks: number[] = []
+  #warmBytes: number | undefined
+
+  /** By how many bytes it may grow. */
+  constructor(growthMax: number) {
+    this.#growthMax = growthMax
+  }
+
+  look(residentBytes: number | undefined): void {
+    if (residentBytes !== undefined) this.#looks.push(residentBytes)
+  }
+
+  /** From here on growth counts. */
+  warm(): void {
+    if (this.#looks.length > 0) this.#warmBytes ??= medianOf(this.#looks.slice(-looksAtOnce))
+  }
+
+  get growthBytes(): number | undefined {
+    return this.#warmBytes === undefined ? undefined : medianOf(this.#looks.slice(-looksAtOnce)) - this.#warmBytes
+  }
+
+  problem(): string | undefined {
+    const growth = this.growthBytes
+    if (growth === undefined || growth <= this.#growthMax) return undefined
+    return `the broker's memory grew by ${mebibytes(growth)}, at most ${mebibytes(this.#growthMax)} are allowed`
+  }
+
+  text(): string {
+    if (this.#warmBytes === undefined) return 'memory: not measured'
+    const last = medianOf(this.#looks.slice(-looksAtOnce))
+    const peak = Math.max(...this.#looks)
+    return `memory: ${mebibytes(this.#warmBytes)} when warm, ${mebibytes(last)} at the end, ${mebibytes(peak)} at the most`
+  }
+}
+
+export function medianOf(numbers: readonly number[]): number {
+  const sorted = numbers.toSorted((a, b) => a - b)
+  const middle = sorted.length >> 1
+  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2
+}
+
+function mebibytes(bytes: number): string {
+  return `${(bytes / mebibyte).toFixed(0)} MiB`
+}
