@@ -3,14 +3,14 @@
  * unknown: the client learns that from its own request, and the reason is in the log.
  */
 
-import { isCoordinatedTopic } from './coordinators/internal-topics.ts'
+import { isInternalTopic } from '../metadata/internal-topics.ts'
 import type { BrokerContext } from './broker-context.ts'
 
 export async function autoCreateTopics(names: readonly string[], broker: BrokerContext): Promise<void> {
   if (names.length === 0) return
   // Our own are made with the settings that they need.
-  for (const name of names) if (isCoordinatedTopic(name)) await broker.internalTopics.create(name)
-  const others = names.filter(name => !isCoordinatedTopic(name))
+  for (const name of names) if (isInternalTopic(name)) await broker.internalTopics.create(name)
+  const others = names.filter(name => !isInternalTopic(name))
   if (others.length === 0) return
   const wanted = others.map(name => ({ name, numPartitions: -1, replicationFactor: -1, assignments: [], configs: [] }))
   const results = await broker.controller.createTopics(wanted, { validateOnly: false })

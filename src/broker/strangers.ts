@@ -9,6 +9,7 @@
 import type { Controller } from '../controller/controller.ts'
 import { NO_TRANSACTIONS_BETWEEN_BROKERS } from '../controller/internal-topics.ts'
 import type { ClusterImage } from '../metadata/cluster-image.ts'
+import { TRANSACTION_TOPIC } from '../metadata/internal-topics.ts'
 import { BrokerStartError } from './broker-start-error.ts'
 import type { BrokerOptions } from './broker.ts'
 
@@ -18,7 +19,7 @@ const namedMax = 3
 /** Throws a `BrokerStartError` where transactions would be left without an end. */
 export function refuseTransactions(image: ClusterImage, { metadata }: BrokerOptions): void {
   if (metadata.kind !== 'own' || metadata.brokerCount === 1) return
-  if (image.topicByName('__transaction_state') === undefined) return
+  if (image.topicByName(TRANSACTION_TOPIC) === undefined) return
   throw new BrokerStartError('transactions', `there have been transactions here; ${NO_TRANSACTIONS_BETWEEN_BROKERS}`)
 }
 

@@ -1,6 +1,8 @@
 /** The topics that Kafka keeps its own state in: made by the broker when they are first needed, with settings of their own. */
 
 import type { InternalTopicConfig } from '../metadata/config/broker-config.ts'
+import { GROUP_TOPIC, SHARE_TOPIC, TRANSACTION_TOPIC } from '../metadata/internal-topics.ts'
+import type { InternalTopicName } from '../metadata/internal-topics.ts'
 import type { ControllerConfig, ControlState } from './control-state.ts'
 import { createTopics, failedTopic } from './create-topics.ts'
 import { refused } from './requests.ts'
@@ -10,11 +12,9 @@ import type { CreateTopicResult } from './requests.ts'
 export const NO_TRANSACTIONS_BETWEEN_BROKERS =
   'transactions are served by a single broker only as yet, and this cluster has several: start without --cores'
 
-export type InternalTopicName = '__consumer_offsets' | '__transaction_state' | '__share_group_state'
-
 /** Makes one; where it is there already the answer says so, as for any topic. The number of brokers bounds its replicas where the user has not set it. */
 export function createInternalTopic(state: ControlState, name: InternalTopicName): CreateTopicResult {
-  if (name === '__transaction_state' && !state.canReplicate && state.image.brokers.size > 1)
+  if (name === TRANSACTION_TOPIC && !state.canReplicate && state.image.brokers.size > 1)
     return failedTopic(name, refused('POLICY_VIOLATION', NO_TRANSACTIONS_BETWEEN_BROKERS))
   const config = configOf(state.config, name)
   const brokerCount = state.canReplicate
@@ -34,17 +34,17 @@ export function createInternalTopic(state: ControlState, name: InternalTopicName
 }
 
 function configOf(config: ControllerConfig, name: InternalTopicName): InternalTopicConfig {
-  if (name === '__consumer_offsets') return config.offsetsTopic
-  return name === '__transaction_state' ? config.transactionStateTopic : config.shareStateTopic
+  if (name === GROUP_TOPIC) return config.offsetsTopic
+  return name === TRANSACTION_TOPIC ? config.transactionStateTopic : config.shareStateTopic
 }
 
 const settingsOf: Readonly<Record<InternalTopicName, Readonly<Record<string, string>>>> = {
-  __consumer_offsets: { 'cleanup.policy': 'compact', 'compression.type': 'producer' },
-  __transaction_state: {
+  [GROUP_TOPIC]: { 'cleanup.policy': 'compact', 'compression.type': 'producer' },
+  [TRANSACTION_TOPIC]: {
     'cleanup.policy': 'compact',
     'compression.type': 'uncompressed',
     'unclean.leader.election.enable': 'false',
   },
   // Its records are snapshots and what followed; the share coordinator deletes what a later snapshot replaces.
-  __share_group_state: { 'cleanup.policy': 'delete', 'compression.type': 'producer', 'retention.ms': '-1' },
+  [SHARE_TOPIC]: { 'cleanup.policy': 'delete', 'compression.type': 'producer', 'retention.ms': '-1' },
 }

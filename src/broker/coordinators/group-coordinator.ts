@@ -37,7 +37,7 @@ import { assert } from '../../std/assert.ts'
 import { answered } from './answered.ts'
 import { CoordinatorHost } from './coordinator-host.ts'
 import type { CoordinatorHostOptions } from './coordinator-host.ts'
-import { GROUP_TOPIC } from './internal-topics.ts'
+import { GROUP_TOPIC } from '../../metadata/internal-topics.ts'
 
 export interface GroupCoordinatorOptions extends Omit<
   CoordinatorHostOptions<GroupShard, GroupRecord, never>,

@@ -1,21 +1,9 @@
 /** Makes the topics that Kafka keeps its own state in, when somebody first asks for what is in them. */
 
 import type { Controller } from '../../controller/controller.ts'
-import type { InternalTopicName } from '../../controller/internal-topics.ts'
+import type { InternalTopicName } from '../../metadata/internal-topics.ts'
 import type { PartitionTable } from '../../replication/partition-table.ts'
 import type { Logger } from '../../std/logger.ts'
-
-export const GROUP_TOPIC = '__consumer_offsets'
-export const TRANSACTION_TOPIC = '__transaction_state'
-export const SHARE_TOPIC = '__share_group_state'
-
-export type CoordinatedTopic = InternalTopicName
-
-const coordinated: ReadonlySet<string> = new Set<CoordinatedTopic>([GROUP_TOPIC, TRANSACTION_TOPIC, SHARE_TOPIC])
-
-export function isCoordinatedTopic(name: string): name is CoordinatedTopic {
-  return coordinated.has(name)
-}
 
 export interface InternalTopicsOptions {
   readonly controller: Controller

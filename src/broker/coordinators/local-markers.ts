@@ -27,8 +27,6 @@ export interface LocalMarkersOptions {
   readonly coordinatorOf: (topic: string) => CompleteTransaction | undefined
 }
 
-export const OFFSETS_TOPIC = '__consumer_offsets'
-
 /** `request.timeout.ms`: after it the one who asked does so again. */
 const markerTimeoutMs = 30_000
 

@@ -7,7 +7,7 @@
 import { ErrorCode } from '../../protocol/errors.ts'
 import { AddOffsetsToTxnRequest, AddOffsetsToTxnResponse } from '../../protocol/messages/add-offsets-to-txn.ts'
 import { apiHandler } from '../api-handler.ts'
-import { GROUP_TOPIC } from '../coordinators/internal-topics.ts'
+import { GROUP_TOPIC } from '../../metadata/internal-topics.ts'
 
 const fencedSince = 2
 

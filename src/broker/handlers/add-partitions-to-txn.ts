@@ -11,7 +11,7 @@ import { AddPartitionsToTxnRequest, AddPartitionsToTxnResponse } from '../../pro
 import type { Infer } from '../../protocol/schema.ts'
 import { apiHandler } from '../api-handler.ts'
 import type { RequestContext } from '../api-handler.ts'
-import { isInternalTopic } from '../topic-names.ts'
+import { isInternalTopic } from '../../metadata/internal-topics.ts'
 
 type Request = Infer<typeof AddPartitionsToTxnRequest>
 type Transaction = Request['transactions'][number]

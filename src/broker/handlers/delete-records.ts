@@ -7,7 +7,7 @@ import type { ErrorName } from '../../protocol/errors.ts'
 import { DeleteRecordsRequest, DeleteRecordsResponse } from '../../protocol/messages/delete-records.ts'
 import { apiHandler } from '../api-handler.ts'
 import type { RequestContext } from '../api-handler.ts'
-import { isInternalTopic } from '../topic-names.ts'
+import { isInternalTopic } from '../../metadata/internal-topics.ts'
 
 const highWatermark = -1
 const noLowWatermark = -1

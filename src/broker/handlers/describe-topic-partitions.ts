@@ -15,7 +15,8 @@ import { apiHandler } from '../api-handler.ts'
 import type { RequestContext } from '../api-handler.ts'
 import { topicOperations } from '../authorized-operations.ts'
 import { partitionHealthOf } from '../partition-health.ts'
-import { isInternalTopic, isValidTopicName } from '../topic-names.ts'
+import { isInternalTopic } from '../../metadata/internal-topics.ts'
+import { isValidTopicName } from '../topic-names.ts'
 
 type TopicAnswer = NonNullable<Input<typeof DescribeTopicPartitionsResponse>['topics']>[number]
 

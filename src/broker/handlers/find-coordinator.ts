@@ -13,13 +13,13 @@ import { apiHandler } from '../api-handler.ts'
 import type { RequestContext } from '../api-handler.ts'
 import type { ClientEndpoint } from '../broker-context.ts'
 import { positiveHashCode } from '../coordinators/coordinator-host.ts'
-import { GROUP_TOPIC, TRANSACTION_TOPIC } from '../coordinators/internal-topics.ts'
-import type { CoordinatedTopic } from '../coordinators/internal-topics.ts'
+import { GROUP_TOPIC, TRANSACTION_TOPIC } from '../../metadata/internal-topics.ts'
+import type { InternalTopicName } from '../../metadata/internal-topics.ts'
 
 const keyTypes = { group: 0, transaction: 1, share: 2 }
 
 /** The kinds that are coordinated here. */
-const topicOf = new Map<number, CoordinatedTopic>([
+const topicOf = new Map<number, InternalTopicName>([
   [keyTypes.group, GROUP_TOPIC],
   [keyTypes.transaction, TRANSACTION_TOPIC],
 ])
@@ -53,7 +53,7 @@ function refusalOf(keyType: number, apiVersion: number): Found | undefined {
   return { error: 'COORDINATOR_NOT_AVAILABLE', message: 'share groups are not served yet' }
 }
 
-function coordinatorOf(topic: CoordinatedTopic, key: string, { broker, connection }: RequestContext): Found {
+function coordinatorOf(topic: InternalTopicName, key: string, { broker, connection }: RequestContext): Found {
   const partitions = broker.image.topicByName(topic)?.partitions ?? []
   if (partitions.length === 0) return { error: 'COORDINATOR_NOT_AVAILABLE' }
   const { leader } = partitions[positiveHashCode(key) % partitions.length]!

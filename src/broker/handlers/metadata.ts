@@ -16,7 +16,8 @@ import type { RequestContext } from '../api-handler.ts'
 import { clusterOperations, operationsOmitted, topicOperations } from '../authorized-operations.ts'
 import { autoCreateTopics } from '../auto-create-topics.ts'
 import { partitionHealthOf } from '../partition-health.ts'
-import { isInternalTopic, isValidTopicName } from '../topic-names.ts'
+import { isInternalTopic } from '../../metadata/internal-topics.ts'
+import { isValidTopicName } from '../topic-names.ts'
 
 type TopicAnswer = NonNullable<Input<typeof MetadataResponse>['topics']>[number]
 type TopicAsked = NonNullable<Infer<typeof MetadataRequest>['topics']>[number]

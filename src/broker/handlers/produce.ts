@@ -22,7 +22,7 @@ import { TransactionVerification } from '../coordinators/transaction-verificatio
 import { apiHandler } from '../api-handler.ts'
 import { leaderHints } from '../leader-hints.ts'
 import type { LeaderHints } from '../leader-hints.ts'
-import { isInternalTopic } from '../topic-names.ts'
+import { isInternalTopic } from '../../metadata/internal-topics.ts'
 
 type Request = Infer<typeof ProduceRequest>
 type Response = Input<typeof ProduceResponse>
@@ -67,21 +67,31 @@ function handleProduce(request: Request, context: RequestContext): Answered | Pr
   if (producer === undefined) return produceAll(request, context, undefined, context.frameMemory ?? 'lent')
   if (typeof producer === 'string') return refuseAll(request, context, producer)
   const { verification } = context.broker.transactions
-  // The coordinator may have to be asked, and by the time that it answers the frame is gone.
-  const own = withOwnRecords(request)
-  return verification.inOrder(
+  let batches = request
+  let memory: PooledMemory | 'lent' | undefined = context.frameMemory ?? 'lent'
+  let begun = false
+  let waits = false
+  const answer = verification.inOrder<Answered>(
     context.connection,
     () =>
       verification.verify(
         producer,
-        transactionalBatches(own, context),
+        transactionalBatches(batches, context),
         TransactionVerification.styleOfProduce(context.apiVersion),
       ),
     verdicts => {
-      const answered = produceAll(own, context, verdicts, undefined)
-      return answered instanceof Later ? answered.toPromise() : answered
+      begun = true
+      const answered = produceAll(batches, context, verdicts, memory)
+      return waits && answered instanceof Later ? answered.toPromise() : answered
     },
   )
+  if (!begun) {
+    // The coordinator is asked, or an earlier request waits for it, and by then the frame is gone.
+    waits = true
+    batches = withOwnRecords(request)
+    memory = undefined
+  }
+  return answer as Answered | Promise<Response | undefined>
 }
 
 /** With copies of the record batches. */

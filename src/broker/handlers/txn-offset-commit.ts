@@ -11,7 +11,7 @@ import type { Infer } from '../../protocol/schema.ts'
 import { apiHandler } from '../api-handler.ts'
 import type { RequestContext } from '../api-handler.ts'
 import { mapAnswer } from '../coordinators/answered.ts'
-import { GROUP_TOPIC } from '../coordinators/internal-topics.ts'
+import { GROUP_TOPIC } from '../../metadata/internal-topics.ts'
 import { failedTopic, knownPartitions } from '../coordinators/known-partitions.ts'
 import { TransactionVerification } from '../coordinators/transaction-verification.ts'
 
