@@ -13,6 +13,7 @@ import { EmbeddedFiles, embeddedFilesExist, StoreLockedError, SyncFailedError } 
 import { CorruptStoreError, NewerFormatError } from './embedded-format.ts'
 import type { KeptOperation } from './embedded-format.ts'
 import { assertTransaction, StoreUnavailableError, transactionBytes } from './store.ts'
+import { OpenSession } from './store-session.ts'
 import type {
   MetadataStore,
   StoreEntry,
@@ -80,7 +81,7 @@ interface Pending {
 
 interface Entry extends StoreEntry {
   /** Of ephemeral keys. */
-  readonly session?: EmbeddedSession | undefined
+  readonly session?: OpenSession | undefined
 }
 
 class EmbeddedStore implements MetadataStore {
@@ -93,7 +94,7 @@ class EmbeddedStore implements MetadataStore {
   /** Settles when the queue is empty; undefined while it is. */
   #running: Promise<void> | undefined
   #failure: Error | undefined
-  readonly #sessions = new Set<EmbeddedSession>()
+  readonly #sessions = new Set<OpenSession>()
   readonly #watchers = new Set<{ readonly prefix: string; readonly listener: () => void }>()
 
   constructor(files: EmbeddedFiles, revision: number, entries: Map<string, Entry>, logger: Logger) {
@@ -124,7 +125,7 @@ class EmbeddedStore implements MetadataStore {
 
   async openSession(): Promise<StoreSession> {
     this.#refuseWhenFailed()
-    const session = new EmbeddedSession(ended => this.#endSession(ended))
+    const session = new OpenSession(ended => this.#endSession(ended))
     this.#sessions.add(session)
     return session
   }
@@ -213,7 +214,7 @@ class EmbeddedStore implements MetadataStore {
     }
   }
 
-  #endSession(session: EmbeddedSession): void {
+  #endSession(session: OpenSession): void {
     this.#sessions.delete(session)
     const gone = [...this.#entries].filter(([, entry]) => entry.session === session).map(([key]) => key)
     for (const key of gone) this.#entries.delete(key)
@@ -271,42 +272,9 @@ class Draft {
   #apply(operation: StoreOperation): KeptOperation[] {
     const { key } = operation
     const session =
-      operation.kind === 'create' ? (operation.session as EmbeddedSession | undefined) : this.#find(key)?.session
+      operation.kind === 'create' ? (operation.session as OpenSession | undefined) : this.#find(key)?.session
     const value = operation.kind === 'delete' ? null : operation.value
     this.changes.set(key, value === null ? undefined : { value, version: this.revision, session })
     return session === undefined ? [{ key, value }] : []
-  }
-}
-
-class EmbeddedSession implements StoreSession {
-  readonly #end: (session: EmbeddedSession) => void
-  readonly #listeners: ((cause: Error) => void)[] = []
-  #lostBy: Error | undefined
-  #isClosed = false
-
-  constructor(end: (session: EmbeddedSession) => void) {
-    this.#end = end
-  }
-
-  get isAlive(): boolean {
-    return !this.#isClosed && this.#lostBy === undefined
-  }
-
-  onEnded(listener: (cause: Error) => void): void {
-    if (this.#lostBy === undefined) this.#listeners.push(listener)
-    else listener(this.#lostBy)
-  }
-
-  async close(): Promise<void> {
-    if (!this.isAlive) return
-    this.#isClosed = true
-    this.#end(this)
-  }
-
-  /** The store has failed. */
-  lost(cause: Error): void {
-    if (!this.isAlive) return
-    this.#lostBy = cause
-    for (const listener of this.#listeners) listener(cause)
   }
 }

@@ -10,6 +10,7 @@ import { LinkBrokenError, RemoteError } from '../io/link-calls.ts'
 import type { LinkCalls } from '../io/link-calls.ts'
 import { assert } from '../std/assert.ts'
 import { assertTransaction, StoreUnavailableError } from './store.ts'
+import { OpenSession } from './store-session.ts'
 import type {
   MetadataStore,
   StoreEntry,
@@ -166,37 +167,11 @@ function unavailable(cause: Error): StoreUnavailableError {
   return new StoreUnavailableError(cause.message, { cause })
 }
 
-class RemoteSession implements StoreSession {
+class RemoteSession extends OpenSession {
   readonly id: number
-  readonly #end: () => Promise<void>
-  readonly #listeners: ((cause: Error) => void)[] = []
-  #lostBy: Error | undefined
-  #isClosed = false
 
   constructor(id: number, end: () => Promise<void>) {
+    super(end)
     this.id = id
-    this.#end = end
-  }
-
-  get isAlive(): boolean {
-    return !this.#isClosed && this.#lostBy === undefined
-  }
-
-  onEnded(listener: (cause: Error) => void): void {
-    if (this.#lostBy === undefined) this.#listeners.push(listener)
-    else listener(this.#lostBy)
-  }
-
-  async close(): Promise<void> {
-    if (!this.isAlive) return
-    this.#isClosed = true
-    await this.#end()
-  }
-
-  /** It has ended without `close`. */
-  lost(cause: Error): void {
-    if (!this.isAlive) return
-    this.#lostBy = cause
-    for (const listener of this.#listeners) listener(cause)
   }
 }

@@ -7,14 +7,13 @@ import {
   type AlterResult,
   applyChanges,
   changedNames,
+  changedProblem,
   type ConfigChange,
   invalidConfig,
   malformedChanges,
   replacing,
-  unknownKey,
 } from './alter.ts'
 import { topicContradictions } from './cross-checks.ts'
-import { parseValue } from './parse.ts'
 import { noOverrides, type Overrides } from './settings.ts'
 import { resolveTopicConfig, topicConfigDef, type TopicDefaults } from './topic-config.ts'
 
@@ -51,18 +50,8 @@ export function replaceTopicOverrides(defaults: TopicDefaults, configs: readonly
 
 /** Checks what was changed, and how all of it goes together. */
 function validated(defaults: TopicDefaults, overrides: Overrides, changed: readonly string[]): AlterResult {
-  const unknown = changed.find(name => topicConfigDef.get(name) === undefined)
-  if (unknown !== undefined) return invalidConfig(unknownKey(topicConfigDef, 'topic', unknown))
-  for (const name of changed) {
-    const key = topicConfigDef.get(name)!
-    const result = parseValue(name, key, overrides.get(name)!)
-    if (!result.ok) return invalidConfig(result.message)
-    if (key.status.kind === 'not-yet' && result.parsed.text !== key.defaultText) {
-      return invalidConfig(`${name} is not supported yet: only its default, ${shown(key.defaultText)}, is accepted`)
-    }
-  }
+  const problem = changedProblem(topicConfigDef, 'topic', overrides, changed)
+  if (problem !== undefined) return invalidConfig(problem)
   const [contradiction] = topicContradictions(resolveTopicConfig(defaults, overrides))
   return contradiction === undefined ? { ok: true, overrides } : invalidConfig(contradiction)
 }
-
-const shown = (text: string | null): string => (text === null || text === '' ? 'nothing' : text)

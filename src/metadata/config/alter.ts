@@ -6,6 +6,7 @@
  */
 import type { ConfigDef } from './definition.ts'
 import { nearestName } from './nearest-name.ts'
+import { parseValue } from './parse.ts'
 import type { Overrides } from './settings.ts'
 
 /** The protocol's numbers of the incremental operations. */
@@ -87,6 +88,27 @@ function changedList(old: readonly string[], operation: number, values: readonly
 export function changedNames(changes: readonly ConfigChange[]): string[] {
   return changes.filter(({ operation }) => operation !== AlterOperation.DELETE).map(({ name }) => name)
 }
+
+/** What is wrong with one of the settings that were given a value, each by itself; undefined when nothing is. */
+export function changedProblem(
+  def: ConfigDef,
+  kind: 'topic' | 'group',
+  overrides: Overrides,
+  changed: readonly string[],
+): string | undefined {
+  const unknown = changed.find(name => def.get(name) === undefined)
+  if (unknown !== undefined) return unknownKey(def, kind, unknown)
+  for (const name of changed) {
+    const key = def.get(name)!
+    const result = parseValue(name, key, overrides.get(name)!)
+    if (!result.ok) return result.message
+    if (key.status.kind === 'not-yet' && result.parsed.text !== key.defaultText)
+      return `${name} is not supported yet: only its default, ${shown(key.defaultText)}, is accepted`
+  }
+  return undefined
+}
+
+const shown = (text: string | null): string => (text === null || text === '' ? 'nothing' : text)
 
 export function unknownKey(def: ConfigDef, kind: 'topic' | 'broker' | 'group', name: string): string {
   const nearest = nearestName(name, def.names)

@@ -8,16 +8,15 @@ import {
   type AlterResult,
   applyChanges,
   changedNames,
+  changedProblem,
   type ConfigChange,
   invalidConfig,
   malformedChanges,
   replacing,
-  unknownKey,
 } from './alter.ts'
 import type { BrokerSettings } from './broker-settings.ts'
 import { ConfigDef } from './definition.ts'
 import { groupKeys } from './group-keys.ts'
-import { parseValue } from './parse.ts'
 import { noOverrides, type Overrides, parseOverrides } from './settings.ts'
 
 export const groupConfigDef = new ConfigDef(groupKeys)
@@ -65,16 +64,7 @@ function ownValue(overrides: Overrides, name: ConsumerGroupSetting): number | un
 }
 
 function validated(settings: BrokerSettings, overrides: Overrides, changed: readonly string[]): AlterResult {
-  const unknown = changed.find(name => groupConfigDef.get(name) === undefined)
-  if (unknown !== undefined) return invalidConfig(unknownKey(groupConfigDef, 'group', unknown))
-  for (const name of changed) {
-    const key = groupConfigDef.get(name)!
-    const result = parseValue(name, key, overrides.get(name)!)
-    if (!result.ok) return invalidConfig(result.message)
-    if (key.status.kind === 'not-yet' && result.parsed.text !== key.defaultText)
-      return invalidConfig(`${name} is not supported yet: only its default, ${key.defaultText}, is accepted`)
-  }
-  const problem = boundsProblem(settings, overrides)
+  const problem = changedProblem(groupConfigDef, 'group', overrides, changed) ?? boundsProblem(settings, overrides)
   return problem === undefined ? { ok: true, overrides } : invalidConfig(problem)
 }
 
