@@ -4,14 +4,14 @@ import type { Logger } from '../std/logger.ts'
 import type { DiskPace } from './disk-pace.ts'
 import type { OpenFiles } from './open-files.ts'
 import type { ProducerStateOptions } from './producer-state.ts'
-import type { ReadBuffers } from './read-buffers.ts'
+import type { ReadLimit } from './read-limit.ts'
 import type { TailCache } from './tail-cache.ts'
 
 export interface LogContext {
   readonly io: Io
   readonly openFiles: OpenFiles
   readonly tailCache: TailCache
-  readonly readBuffers: ReadBuffers
+  readonly readLimit: ReadLimit
   readonly producerOptions: ProducerStateOptions
   readonly logger: Logger
 }

@@ -120,7 +120,7 @@ export class LogCore {
   }
 
   get reader(): LogReader {
-    return (this.#reader ??= new LogReader(this, this.context.readBuffers))
+    return (this.#reader ??= new LogReader(this, this.context.readLimit))
   }
 
   get deletion(): SegmentDeletion {

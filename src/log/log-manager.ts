@@ -32,7 +32,7 @@ import type { Log } from './log.ts'
 import { OpenFiles } from './open-files.ts'
 import { formatPartitionMetadata } from './partition-metadata.ts'
 import type { ProducerStateOptions } from './producer-state.ts'
-import { ReadBuffers } from './read-buffers.ts'
+import { ReadLimit } from './read-limit.ts'
 import { TailCache } from './tail-cache.ts'
 
 export type { LogManagerOpenError } from './directory-opening.ts'
@@ -176,7 +176,7 @@ export class LogManager {
       io: { ...io, disk },
       openFiles: new OpenFiles(disk, openFilesMax),
       tailCache: new TailCache(options.cacheBudgetBytes),
-      readBuffers: new ReadBuffers(),
+      readLimit: new ReadLimit(),
       producerOptions: this.#producerOptions,
       logger: options.logging.logger('kafka.log.UnifiedLog'),
     }

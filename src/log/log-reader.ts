@@ -16,14 +16,15 @@ import { baseOffsetOf, hasPlausibleHeader, lastOffsetOf } from './log-batch.ts'
 import type { LogSegment } from './log-segment.ts'
 import type { LogSegments } from './log-segments.ts'
 import type { ReadFailed, ReadOk, ReadOptions, ReadOutcome } from './log-types.ts'
-import { READ_BUFFER_BYTES } from './read-buffers.ts'
-import type { ReadBuffers } from './read-buffers.ts'
+import type { ReadLimit } from './read-limit.ts'
 import { diskErrorOf } from './log-context.ts'
 
 /** How many readers a log remembers. */
 const cursorsMax = 8
 /** The least that is read at a time. */
 const readBytesMin = 4096
+/** The most that is read at a time, unless a batch is larger. */
+const readBytesMax = 1024 * 1024
 
 interface Cursor {
   readonly segment: LogSegment
@@ -58,13 +59,13 @@ type ChunkEnd =
 
 export class LogReader {
   readonly #owner: LogReaderOwner
-  readonly #buffers: ReadBuffers
+  readonly #limit: ReadLimit
   /** By the offset that the reader will ask for next; the oldest first. */
   readonly #cursors = new Map<number, Cursor>()
 
-  constructor(owner: LogReaderOwner, buffers: ReadBuffers) {
+  constructor(owner: LogReaderOwner, limit: ReadLimit) {
     this.#owner = owner
-    this.#buffers = buffers
+    this.#limit = limit
   }
 
   /** Positions are not what they were: something was cut off or removed. */
@@ -127,10 +128,10 @@ export class LogReader {
     let neededBytes = readBytesMin
     while (position < segment.writtenBytes) {
       const remainingBytes = gathering.options.maxBytes - gathering.sizeBytes + this.#owner.indexIntervalBytes
-      const wantedBytes = Math.max(neededBytes, Math.min(remainingBytes, READ_BUFFER_BYTES))
+      const wantedBytes = Math.max(neededBytes, Math.min(remainingBytes, readBytesMax))
       const length = Math.min(wantedBytes, segment.writtenBytes - position)
       const start = position
-      const { chunk, memory } = await this.#buffers.run(() => readChunk(segment, start, length))
+      const { chunk, memory } = await this.#limit.run(() => readChunk(segment, start, length))
       gathering.memories.push(memory)
       const slicesBefore = gathering.slices.length
       const end = takeBatches(chunk, position, gathering)

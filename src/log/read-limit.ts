@@ -1,10 +1,7 @@
 /** Only so many reads from disk are under way at a time, so that many consumers of old data do not take all the memory. */
 import { Fifo } from '../std/fifo.ts'
 
-/** The most that is read at a time, unless a batch is larger. */
-export const READ_BUFFER_BYTES = 1024 * 1024
-
-export class ReadBuffers {
+export class ReadLimit {
   readonly #readsMax: number
   readonly #waiting = new Fifo<() => void>()
   #reads = 0
