@@ -31,7 +31,7 @@ enum { produce = 0, fetch = 1, list_offsets = 2, api_versions = 18, create_topic
 enum { corrupt_message = 2, unknown_topic_or_partition = 3, unsupported_version = 35, topic_already_exists = 36, invalid_partitions = 37 };
 enum { batch_header_size = 61, frame_size_max = 64 << 20, vectors_max = 64 };
 
-/* Sizes that were the fastest of those tried. */
+/* Not tuned: room for one large request, the rest of a request below which it is read together with what follows, and the pieces that slices are sent in. */
 enum { input_size = 1 << 20, exact_read_size = 32 << 10, slice_size = 256 << 10 };
 
 static void fail(const char *format, ...) {

@@ -59,7 +59,7 @@ export class FrameReader {
     this.#options = options
   }
 
-  /** How much of the frame under way has arrived. Its memory is at most four times as large, or a first allocation. */
+  /** How much of the frame under way has arrived. Its memory is at most four times as large, or as large as the first part that was allocated for it. */
   get pendingBytes(): number {
     return this.#body === undefined ? 0 : this.#filledBytes
   }
