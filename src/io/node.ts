@@ -25,6 +25,8 @@ export function createNodeIo(): Io {
 const delayMsMax = 2 ** 31 - 1
 
 class NodeClock implements Clock {
+  #deferred: (() => void)[] = []
+
   nowMs(): number {
     return Date.now()
   }
@@ -43,8 +45,24 @@ class NodeClock implements Clock {
     return { cancel: () => clearTimeout(timeout) }
   }
 
+  /**
+   * One visit of the event loop for all that was deferred in a turn, with nothing between them: first all logs write, and then, in the promise callbacks of that,
+   * all connections send. A peer that sleeps is woken once so, instead of after each write, and waking one costs more than sending.
+   */
   defer(callback: () => void): void {
-    setImmediate(callback)
+    if (this.#deferred.push(callback) === 1) setImmediate(this.#runDeferred)
+  }
+
+  readonly #runDeferred = (): void => {
+    const deferred = this.#deferred
+    this.#deferred = []
+    let done = 0
+    try {
+      while (done < deferred.length) deferred[done++]!()
+    } finally {
+      // One that threw takes none of the others with it.
+      for (const callback of deferred.slice(done)) this.defer(callback)
+    }
   }
 }
 
