@@ -42,6 +42,8 @@ export type Packages = Readonly<Partial<Record<Contender, string>>>
 export interface StartSettings {
   /** Measures the event loop from inside, which costs a timer a millisecond. */
   readonly measureLoop?: boolean
+  /** Answers a produce request only when the disk has its batch (`flush.messages=1`). */
+  readonly synced?: boolean
   /** In addition to those that all get. */
   readonly config?: Readonly<Record<string, string>>
 }
@@ -51,6 +53,8 @@ const common: Readonly<Record<string, string>> = {
   'log.segment.delete.delay.ms': '100',
   'auto.create.topics.enable': 'false',
 }
+
+const synced: Readonly<Record<string, string>> = { 'log.flush.interval.messages': '1' }
 
 /** Starts one and resolves when it has answered ApiVersions. What is in the folder stays from start to start. */
 export async function startBenchBroker(
@@ -63,7 +67,8 @@ export async function startBenchBroker(
   const port = await freePort()
   const dataFolder = join(folder, 'data')
   const measuresLoop = settings.measureLoop === true && packages[contender] !== undefined
-  const place: Place = { port, folder, dataFolder, config: { ...common, ...settings.config } }
+  const config = { ...common, ...(settings.synced === true ? synced : {}), ...settings.config }
+  const place: Place = { port, folder, dataFolder, synced: settings.synced === true, config }
   const { file, args } = await launchOf(contender, packages[contender], place, measuresLoop)
   const log = openSync(join(folder, 'broker.log'), 'a')
   const startedMs = performance.now()
@@ -113,6 +118,7 @@ interface Place {
   readonly port: number
   readonly folder: string
   readonly dataFolder: string
+  readonly synced: boolean
   readonly config: Readonly<Record<string, string>>
 }
 
@@ -131,7 +137,10 @@ async function launchOf(
   if (contender === 'kafka') return kafkaLaunch(place)
   if (contender !== 'yardstick') throw new Error(`there is no package of ${contender}`)
   mkdirSync(place.dataFolder, { recursive: true })
-  return { file: await compile('yardstick'), args: [String(place.port), place.dataFolder] }
+  return {
+    file: await compile('yardstick'),
+    args: [String(place.port), place.dataFolder, `sync=${place.synced ? 1 : 0}`],
+  }
 }
 
 function ottlaLaunch(packageFolder: string, { port, dataFolder, config }: Place, measuresLoop: boolean): Launch {

@@ -12,6 +12,7 @@ import { help, parseOptions } from './options.ts'
 import type { Options } from './options.ts'
 import { buildHere, buildRevision } from './packages.ts'
 import { line, markdown } from './report.ts'
+import { durable } from './suites/durable.ts'
 import { endToEnd, javaClients, librdkafka } from './suites/clients.ts'
 import { fetchSuite } from './suites/fetch.ts'
 import { connections, partitions, startup } from './suites/idle.ts'
@@ -22,6 +23,7 @@ const suites: readonly Suite[] = [
   produceSuite,
   partitionsOfRequest,
   latency,
+  durable,
   fetchSuite,
   javaClients,
   librdkafka,

@@ -1,7 +1,8 @@
 /** What the contract suite, which runs on simulated disks too, does not ask of the real one. */
 
 import assert from 'node:assert/strict'
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, rmSync, statSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
@@ -56,6 +57,39 @@ test(
     ]
     assert.deepEqual(await disk.list(inner), expected)
     assert.deepEqual(disk.listSync(inner), expected)
+  },
+)
+
+const otherDevice = '/dev/shm'
+const hasOtherDevice = existsSync(otherDevice) && statSync(otherDevice).dev !== statSync(folder).dev
+
+test(
+  'a disk that stalls takes some of the threads, and none from the files and folders of another',
+  { skip: !hasOtherDevice && 'needs a second device' },
+  async () => {
+    const [stalled, sound] = [join(folder, 'stalled'), mkdtempSync(join(otherDevice, 'ottla-disk-'))]
+    mkdirSync(stalled)
+    const locks = [await disk.lock(`${stalled}/.lock`), await disk.lock(`${sound}/.lock`)]
+    try {
+      // Opening a pipe that nobody writes to ends as late as a call to a disk that does not answer.
+      const pipes = Array.from({ length: 32 }, (_, i) => `${stalled}/pipe-${i}`)
+      assert.equal(spawnSync('mkfifo', pipes).status, 0)
+      const opening = Promise.all(pipes.map(path => disk.open(path)))
+      await disk.makeDirectory(`${sound}/folder`)
+      const file = await disk.open(`${sound}/folder/file`, { write: true, create: true })
+      await file.writev([bytesOf('x')], 0)
+      await file.sync()
+      await file.close()
+      await disk.syncDirectory(`${sound}/folder`)
+      assert.equal((await disk.list(`${sound}/folder`)).length, 1)
+      // Now somebody does.
+      const writers = pipes.map(path => openSync(path, 'r+'))
+      for (const file of await opening) await file.close()
+      for (const fd of writers) closeSync(fd)
+    } finally {
+      for (const lock of locks) await lock?.release()
+      rmSync(sound, { recursive: true })
+    }
   },
 )
 

@@ -3,7 +3,7 @@
  *
  * Descriptors rather than `FileHandle`s, because those cost more a call, and because the garbage collector closes the ones that were
  * forgotten, which hides leaks. Asynchronous calls run on libuv's pool, a handful of threads for the whole process (name resolution
- * and compression too), so a `Gate` per device keeps one slow disk from taking all of them.
+ * and compression too), so `Gate`s for each device keep one slow disk from taking all of them.
  */
 
 import * as fs from 'node:fs'
@@ -24,6 +24,15 @@ const windowsRetryMs = 50
 const buffersPerWriteMax = 1024
 
 const smallFileBytesMax = 4096
+
+/** Calls on open files, and calls that name a path, which are rare once a broker runs, except for opening cold files. Together three quarters of the threads. */
+interface DeviceGates {
+  readonly files: Gate
+  readonly paths: Gate
+}
+
+const filePlaces = (threads: number): number => Math.max(2, threads >> 1)
+const pathPlaces = (threads: number): number => Math.max(2, threads >> 2)
 
 /** Lets at most so many operations run at a time; the others wait in order. */
 class Gate {
@@ -64,19 +73,20 @@ class Gate {
 }
 
 export class NodeDisk implements Disk {
-  /** Calls that name a path; they are rare once a broker runs, except for opening cold files. */
-  readonly #pathGate: Gate
-  /** By device number. A stalled disk fills its own gate and no other. */
-  readonly #deviceGates = new Map<number, Gate>()
-  readonly #gatePlaces: number
+  /** By device number. A stalled disk fills its own gates and no others. */
+  readonly #devices = new Map<number, DeviceGates>()
+  /** The device of each directory in which a lock is held: those that a broker works in. */
+  readonly #directories: { readonly prefix: string; readonly device: DeviceGates }[] = []
+  /** Calls that name a path elsewhere. */
+  readonly #otherPaths: Gate
+  readonly #threads: number
   /** Lock files that this process holds. Closing any descriptor of one would drop the kernel's lock on it, so none is ever opened here. */
   readonly #lockedPaths = new Set<string>()
   #smallFile: Buffer | undefined
 
   constructor() {
-    const poolThreads = Number(process.env['UV_THREADPOOL_SIZE']) || 4
-    this.#gatePlaces = Math.max(2, poolThreads >> 1)
-    this.#pathGate = new Gate(Math.max(2, poolThreads >> 2))
+    this.#threads = Number(process.env['UV_THREADPOOL_SIZE']) || 4
+    this.#otherPaths = new Gate(pathPlaces(this.#threads))
   }
 
   async open(path: string, options: OpenOptions = {}): Promise<DiskFile> {
@@ -85,10 +95,10 @@ export class NodeDisk implements Disk {
     assert(write || !create, `${path} is to be created, but not for writing`)
     const { O_RDONLY, O_RDWR, O_CREAT, O_EXCL } = fs.constants
     const flags = (write ? O_RDWR : O_RDONLY) | (create ? O_CREAT : 0) | (create && exclusive ? O_EXCL : 0)
-    const fd = await this.#pathGate.run<number>(callback => fs.open(path, flags, callback))
+    const fd = await this.#pathGate(path).run<number>(callback => fs.open(path, flags, callback))
     try {
       // The file is open already: this asks the kernel's memory, not the disk.
-      return new NodeFile(path, fd, this.#deviceGate(fs.fstatSync(fd).dev))
+      return new NodeFile(path, fd, this.#device(fs.fstatSync(fd).dev).files)
     } catch (error) {
       fs.closeSync(fd)
       throw error
@@ -96,7 +106,7 @@ export class NodeDisk implements Disk {
   }
 
   async list(path: string): Promise<DirectoryEntry[]> {
-    const entries = await this.#pathGate.run<fs.Dirent[]>(callback =>
+    const entries = await this.#pathGate(path).run<fs.Dirent[]>(callback =>
       fs.readdir(path, { withFileTypes: true }, callback),
     )
     const links = entries.filter(entry => entry.isSymbolicLink())
@@ -113,7 +123,7 @@ export class NodeDisk implements Disk {
   }
 
   async stat(path: string): Promise<FileStat | undefined> {
-    return this.#pathGate.run<FileStat | undefined>(callback => {
+    return this.#pathGate(path).run<FileStat | undefined>(callback => {
       fs.stat(path, (error, stats) => {
         if (error === null) callback(null, toFileStat(stats))
         else callback(meansMissing(error) ? null : error, undefined)
@@ -132,7 +142,7 @@ export class NodeDisk implements Disk {
 
   async readFile(path: string): Promise<Uint8Array> {
     this.#assertNotLocked(path)
-    return this.#pathGate.run<Buffer>(callback => fs.readFile(path, callback))
+    return this.#pathGate(path).run<Buffer>(callback => fs.readFile(path, callback))
   }
 
   /** A start reads some for each of ten thousand logs: into memory that is there already, without asking for their size first. */
@@ -150,7 +160,7 @@ export class NodeDisk implements Disk {
 
   async makeDirectory(path: string): Promise<void> {
     try {
-      await this.#pathGate.run<void>(callback => fs.mkdir(path, error => callback(error)))
+      await this.#pathGate(path).run<void>(callback => fs.mkdir(path, error => callback(error)))
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException
       if (code === 'EEXIST' && (await this.stat(path))?.directory === true) return
@@ -163,13 +173,13 @@ export class NodeDisk implements Disk {
   }
 
   async rename(from: string, to: string): Promise<void> {
-    await this.#pathGate.run<void>(callback =>
+    await this.#pathGate(from).run<void>(callback =>
       retryOnWindows(again => fs.rename(from, to, error => again(error)), callback),
     )
   }
 
   async remove(path: string): Promise<void> {
-    await this.#pathGate.run<void>(callback =>
+    await this.#pathGate(path).run<void>(callback =>
       retryOnWindows(again => fs.unlink(path, error => again(meansMissing(error) ? null : error)), callback),
     )
   }
@@ -181,12 +191,12 @@ export class NodeDisk implements Disk {
       maxRetries: onWindows ? windowsRetries : 0,
       retryDelay: windowsRetryMs,
     }
-    await this.#pathGate.run<void>(callback => fs.rm(path, options, error => callback(error)))
+    await this.#pathGate(path).run<void>(callback => fs.rm(path, options, error => callback(error)))
   }
 
   async syncDirectory(path: string): Promise<void> {
     if (onWindows) return
-    await this.#pathGate.run<void>(callback => {
+    await this.#pathGate(path).run<void>(callback => {
       fs.open(path, fs.constants.O_RDONLY, (openError, fd) => {
         if (openError !== null) return callback(openError)
         fs.fsync(fd, syncError => {
@@ -205,8 +215,12 @@ export class NodeDisk implements Disk {
     const lock = takeFileLock(fullPath)
     if (lock === undefined) return undefined
     this.#lockedPaths.add(fullPath)
+    const folder = dirname(path)
+    const directory = { prefix: `${folder}/`, device: this.#device(fs.statSync(folder).dev) }
+    this.#directories.push(directory)
     return {
       release: async () => {
+        this.#directories.splice(this.#directories.indexOf(directory), 1)
         this.#lockedPaths.delete(fullPath)
         lock.release()
       },
@@ -214,17 +228,22 @@ export class NodeDisk implements Disk {
   }
 
   async space(path: string): Promise<{ totalBytes: number; usableBytes: number }> {
-    const stats = await this.#pathGate.run<fs.StatsFs>(callback => fs.statfs(path, callback))
+    const stats = await this.#pathGate(path).run<fs.StatsFs>(callback => fs.statfs(path, callback))
     return { totalBytes: stats.blocks * stats.bsize, usableBytes: stats.bavail * stats.bsize }
   }
 
-  #deviceGate(device: number): Gate {
-    let gate = this.#deviceGates.get(device)
-    if (gate === undefined) {
-      gate = new Gate(this.#gatePlaces)
-      this.#deviceGates.set(device, gate)
+  #device(device: number): DeviceGates {
+    let gates = this.#devices.get(device)
+    if (gates === undefined) {
+      gates = { files: new Gate(filePlaces(this.#threads)), paths: new Gate(pathPlaces(this.#threads)) }
+      this.#devices.set(device, gates)
     }
-    return gate
+    return gates
+  }
+
+  #pathGate(path: string): Gate {
+    const directory = this.#directories.find(({ prefix }) => path.startsWith(prefix))
+    return directory === undefined ? this.#otherPaths : directory.device.paths
   }
 
   #assertNotLocked(path: string): void {

@@ -3,8 +3,8 @@
  * meanwhile goes out together in the next one.
  *
  * A small write into a file that is open, with nothing in flight, is made at once by a synchronous call at the end of the turn, because a trip through the thread pool costs
- * more than copying into the page cache. Where such a call turns out to be slow, the disk is busy: it is left alone by synchronous calls for a while, so that
- * it delays those who wait for it and nobody else.
+ * more than copying into the page cache. Where such a call turns out to be slow, or nothing that waits for the disk comes back, the disk is busy: it is left alone by synchronous
+ * calls for a while, so that it delays those who wait for it and nobody else.
  *
  * After each write the log decides whether a sync must follow before anybody is told; the next write waits for it, and takes along
  * whoever has come meanwhile.
@@ -180,23 +180,30 @@ export class AppendQueue {
   }
 
   async #writeAsync(group: WriteGroup): Promise<void> {
+    const pace = this.#pace()
+    pace.began(this.#clock.monotonicMs())
     try {
       if (group.segment.isNew) await group.segment.prepareFile()
       await group.segment.logFile.use(file => file.writev(group.buffers, group.position))
     } catch (error) {
+      pace.ended(this.#clock.monotonicMs())
       this.#inFlight = false
       return this.#writeFailed(diskErrorOf(error))
     } finally {
       releaseAll(group)
     }
     if (!this.#failed) await this.#completed(group)
+    pace.ended(this.#clock.monotonicMs())
     this.#inFlight = false
     this.#wakeIdle()
     this.#drain()
   }
 
   async #goOnAfter(barrier: Promise<void>): Promise<void> {
+    const pace = this.#pace()
+    pace.began(this.#clock.monotonicMs())
     await barrier
+    pace.ended(this.#clock.monotonicMs())
     this.#inFlight = false
     this.#wakeIdle()
     this.#drain()

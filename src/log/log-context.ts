@@ -11,7 +11,6 @@ export interface LogContext {
   readonly io: Io
   readonly openFiles: OpenFiles
   readonly tailCache: TailCache
-  readonly readLimit: ReadLimit
   readonly producerOptions: ProducerStateOptions
   readonly logger: Logger
 }
@@ -20,6 +19,7 @@ export interface LogContext {
 export interface LogDirectoryHost {
   readonly path: string
   readonly pace: DiskPace
+  readonly readLimit: ReadLimit
   /** The disk has failed under a log: the directory goes offline. */
   failed(error: DiskError): void
   /** Settles once the log start offsets of all logs in the directory are durable. */

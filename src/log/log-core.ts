@@ -120,7 +120,7 @@ export class LogCore {
   }
 
   get reader(): LogReader {
-    return (this.#reader ??= new LogReader(this, this.context.readLimit))
+    return (this.#reader ??= new LogReader(this))
   }
 
   get deletion(): SegmentDeletion {

@@ -22,6 +22,7 @@ import {
 import { diskErrorOf } from './log-context.ts'
 import type { LogDirectoryHost } from './log-context.ts'
 import type { Log } from './log.ts'
+import { ReadLimit } from './read-limit.ts'
 
 /** Logs that are closed at a time: each waits for the disk some times. More of them wait longer each, and are not done sooner. */
 const closedAtATime = 8
@@ -30,6 +31,7 @@ export class LogDirectory implements LogDirectoryHost {
   readonly path: string
   readonly directoryId: Uuid
   readonly pace = new DiskPace()
+  readonly readLimit = new ReadLimit()
   readonly logs = new Set<Log>()
   /** Logs that are being made in it. */
   creating = 0

@@ -32,7 +32,6 @@ import type { Log } from './log.ts'
 import { OpenFiles } from './open-files.ts'
 import { formatPartitionMetadata } from './partition-metadata.ts'
 import type { ProducerStateOptions } from './producer-state.ts'
-import { ReadLimit } from './read-limit.ts'
 import { TailCache } from './tail-cache.ts'
 
 export type { LogManagerOpenError } from './directory-opening.ts'
@@ -176,7 +175,6 @@ export class LogManager {
       io: { ...io, disk },
       openFiles: new OpenFiles(disk, openFilesMax),
       tailCache: new TailCache(options.cacheBudgetBytes),
-      readLimit: new ReadLimit(),
       producerOptions: this.#producerOptions,
       logger: options.logging.logger('kafka.log.UnifiedLog'),
     }
@@ -416,10 +414,23 @@ export class LogManager {
 
   #startTimers(): void {
     const options = this.#options
-    this.#repeat(options.retentionCheckIntervalMs, () => this.#applyRetention(), firstRetentionMs)
-    this.#repeat(options.flushOffsetCheckpointIntervalMs, () => this.#saveRecoveryPoints())
-    this.#repeat(options.flushStartOffsetCheckpointIntervalMs, () => this.#onEach(each => each.saveLogStartOffsets()))
-    this.#repeat(options.highWatermarkCheckpointIntervalMs, () => this.#onEach(each => each.saveHighWatermarks()))
+    // Each directory for itself: one whose disk stalls holds up none of the others.
+    for (const directory of this.#directories) {
+      const unlessOffline = (work: () => Promise<void>) => (): Promise<void> => this.#unlessOffline(directory, work)
+      this.#repeat(options.retentionCheckIntervalMs, () => this.#applyRetention(directory), firstRetentionMs)
+      this.#repeat(
+        options.flushOffsetCheckpointIntervalMs,
+        unlessOffline(() => this.#saveRecoveryPoints(directory)),
+      )
+      this.#repeat(
+        options.flushStartOffsetCheckpointIntervalMs,
+        unlessOffline(() => directory.saveLogStartOffsets()),
+      )
+      this.#repeat(
+        options.highWatermarkCheckpointIntervalMs,
+        unlessOffline(() => directory.saveHighWatermarks()),
+      )
+    }
     this.#repeat(options.producerIdExpirationCheckIntervalMs ?? 600_000, async () => {
       const nowMs = this.#context.io.clock.nowMs()
       for (const log of this.#logs.values()) log.removeExpiredProducers(nowMs)
@@ -437,27 +448,25 @@ export class LogManager {
     this.#timers.add(timer)
   }
 
-  async #applyRetention(): Promise<void> {
-    for (const log of this.#logs.values()) {
+  async #applyRetention(directory: LogDirectory): Promise<void> {
+    for (const log of directory.logs) {
       if (this.#closed) return
       // What fails has taken the log or its directory offline, and has been reported there.
       if (log.failure === undefined) await log.applyRetention(this.#context.io.clock.nowMs()).catch(() => {})
     }
   }
 
-  async #saveRecoveryPoints(): Promise<void> {
-    for (const log of this.#logs.values()) {
+  async #saveRecoveryPoints(directory: LogDirectory): Promise<void> {
+    for (const log of directory.logs) {
       if (this.#closed) return
       if (log.canMoveRecoveryPoint) await log.flush().catch(() => {})
     }
-    await this.#onEach(directory => directory.saveRecoveryPoints())
+    await directory.saveRecoveryPoints()
   }
 
-  async #onEach(work: (directory: LogDirectory) => Promise<void>): Promise<void> {
-    for (const directory of this.#directories) {
-      if (directory.offline !== undefined || this.#closed) continue
-      await work(directory).catch((error: unknown) => this.#checkpointFailed(directory, diskErrorOf(error)))
-    }
+  async #unlessOffline(directory: LogDirectory, work: () => Promise<void>): Promise<void> {
+    if (directory.offline !== undefined || this.#closed) return
+    await work().catch((error: unknown) => this.#checkpointFailed(directory, diskErrorOf(error)))
   }
 
   #checkpointFailed(directory: LogDirectory, error: DiskError): void {

@@ -33,6 +33,8 @@ interface Cursor {
 
 export interface LogReaderOwner {
   readonly segments: LogSegments
+  /** The log directory's; the log may move to another one. */
+  readonly host: { readonly readLimit: ReadLimit }
   /** What an index lookup may be off by. */
   readonly indexIntervalBytes: number
   /** Another number whenever what has been read of the files may not be in them any more. */
@@ -59,13 +61,11 @@ type ChunkEnd =
 
 export class LogReader {
   readonly #owner: LogReaderOwner
-  readonly #limit: ReadLimit
   /** By the offset that the reader will ask for next; the oldest first. */
   readonly #cursors = new Map<number, Cursor>()
 
-  constructor(owner: LogReaderOwner, limit: ReadLimit) {
+  constructor(owner: LogReaderOwner) {
     this.#owner = owner
-    this.#limit = limit
   }
 
   /** Positions are not what they were: something was cut off or removed. */
@@ -131,7 +131,7 @@ export class LogReader {
       const wantedBytes = Math.max(neededBytes, Math.min(remainingBytes, readBytesMax))
       const length = Math.min(wantedBytes, segment.writtenBytes - position)
       const start = position
-      const { chunk, memory } = await this.#limit.run(() => readChunk(segment, start, length))
+      const { chunk, memory } = await this.#owner.host.readLimit.run(() => readChunk(segment, start, length))
       gathering.memories.push(memory)
       const slicesBefore = gathering.slices.length
       const end = takeBatches(chunk, position, gathering)

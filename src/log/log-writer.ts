@@ -288,7 +288,7 @@ export class LogWriter {
       await this.exclusive(async () => {
         const segment = this.#segments.active
         if (segment.warm) return
-        const endOffset = await this.#context.readLimit.run(() => segment.warmUp())
+        const endOffset = await this.#owner.host.readLimit.run(() => segment.warmUp())
         if (endOffset !== this.#fileEndOffset) {
           const problem = `${this.#owner.folder} was closed at offset ${this.#fileEndOffset} and ends at ${endOffset}`
           throw damaged(problem)

@@ -1,4 +1,4 @@
-/** Only so many reads from disk are under way at a time, so that many consumers of old data do not take all the memory. */
+/** Only so many reads of a log directory are under way at a time, so that many consumers of old data do not take all the memory. */
 import { Fifo } from '../std/fifo.ts'
 
 export class ReadLimit {
