@@ -6,7 +6,7 @@
  *   npm run fuzz -- --frames 1000000              so many at each target
  *   npm run fuzz -- --seed 4711 --frames 5000     the same frames again, but for the ids that a broker gives its topics
  *   npm run fuzz -- --replay FILE                 what was sent before something failed
- *   npm run fuzz -- --budget ci                   half a minute in all; CI runs the decoder's part of it
+ *   npm run fuzz -- --budget ci                   what CI runs: less than a minute in all
  *   npm run fuzz -- --json                        the report as JSON, the progress not at all
  *
  * Prints what became of the frames by API and by kind of mutation, the good client's throughput and the broker's memory. What fails is written to a

@@ -7,7 +7,12 @@ import { ResponseHeader } from '../../src/protocol/header.ts'
 import type { Reached } from './oracle.ts'
 
 /** What is wrong with it, if anything is. */
-export function answerProblem(frame: Buffer, asked: Reached, secret: Buffer): string | undefined {
+export function answerProblem(
+  frame: Buffer,
+  asked: Reached,
+  secret: Buffer,
+  onBody?: (body: unknown) => void,
+): string | undefined {
   const { api, answerVersion, correlationId } = asked
   const what = `the answer to ${api.name} v${asked.version}`
   if (frame.includes(secret)) return `${what} holds bytes of another connection`
@@ -19,7 +24,9 @@ export function answerProblem(frame: Buffer, asked: Reached, secret: Buffer): st
     }
     const body = codecOf(api.response, answerVersion).decode(reader)
     if (reader.remaining > 0) return `${what} is followed by ${reader.remaining} bytes of no meaning`
-    if (holdsUnknownError(body)) return `${what} says UNKNOWN_SERVER_ERROR: the broker met what it did not expect`
+    if (holdsUnknownError(body) && !isSaidByKafka(asked))
+      return `${what} says UNKNOWN_SERVER_ERROR: the broker met what it did not expect`
+    onBody?.(body)
     return undefined
   } catch (error) {
     if (error instanceof ProtocolError) return `${what} cannot be read: ${error.message}`
@@ -33,4 +40,9 @@ function holdsUnknownError(value: unknown): boolean {
   return Object.entries(value).some(([name, inner]) =>
     name === 'errorCode' ? inner === ErrorCode.UNKNOWN_SERVER_ERROR : holdsUnknownError(inner),
   )
+}
+
+/** Of members whose subscription cannot be read or is too large to be stored, and of static ones that come with another's id, Kafka says no more. */
+function isSaidByKafka({ api }: Reached): boolean {
+  return api.name === 'JoinGroup' || api.name === 'SyncGroup'
 }

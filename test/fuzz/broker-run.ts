@@ -8,6 +8,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Ballast } from './ballast.ts'
 import { BrokerProcess, sleep } from './broker-process.ts'
 import { FailureError } from './failure.ts'
 import type { FuzzFailure, SentBytes } from './failure.ts'
@@ -69,6 +70,7 @@ class FuzzSession implements LaneHost {
   readonly tally = new Tally()
   readonly secret = randomBytes(16)
   generator: Generator
+  world: World
   port = 0
   readonly #run: BrokerRun
   readonly #folder: string
@@ -76,7 +78,6 @@ class FuzzSession implements LaneHost {
   readonly #throughput: Throughput
   readonly #memory: Memory
   readonly #startedMs = performance.now()
-  #world: World
   #next = 0
   #over = false
   /** Set while the fuzzer has to be silent. */
@@ -90,8 +91,8 @@ class FuzzSession implements LaneHost {
     this.#folder = folder
     this.#throughput = new Throughput(run.throughputRule)
     this.#memory = new Memory(run.memoryGrowthMax)
-    this.#world = worldOf([])
-    this.generator = new Generator(run.seed, this.#world, 'served')
+    this.world = worldOf([])
+    this.generator = new Generator(run.seed, this.world, 'served')
   }
 
   async run(): Promise<BrokerReport> {
@@ -139,9 +140,9 @@ class FuzzSession implements LaneHost {
   async #attack(lanes: readonly Lane[], fail: (message: string) => void): Promise<number> {
     const broker = await BrokerProcess.start(this.#folder)
     this.port = broker.port
-    this.#world = worldOf(broker.logDirs)
-    this.generator = new Generator(this.#run.seed, this.#world, 'served')
-    const janitor = await Janitor.start(this.port, this.#world, this.#topic)
+    this.world = worldOf(broker.logDirs)
+    this.generator = new Generator(this.#run.seed, this.world, 'served')
+    const janitor = await Janitor.start(this.port, this.world, this.#topic)
     const good = await GoodClientProcess.start(this.#goodOptions())
     const watch = new AbortController()
     try {
@@ -189,23 +190,25 @@ class FuzzSession implements LaneHost {
     return [all()]
   }
 
-  /** Silent and busy in turns, until all frames are sent or the time is over; measures the good client in each. */
+  /** Busy and silent in turns, until all frames are sent or the time is over; measures the good client in each. */
   async #phases(good: GoodClientProcess, ended: Promise<void>): Promise<void> {
     const { quietMs, busyMs, minutes = Infinity } = this.#run
     const endMs = performance.now() + minutes * 60_000
-    // The good client's code has to be warm as well before it is measured.
-    await sleep(quietMs)
-    while (!this.#over) {
+    const ballast = new Ballast(new Generator(this.#run.seed + 1, this.world, 'served'))
+    // The first of both are for the code to get warm, the good client's too, and to see how much work the fuzzer has.
+    for (let isWarm = false; !this.#over; isWarm = true) {
       const before = await good.mark()
-      await sleep(quietMs)
+      await ballast.carry(quietMs)
       const between = await good.mark()
+      ballast.busyBegins()
       this.#silence?.resolve()
       this.#silence = undefined
       this.#busySinceMs ??= performance.now()
       await Promise.race([sleep(busyMs), ended])
+      ballast.busyEnds()
       const after = await good.mark()
       // The last phase is cut short where the frames run out.
-      if (!this.#over || after.atMs - between.atMs > busyMs / 2) {
+      if (isWarm && (!this.#over || after.atMs - between.atMs > busyMs / 2)) {
         this.#throughput.quiet.push(rateOf(before, between))
         this.#throughput.busy.push(rateOf(between, after))
       }
@@ -215,6 +218,7 @@ class FuzzSession implements LaneHost {
       // What is under way is finished first.
       await sleep(100)
     }
+    this.#throughput.fuzzerShare = ballast.share
     await ended
   }
 

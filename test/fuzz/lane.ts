@@ -9,15 +9,18 @@ import { sleep } from './broker-process.ts'
 import { FailureError } from './failure.ts'
 import type { SentBytes } from './failure.ts'
 import type { FuzzFrame, Generator } from './generator.ts'
+import { learn } from './learned.ts'
 import { framed } from './mutations.ts'
 import { altersBroker, fatesOf, isSilent, waitMsOf } from './oracle.ts'
 import type { Fate, Reached } from './oracle.ts'
 import type { Tally } from './tally.ts'
 import { Wire } from './wire.ts'
+import type { World } from './world.ts'
 
 export interface LaneHost {
   readonly port: number
   readonly generator: Generator
+  readonly world: World
   readonly tally: Tally
   /** Bytes that only the good client may see. */
   readonly secret: Buffer
@@ -174,7 +177,7 @@ export class Lane {
       for (const frame of wire.takeFrames()) {
         const asked = run.answers[answered]
         if (asked === undefined) throw new FailureError('the broker answered what was not asked')
-        const problem = answerProblem(frame, asked, this.#host.secret)
+        const problem = answerProblem(frame, asked, this.#host.secret, body => learn(this.#host.world, asked, body))
         if (problem !== undefined) throw new FailureError(problem)
         answered += 1
       }

@@ -16,6 +16,8 @@ export class Throughput {
   readonly #rule: ThroughputRule
   readonly quiet: number[] = []
   readonly busy: number[] = []
+  /** Of one processor, that the fuzzer itself took in both. */
+  fuzzerShare = 0
 
   constructor(rule: ThroughputRule) {
     this.#rule = rule
@@ -24,7 +26,12 @@ export class Throughput {
   get ratio(): number | undefined {
     const { phases } = this.#rule
     if (this.quiet.length < phases || this.busy.length < phases) return undefined
-    return medianOf(this.busy) / medianOf(this.quiet)
+    return this.#ratioOfPairs
+  }
+
+  /** Of phases that followed one another, since a machine that has other work is not equally fast all the time. */
+  get #ratioOfPairs(): number {
+    return medianOf(this.busy.map((busy, index) => busy / this.quiet[index]!))
   }
 
   problem(): string | undefined {
@@ -37,7 +44,7 @@ export class Throughput {
   text(): string {
     if (this.quiet.length === 0 || this.busy.length === 0) return 'good client: not measured'
     const [quiet, busy] = [medianOf(this.quiet), medianOf(this.busy)]
-    return `good client: ${busy.toFixed(0)} rounds/s beside the fuzzer, ${quiet.toFixed(0)} alone, ratio ${(busy / quiet).toFixed(2)} (medians of ${this.busy.length} and ${this.quiet.length} phases)`
+    return `good client: ${busy.toFixed(0)} rounds/s beside the fuzzer, ${quiet.toFixed(0)} alone, ratio ${this.#ratioOfPairs.toFixed(2)} (medians of ${this.busy.length} and ${this.quiet.length} phases); the fuzzer used ${this.fuzzerShare.toFixed(2)} of a processor in either`
   }
 }
 

@@ -6,7 +6,8 @@
 import type { Layout, LayoutField, LayoutType } from '../../src/protocol/layout.ts'
 import { ZERO_UUID, uuidOf } from '../../src/protocol/uuid.ts'
 import type { SeededRandom } from '../../src/std/random.ts'
-import { anyRecords } from './batches.ts'
+import { anyRecords, freshBatch } from './batches.ts'
+import { Caller } from './coordinator-values.ts'
 import { FUZZ_PARTITIONS } from './world.ts'
 import type { RawTag, Struct } from './marked-encoder.ts'
 import type { World } from './world.ts'
@@ -34,7 +35,10 @@ class ValueMaker {
   readonly #hostility: number
   #longArray: number
   #elementsLeft: number
+  readonly #caller: Caller
   #recordsLeft = recordsMax
+  /** The request names a transactional id. */
+  #isTransactional = false
 
   constructor({ random, world, hostility, longArray }: ValueOptions) {
     this.#random = random
@@ -42,6 +46,7 @@ class ValueMaker {
     this.#hostility = hostility
     this.#longArray = longArray
     this.#elementsLeft = Math.max(elementsMax, longArray)
+    this.#caller = new Caller(random, world)
   }
 
   struct(layout: Layout, path: string): Struct {
@@ -71,7 +76,7 @@ class ValueMaker {
   #value(field: LayoutField, path: string): unknown {
     const random = this.#random
     const { type } = field
-    if (field.isNullable && random.chance(nullShare(field.name))) return null
+    if (field.isNullable && random.chance(nullShare(field.name, path))) return null
     return this.#typed(type, field.name, path)
   }
 
@@ -90,25 +95,29 @@ class ValueMaker {
       case 'records':
         return this.#records(hostile)
       case 'bytes':
-        return random.bytes(random.pick([0, 1, 10, 100]))
+        return (
+          this.#caller.bytes(name, hostile, (layout, inner) => this.struct(layout, inner)) ??
+          random.bytes(random.pick([0, 1, 10, 100]))
+        )
       case 'boolean':
         return random.chance(0.5)
       case 'float64':
         return random.pick([0, -0, 1.5, Number.NaN, Number.POSITIVE_INFINITY, -Number.MAX_VALUE])
       case 'int64':
       case 'int64Exact':
-        return hostile ? hostileInt64(random) : usualInt64(name, random)
+        return hostile ? hostileInt64(random) : (this.#caller.int64(name) ?? usualInt64(name, random))
       case 'uint16':
       case 'uint32':
         return hostile ? hostileInt(random, name) : Math.abs(usualInt(name, random))
       default:
-        return hostile ? hostileInt(random, name) : usualInt(name, random)
+        return hostile ? hostileInt(random, name) : (this.#caller.int(name) ?? usualInt(name, random))
     }
   }
 
   #array(element: LayoutType, name: string, path: string): unknown[] {
     const random = this.#random
-    const wanted = random.pick(usualLengths)
+    // Who joins a new group owns nothing, and has to say so.
+    const wanted = name === 'topicPartitions' && random.chance(0.6) ? 0 : random.pick(usualLengths)
     let length = Math.min(wanted, this.#elementsLeft)
     // One array in the message is long, not each array within it.
     if (this.#longArray > 0 && random.chance(0.5)) {
@@ -121,11 +130,29 @@ class ValueMaker {
 
   #records(hostile: boolean): Uint8Array {
     this.#recordsLeft -= 1
-    return this.#recordsLeft < 0 ? new Uint8Array(0) : anyRecords(this.#random, hostile ? 1 : 0.5)
+    if (this.#recordsLeft < 0) return new Uint8Array(0)
+    const random = this.#random
+    if (!hostile && this.#isTransactional && random.chance(0.8)) return this.#transactionalBatch()
+    return anyRecords(random, hostile ? 1 : 0.5)
+  }
+
+  #transactionalBatch(): Uint8Array {
+    const { producerId, producerEpoch } = this.#caller.producer
+    return freshBatch(this.#random, {
+      compression: 'none',
+      isTransactional: true,
+      producerId: Number(producerId),
+      producerEpoch,
+      baseSequence: this.#random.pick([0, 0, 1]),
+    })
   }
 
   #string(name: string, path: string): string {
     const random = this.#random
+    if (path === '.transactionalId') this.#isTransactional = true
+    const ofCaller = this.#caller.string(name)
+    if (ofCaller !== undefined) return ofCaller
+    if (path === '.protocols.name') return random.pick(['range', 'range', 'roundrobin', 'cooperative-sticky'])
     const world = this.#world
     if (name === 'path') return random.pick([...world.logDirs, '/nowhere', ''])
     if (/configs?\.name$/i.test(path) || name === 'configurationKeys') return random.pick(configKeys)
@@ -142,9 +169,11 @@ class ValueMaker {
 const usualLengths = [0, 1, 1, 1, 1, 1, 2, 2, 3, 5]
 
 /** Where null is the usual value it is the usual one here. */
-function nullShare(name: string): number {
-  if (name === 'transactionalId') return 0.9
-  if (name === 'cursor' || name === 'rackId') return 0.6
+function nullShare(name: string, path: string): number {
+  if (name === 'transactionalId') return 0.6
+  if (/^(cursor|rackId|subscribedTopicRegex|serverAssignor)$/.test(name)) return 0.6
+  if (/^(i|groupI)nstanceId$/.test(name)) return 0.7
+  if (path === '.topicPartitions') return 0.4
   return 0.15
 }
 
@@ -165,6 +194,8 @@ const configKeys = [
   'flush.messages',
   'index.interval.bytes',
   'delete.retention.ms',
+  'consumer.session.timeout.ms',
+  'consumer.heartbeat.interval.ms',
   'no.such.setting',
   '__proto__',
   'constructor',
@@ -279,6 +310,7 @@ const usualInts: readonly (readonly [pattern: RegExp, values: readonly number[]]
   [/^maxWaitMs$/, [0, 0, 0, 0, 0, 1, 5]],
   [/^timeoutMs$/, [0, 1, 1000, 30_000]],
   [/^(session|rebalance)TimeoutMs$/, [50, 200, 1000, 10_000]],
+  [/^keyType$/, [0, 0, 1, 1, 2]],
   [/^transactionTimeoutMs$/, [1, 100, 60_000]],
   [/^minBytes$/, [0, 0, 1, 1]],
   [/maxBytes/i, [0, 1, 1000, 65_536, 1_048_576]],
@@ -292,7 +324,6 @@ const usualInts: readonly (readonly [pattern: RegExp, values: readonly number[]]
   [/^numPartitions$/, [-1, 1, 1, 2, FUZZ_PARTITIONS]],
   [/^count$/, [1, FUZZ_PARTITIONS, FUZZ_PARTITIONS + 1]],
   [/^replicationFactor$/, [-1, 1, 1, 1, 2]],
-  [/^keyType$/, [0, 0, 1, 2]],
   [/^endpointType$/, [1, 1, 2]],
   [/^responsePartitionLimit$/, [1, 2, 2000]],
   [/^(upgradeType|maxVersionLevel)$/, [0, 1, 2, 3]],

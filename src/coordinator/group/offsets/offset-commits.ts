@@ -70,7 +70,7 @@ export class OffsetCommits {
     if (error !== undefined) return { records: [], response: error }
     const nowMs = this.#nowMs()
     const { retentionTimeMs } = request
-    const expireTimestamp = retentionTimeMs === -1 || request.isTransactional ? -1 : nowMs + retentionTimeMs
+    const expireTimestamp = retentionTimeMs === -1 || request.isTransactional ? -1 : expiryOf(nowMs, retentionTimeMs)
     const { offsetMetadataMaxBytes } = this.#config()
     const records: GroupRecord[] = []
     const outcome = request.topics.map(({ name, topicId, partitions }): TopicOutcome => ({
@@ -127,6 +127,11 @@ export class OffsetCommits {
     // TxnOffsetCommit is older than member epochs.
     return request.isTransactional && error === 'STALE_MEMBER_EPOCH' ? 'ILLEGAL_GENERATION' : error
   }
+}
+
+/** A retention of nearly 2^63 ms is for ever, and not a number that the record cannot hold. */
+function expiryOf(nowMs: number, retentionTimeMs: number): number {
+  return Math.max(-Number.MAX_SAFE_INTEGER, Math.min(nowMs + retentionTimeMs, Number.MAX_SAFE_INTEGER))
 }
 
 /** Since version 9 a client knows what it means that there is no such group. */

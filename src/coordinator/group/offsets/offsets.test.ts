@@ -246,6 +246,20 @@ describe('expiry', () => {
     assert.equal(groups.offset(), -1)
   })
 
+  test('never comes for who asked for 2^63 milliseconds, and nobody is the worse for it', () => {
+    const groups = new TestGroups({ offsetsRetentionMs: day })
+    for (const retentionTimeMs of [2 ** 63, Number.MAX_SAFE_INTEGER])
+      assert.equal(groups.commitOffset(1, { retentionTimeMs, apiVersion: 4 }).answer, 'NONE')
+    groups.restart()
+    groups.clock.pass(1000 * day)
+    groups.turn()
+    assert.equal(groups.offset(), 1)
+    assert.equal(groups.commitOffset(2, { retentionTimeMs: -(2 ** 63), apiVersion: 4 }).answer, 'NONE')
+    groups.clock.pass(20 * minute)
+    groups.turn()
+    assert.equal(groups.offset(), -1)
+  })
+
   test('of more than fits into a batch is spread over several', () => {
     const groups = new TestGroups({ offsetsRetentionMs: day })
     groups.log.batchBytesMax = 2000
