@@ -81,7 +81,7 @@ interface Exchange {
 
 /** Above these, counting what waits and what is in flight, the connection is not read from. Two limits, since many small requests cost as much as a few large ones. */
 const heldRequestsMax = 256
-const heldBytesMax = 4 * 1024 * 1024
+const heldBytesMax = 2 * 1024 * 1024
 /** Above this many bytes that the peer has not taken, no further request of it is started. */
 const unsentBytesMax = 1024 * 1024
 

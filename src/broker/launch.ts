@@ -28,7 +28,7 @@ export interface LaunchOptions {
 const MiB = 1024 * 1024
 const logCacheBytesMin = 8 * MiB
 /** More serves consumers that are further behind, which disks do well enough; a broker should stay small. */
-const logCacheBytesMax = 32 * MiB
+const logCacheBytesMax = 16 * MiB
 const logCacheShare = 1 / 16
 
 /** Requests of all connections together, and responses, each. One request of `socket.request.max.bytes` may come on top. */

@@ -97,7 +97,7 @@ export class MemoryPool {
 }
 
 /** The one of the process: whatever runs in it gives back memory for the others. */
-export const memoryPool = new MemoryPool(16 * 1024 * 1024)
+export const memoryPool = new MemoryPool(8 * 1024 * 1024)
 
 function sizesOfClasses(): number[] {
   const sizes: number[] = []
