@@ -19,10 +19,11 @@ import { readProgram, summaryLine, type Result, type Wrote } from './runner/resu
 import { selectSuites, suites, type Suite } from './runner/suites.ts'
 import { makeVectors, writeVectors } from './runner/vectors.ts'
 import { differentialSuite } from './differential/suite.ts'
+import { classicSuite } from './groups/groups.ts'
 import { killTest } from './kill/kill.ts'
 
 /** Suites that start brokers of their own. */
-const byThemselves = new Set(['differential', 'kill'])
+const byThemselves = new Set(['differential', 'kill', 'groups'])
 
 const startedMs = performance.now()
 
@@ -105,6 +106,7 @@ async function runAll(selected: readonly Suite[], options: Options, dir: string)
     if (has('dump')) await timed(() => dumpLogs('dump', broker.dataDir))
   }
   if (has('differential')) await timed(() => differentialSuite(join(dir, 'differential'), options.record))
+  if (has('groups')) await timed(() => classicSuite(options, join(dir, 'groups'), progress))
   if (has('kill')) await timed(() => killTest(options, join(dir, 'kill'), progress))
   return results
 }

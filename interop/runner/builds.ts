@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
-import { cacheDir, cached, interopDir, kafkaJars, kafkaToolClasses } from './paths.ts'
+import { cacheDir, cached, groupClasses, interopDir, javaJars, kafkaJars, kafkaToolClasses } from './paths.ts'
 import { mustRun, type Command } from './process.ts'
 
 export type BuildName =
@@ -62,7 +62,7 @@ const builds: Record<BuildName, Build> = {
   go: {
     inputs: ['go'],
     timeLimitMs: 10 * minuteMs,
-    output: cached('go', 'franz'),
+    output: cached('go', 'group-state'),
     steps: () => [{ file: 'go', args: ['build', '-o', `${cached('go')}/`, './...'], cwd: join(interopDir, 'go') }],
   },
   rust: {
@@ -98,13 +98,15 @@ export async function build(name: BuildName): Promise<boolean> {
 }
 
 function javaBuild(version: (typeof javaVersions)[number]): Build {
-  const jars = join(cacheDir, `java-${version}`, 'jars')
+  const jars = javaJars(version)
   const classes = join(cacheDir, `java-${version}`, 'classes')
+  // The programs of groups need what only the newest client has.
+  const groups = version === '4.3.1' ? [compileJava('java/groups', groupClasses, jars)] : []
   return {
-    inputs: ['java/src', `java/${version}`],
+    inputs: ['java/src', `java/${version}`, ...(groups.length > 0 ? ['java/groups'] : [])],
     timeLimitMs: 5 * minuteMs,
     output: classes,
-    steps: () => [copyJars(`java/${version}/pom.xml`, jars), compileJava('java/src', classes, jars)],
+    steps: () => [copyJars(`java/${version}/pom.xml`, jars), compileJava('java/src', classes, jars), ...groups],
   }
 }
 

@@ -17,3 +17,10 @@ export function cached(...names: string[]): string {
 /** The jars of Kafka 4.3.1: its command-line tools, its DumpLogSegments, and the oracle itself. */
 export const kafkaJars = join(cacheDir, 'kafka-4.3.1')
 export const kafkaToolClasses = join(cacheDir, 'kafka-tools-classes')
+
+/** The jars of one version of the Java client. */
+export function javaJars(version: string): string {
+  return join(cacheDir, `java-${version}`, 'jars')
+}
+/** The Java programs of groups, which need the newest client. */
+export const groupClasses = join(cacheDir, 'java-groups-classes')

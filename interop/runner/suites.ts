@@ -95,6 +95,13 @@ export const suites: readonly Suite[] = [
     timeLimitMs: 3 * 60_000,
   },
   {
+    name: 'groups',
+    family: 'groups',
+    about: 'classic groups of Java, librdkafka, franz-go, sarama and Node members at once, for each assignor',
+    builds: ['java-4.3.1', 'python', 'go', 'node'],
+    timeLimitMs: 4 * 60_000,
+  },
+  {
     name: 'kill',
     family: 'kill',
     about: 'SIGKILL under acks=all load: nothing acknowledged is lost, doubled or out of order',

@@ -1,0 +1,61 @@
+/**
+ * The suite `groups`: consumer groups whose members are clients of other people, several kinds in one group, against a broker of its own.
+ */
+import { join } from 'node:path'
+import { startBroker, useBroker, type Broker } from '../runner/broker.ts'
+import { inTurns } from '../runner/in-turns.ts'
+import type { Options } from '../runner/options.ts'
+import type { Result } from '../runner/results.ts'
+import { assignors, classicScenario, type Assignor } from './classic.ts'
+
+/** Sessions short enough that somebody who was killed is missed soon. */
+export const groupSettings: Readonly<Record<string, string>> = {
+  'offsets.topic.num.partitions': '4',
+  'transaction.state.log.num.partitions': '4',
+  'group.initial.rebalance.delay.ms': '200',
+  'group.min.session.timeout.ms': '1000',
+  'group.consumer.min.session.timeout.ms': '1000',
+  'group.consumer.session.timeout.ms': '3000',
+  'group.consumer.min.heartbeat.interval.ms': '100',
+  'group.consumer.heartbeat.interval.ms': '200',
+}
+
+type Part = (address: string) => Promise<Result[]>
+
+/** Two groups at a time: their members wait more than they work. */
+const atATime = 2
+
+export function classicSuite(options: Options, dir: string, progress: (line: string) => void): Promise<Result[]> {
+  const suite = 'groups'
+  const parts = (Object.keys(assignors) as Assignor[]).map(
+    (assignor): Part =>
+      address =>
+        classicScenario(suite, address, assignor, dir, progress),
+  )
+  return onBroker(suite, options, dir, parts)
+}
+
+/** Carries out the parts against one broker, which must live without an error and end at once. */
+async function onBroker(suite: string, options: Options, dir: string, parts: readonly Part[]): Promise<Result[]> {
+  const results: Result[] = []
+  let broker: Broker | undefined
+  try {
+    broker = await open(options, dir)
+    const { address } = broker
+    await inTurns(parts, atATime, async part => {
+      results.push(...(await part(address)))
+    })
+  } catch (error) {
+    results.push({ suite, test: 'the suite itself', outcome: 'failed', why: (error as Error).message })
+  }
+  const problems = (await broker?.stop()) ?? []
+  const test = 'the broker runs without an error and stops at once on SIGTERM'
+  if (problems.length === 0) results.push({ suite, test, outcome: 'passed' })
+  results.push(...problems.map((why): Result => ({ suite, test, outcome: 'failed', why })))
+  return results
+}
+
+function open({ against }: Options, dir: string): Promise<Broker> {
+  if (against.kind === 'address') return useBroker(against.address)
+  return startBroker(against.kind, { dir: join(dir, 'broker'), config: groupSettings })
+}
