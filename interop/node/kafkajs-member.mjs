@@ -78,12 +78,10 @@ consumer.on(consumer.events.HEARTBEAT, ({ payload }) => {
 consumer.on(consumer.events.REBALANCING, give)
 let stopped = false
 // It starts anew by itself only after some errors; being forgotten by the group is not one of them.
-consumer.on(consumer.events.CRASH, async ({ payload }) => {
+consumer.on(consumer.events.CRASH, ({ payload }) => {
   say('refused', payload.error.message)
   give()
-  if (payload.restart || stopped) return
-  await consumer.disconnect()
-  await begin()
+  if (!payload.restart && !stopped) void beginAnew()
 })
 atEndOfInput(async () => {
   stopped = true
@@ -93,6 +91,11 @@ atEndOfInput(async () => {
 })
 say('ready')
 await begin()
+
+async function beginAnew() {
+  await consumer.disconnect()
+  await begin()
+}
 
 async function begin() {
   await consumer.connect()

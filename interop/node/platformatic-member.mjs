@@ -53,7 +53,7 @@ for await (const message of stream) {
   if (stopped) break
   say('read', `${message.topic}-${message.partition}`, message.offset, message.value)
   // A commit for each record: it is the client that puts several into one request.
-  commit(message)
+  void commit(message)
 }
 
 async function commit(message) {
