@@ -21,6 +21,12 @@ interface PackageFile {
   readonly dependencies: Record<string, string>
 }
 
+/** What a broker is made of, and what only tools look at although it lies among it. */
+const brokerSources = /src[\\/]((?!cli|testing)\w+[\\/]|cli[\\/](start[\w-]*|output|stop-signals|data-folder)\.ts$)/
+const toolSources =
+  /src[\\/](log[\\/]inspection[\\/]|protocol[\\/](internal-messages\.ts|internal[\\/](share|streams|remote|default)))/
+const isOfBroker = (id: string): boolean => brokerSources.test(id) && !toolSources.test(id)
+
 async function bundle(): Promise<void> {
   const packageFile = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as PackageFile
   const external = Object.keys(packageFile.dependencies)
@@ -42,7 +48,7 @@ async function bundle(): Promise<void> {
         { name: 'base', test: /src[\\/](std[\\/](version|logger)|cli[\\/](home|start-core-link|start-flags))\.ts$/ },
         {
           name: 'broker',
-          test: /src[\\/]((?!cli|testing)\w+[\\/]|cli[\\/](start[\w-]*|output|stop-signals|data-folder)\.ts$)/,
+          test: isOfBroker,
         },
       ],
     },

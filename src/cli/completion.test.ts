@@ -23,6 +23,10 @@ test('bash completes verbs, options, choices and paths', { skip: missing('bash')
   assert.deepEqual(bashOffers('ottla', 'start', '--config', 'package.j'), ['package.json'])
   assert.deepEqual(bashOffers('ottla', 'start', '--port', '9'), [])
   assert.deepEqual(bashOffers('ottla', 'completion', 'z'), ['zsh'])
+  assert.deepEqual(bashOffers('ottla', 'log', 'du'), ['dump'])
+  assert.deepEqual(bashOffers('ottla', 'log', 'dump', '--off'), ['--offsets'])
+  assert.deepEqual(bashOffers('ottla', 'log', 'dump', '--decode', 'j'), ['json'])
+  assert.deepEqual(bashOffers('ottla', 'log', 'dump', 'package.j'), ['package.json'])
 })
 
 test('zsh accepts its script', { skip: missing('zsh') }, () => {
@@ -42,12 +46,16 @@ test('fish completes verbs, options, choices', { skip: missing('fish') }, () => 
   assert.deepEqual(offers('ottla st'), ['start'])
   assert.deepEqual(offers('ottla start --po'), ['--port'])
   assert.deepEqual(offers('ottla start --log-level d'), ['debug'])
+  assert.deepEqual(offers('ottla log du'), ['dump'])
+  assert.deepEqual(offers('ottla log dump --off'), ['--offsets'])
+  assert.deepEqual(offers('ottla log dump --decode j'), ['json'])
+  assert.deepEqual(offers('ottla log dump package.j'), ['package.json'])
 })
 
 test('each script names every verb and every long option', () => {
   for (const shell of ['bash', 'zsh', 'fish'] satisfies Shell[]) {
     const script = completionScript(shell, program)
-    for (const command of program.commands) {
+    for (const command of program.commands.flatMap(each => [each, ...each.commands])) {
       assert.ok(script.includes(command.name), `${shell} lacks ${command.name}`)
       for (const flag of command.options.map(option => option.flags[0]!)) {
         assert.ok(script.includes(shell === 'fish' ? `-l ${flag.slice(2)}` : flag), `${shell} lacks ${flag}`)

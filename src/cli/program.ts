@@ -3,6 +3,7 @@
  */
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { VERSION } from '../std/version.ts'
+import { addLogCommands } from './log/commands.ts'
 import { SHELLS } from './shells.ts'
 import { isSwitchedOn, START_FLAGS, variableOf } from './start-flags.ts'
 import type { StartFlag } from './start-flags.ts'
@@ -35,6 +36,8 @@ export function buildProgram(run: (options: StartOptions) => Promise<void> = run
     })
   for (const flag of START_FLAGS) startCommand.addOption(optionOf(flag))
 
+  addLogCommands(program)
+
   program
     .command('completion')
     .description('print a script that completes ottla commands in your shell')
@@ -49,7 +52,7 @@ export function buildProgram(run: (options: StartOptions) => Promise<void> = run
     })
 
   // Commands made above copied the setting before it was set on them.
-  for (const command of program.commands) command.exitOverride()
+  for (const command of program.commands.flatMap(each => [each, ...each.commands])) command.exitOverride()
   return program
 }
 
@@ -69,6 +72,9 @@ async function runStart(options: StartOptions): Promise<void> {
   await start(options)
 }
 
+/** Of commands for which 1 is an answer. */
+const usageExitCode = 2
+
 /** Runs the command line and leaves the outcome in `process.exitCode`; it never calls `process.exit`, which can lose output and deadlock. */
 export async function main(args: readonly string[]): Promise<void> {
   const program = buildProgram()
@@ -77,7 +83,7 @@ export async function main(args: readonly string[]): Promise<void> {
   } catch (error) {
     // Commander has printed what was wrong; what it throws only says which exit code that is.
     if (!(error instanceof CommanderError)) throw error
-    process.exitCode = error.exitCode
+    process.exitCode = args[0] === 'log' && error.exitCode !== 0 ? usageExitCode : error.exitCode
   }
 }
 

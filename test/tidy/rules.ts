@@ -33,7 +33,7 @@ export const layers: Readonly<Record<string, readonly string[]>> = {
 /** What single places of the command line may import beyond their layer. */
 const cliExtras: readonly { readonly prefix: string; readonly may: readonly string[] }[] = [
   { prefix: 'src/cli/start', may: ['broker', 'metadata'] },
-  { prefix: 'src/cli/log/', may: ['log', 'protocol'] },
+  { prefix: 'src/cli/log/', may: ['log', 'protocol', 'metadata', 'coordinator'] },
 ]
 
 /** What stands in for the outside world in tests, and must not be needed without them. */

@@ -1,0 +1,62 @@
+/** The commands under `ottla log`, as the command line understands them; each is loaded when it runs. */
+import { InvalidArgumentError, Option } from 'commander'
+import type { Command } from 'commander'
+import type { DecoderName } from './record-decoders.ts'
+import type { DumpOptions, OffsetRange } from './dump.ts'
+
+const decoders: readonly DecoderName[] = ['text', 'json', 'hex', 'offsets', 'transactions', 'share-state']
+
+export function addLogCommands(program: Command): void {
+  const log = program.command('log').description('look into the files of logs, without a broker').helpCommand(false)
+  addDump(log)
+}
+
+function addDump(log: Command): void {
+  log
+    .command('dump')
+    .description('show what files hold: batches and records, indexes, snapshots, checkpoints, metadata')
+    .argument('<path...>', 'files, folders of partitions, log directories')
+    .option('--batches', 'batches without their records; of a folder, nothing else')
+    .option('--records', 'records without their batches; of a folder, nothing else')
+    .addOption(
+      new Option('--offsets <from..to>', 'only these offsets; either end may be missing').argParser(parseOffsets),
+    )
+    .addOption(new Option('--limit <number>', 'so many entries at most').argParser(parseLimit))
+    .addOption(
+      new Option('--decode <how>', "what keys and values are; by default the topic's name says").choices(decoders),
+    )
+    .option('--json', 'one object a line')
+    .addHelpText('after', dumpHelp)
+    .action(async (paths: string[], options: DumpOptions) => {
+      const { dumpLog } = await import('./dump.ts')
+      await dumpLog(paths, options)
+    })
+}
+
+const dumpHelp = `
+Nothing is changed, and a broker may run meanwhile. Damage is shown where it is, and what comes behind it is read on.
+Exit code 0; 1 when damage was shown or a file could not be read; 2 when the command line is wrong.
+
+Examples:
+  ottla log dump data/orders-0 --records --limit 20
+  ottla log dump data/orders-0 --offsets 1000..1010 --decode json
+  ottla log dump data/__consumer_offsets-12 --records --json | grep '"my-group"'
+  ottla log dump data/orders-0/00000000000000000000.timeindex`
+
+/** `10..20`, `10..`, `..20`, `10`; both ends are included. */
+export function parseOffsets(text: string): OffsetRange {
+  const match = /^(\d{1,15})?(\.\.)?(\d{1,15})?$/.exec(text)
+  const isRange = match?.[2] !== undefined
+  if (match === null || (match[1] === undefined && match[3] === undefined) || (!isRange && match[3] !== undefined)) {
+    throw new InvalidArgumentError('offsets have the form 10..20, 10.., ..20 or 10')
+  }
+  const from = Number(match[1] ?? 0)
+  const to = isRange ? Number(match[3] ?? Number.MAX_SAFE_INTEGER) : from
+  if (from > to) throw new InvalidArgumentError(`${from} is behind ${to}`)
+  return { from, to }
+}
+
+function parseLimit(text: string): number {
+  if (!/^[1-9]\d{0,14}$/.test(text)) throw new InvalidArgumentError('a limit is a number from 1 on')
+  return Number(text)
+}
