@@ -14,6 +14,9 @@ export class Life {
   /** Which process, and which of its runs, for the trace. */
   readonly name: string
   alive = true
+  /** Stopped, as by SIGSTOP: what would happen waits, in its order. */
+  isPaused = false
+  readonly held: SimulatedEvent[] = []
 
   constructor(name: string) {
     this.name = name
@@ -26,10 +29,10 @@ export class CrashedError extends Error {
 }
 
 export interface SimulatedEvent extends HeapItem {
-  readonly atMs: number
+  atMs: number
   /** Orders events of the same moment: drawn by the seed, or above all of those for what comes last in a turn. */
-  readonly rank: number
-  readonly sequence: number
+  rank: number
+  sequence: number
   /** Undefined for what no crash of a process stops: packets on the wire. */
   readonly life: Life | undefined
   readonly run: () => void
@@ -62,7 +65,7 @@ export class EventQueue {
 
   /** When the next event happens. */
   get nextMs(): number | undefined {
-    this.#dropDead()
+    this.#dropIdle()
     return this.#heap.peek()?.atMs
   }
 
@@ -83,12 +86,25 @@ export class EventQueue {
   }
 
   cancel(event: SimulatedEvent): void {
-    this.#heap.remove(event)
+    if (this.#heap.remove(event) || event.life === undefined) return
+    const index = event.life.held.indexOf(event)
+    if (index !== -1) event.life.held.splice(index, 1)
+  }
+
+  /** What has waited for a process that goes on happens now, the timers that have run out meanwhile among it. */
+  resume(life: Life): void {
+    life.isPaused = false
+    for (const event of life.held.splice(0)) {
+      event.atMs = this.#nowMs
+      event.rank = 0
+      event.sequence = this.#sequence++
+      this.#heap.push(event)
+    }
   }
 
   /** Takes out the next event and moves time to it. */
   next(): SimulatedEvent | undefined {
-    this.#dropDead()
+    this.#dropIdle()
     const event = this.#heap.pop()
     if (event === undefined) return undefined
     assert(event.atMs >= this.#nowMs, () => `time would go back from ${this.#nowMs} to ${event.atMs}`)
@@ -114,8 +130,12 @@ export class EventQueue {
     return event
   }
 
-  #dropDead(): void {
-    while (this.#heap.peek()?.life?.alive === false) this.#heap.pop()
+  #dropIdle(): void {
+    for (let life = this.#heap.peek()?.life; life !== undefined; life = this.#heap.peek()?.life) {
+      if (life.alive && !life.isPaused) return
+      const event = this.#heap.pop()!
+      if (life.alive) life.held.push(event)
+    }
   }
 }
 

@@ -255,13 +255,13 @@ export class MemorySocket implements Socket {
     if (this.#closed) return this.sendReset()
     this.#arrived.push(segment)
     this.#arrivedBytes += segment.length
-    if (!this.#readScheduled) this.#read()
+    this.#readSoon()
   }
 
   onFin(): void {
     if (this.#closed) return
     this.#finArrived = true
-    if (!this.#readScheduled) this.#read()
+    this.#readSoon()
   }
 
   onReset(): void {
@@ -279,6 +279,11 @@ export class MemorySocket implements Socket {
     this.#send()
     if (!this.#backlogged || this.#unsentBytes > 0 || this.#ended) return
     this.#backlogged = false
+    if (this.life.isPaused) this.#later(() => this.#tellDrained())
+    else this.#tellDrained()
+  }
+
+  #tellDrained(): void {
     this.#fabric.events.trace(this.life.name, `drained ${this.name}`)
     this.#handler?.drained()
   }
@@ -287,7 +292,14 @@ export class MemorySocket implements Socket {
     if (this.#closed) return
     this.#broken ??= error
     if (this.#unsentBytes > 0) this.#close(this.#broken)
-    else if (!this.#readScheduled) this.#read()
+    else this.#readSoon()
+  }
+
+  /** In the event of the arrival, unless the process stands still. */
+  #readSoon(): void {
+    if (this.#readScheduled) return
+    if (this.life.isPaused) this.#scheduleRead()
+    else this.#read()
   }
 
   #scheduleRead(): void {

@@ -80,3 +80,47 @@ test('each life draws other random numbers, the same in each run of the seed', (
   assert.deepEqual(draw(1), draw(1))
   assert.notDeepEqual(draw(1), draw(2))
 })
+
+test('a process that is paused does nothing, and then all that it has missed, in order', async () => {
+  const simulator = new Simulator({ seed: 1 })
+  const machine = simulator.machine('a')
+  const io = machine.boot()
+  const peer = simulator.machine('b').boot()
+  const happened: string[] = []
+  const handler = (name: string) => ({
+    buffer: () => new Uint8Array(100),
+    received: (length: number) => void happened.push(`${name} got ${length}`),
+    drained: () => {},
+    closed: () => void happened.push(`${name} closed`),
+  })
+  const accepted = Promise.withResolvers<void>()
+  await simulator.settle(
+    io.network.listen({ host: '0.0.0.0', port: 1 }, socket => {
+      socket.start(handler('a'))
+      accepted.resolve()
+    }),
+  )
+  const socket = await simulator.settle(peer.network.connect('a', 1, 1000))
+  socket.start(handler('b'))
+  await simulator.settle(accepted.promise)
+  for (const delayMs of [20, 10]) io.clock.setTimer(delayMs, () => happened.push(`timer ${delayMs}`))
+  const cancelled = io.clock.setTimer(30, () => happened.push('cancelled'))
+  machine.pause()
+  socket.write([new Uint8Array(3)])
+  peer.clock.setTimer(15, () => happened.push('timer of the other'))
+  await simulator.run(1000)
+  assert.deepEqual(happened, ['timer of the other'])
+  cancelled.cancel()
+  machine.resume()
+  await simulator.run(1000)
+  const timers = happened.filter(what => what.startsWith('timer'))
+  assert.deepEqual(timers, ['timer of the other', 'timer 10', 'timer 20'])
+  const bytes = happened.filter(what => what.startsWith('a got')).map(what => Number(what.slice(6)))
+  assert.equal(
+    bytes.reduce((sum, length) => sum + length, 0),
+    3,
+  )
+  machine.pause()
+  machine.crash()
+  assert.throws(() => machine.resume())
+})

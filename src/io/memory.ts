@@ -182,6 +182,19 @@ export class Machine implements FabricMachine, DiskHost {
     this.events.trace(this.name, `lost ${namesLost} names and ${writesLost} writes`)
   }
 
+  /** The process stands still, as by SIGSTOP: its kernel goes on taking in bytes, until they fill its buffers. */
+  pause(): void {
+    assert(this.#life !== undefined && !this.#life.isPaused, () => `${this.name} cannot be paused`)
+    this.events.trace(this.#life.name, 'pause')
+    this.#life.isPaused = true
+  }
+
+  resume(): void {
+    assert(this.#life?.isPaused === true, () => `${this.name} is not paused`)
+    this.events.trace(this.#life.name, 'resume')
+    this.events.resume(this.#life)
+  }
+
   wallClockMs(): number {
     const { nowMs, startMs } = this.#world
     return Math.floor(startMs + nowMs * (1 + this.#clockDrift) + this.#clockOffsetMs)
@@ -204,6 +217,7 @@ export class Machine implements FabricMachine, DiskHost {
     assert(life !== undefined, () => `${this.name} is not running`)
     this.events.trace(life.name, how)
     life.alive = false
+    life.held.length = 0
     this.#life = undefined
     return life
   }
