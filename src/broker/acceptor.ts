@@ -156,7 +156,7 @@ export class Acceptor implements ConnectionHost {
   }
 
   serveRequest(request: ReceivedRequest, connection: Connection): Answer | Promise<Answer> | Later<Answer> {
-    return this.#dispatcher!.serve(request, connection)
+    return this.#dispatcher!.serve(request, connection, this.turns.startedMs)
   }
 
   onFailure(connection: Connection, reason: unknown): void {

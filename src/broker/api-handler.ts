@@ -16,6 +16,8 @@ export interface RequestContext {
   readonly connection: Connection
   readonly apiVersion: number
   readonly clientId: string | null
+  /** When it was begun to be served, on the monotonic clock. */
+  readonly startedMs: number
   /** What the request's bytes are in, for a handler that borrows the frame: `undefined` when they are gone once `handle` returns. */
   readonly frameMemory: PooledMemory | undefined
   /** Called when the response has been sent, or never will be: gives back the memory that it refers to. */

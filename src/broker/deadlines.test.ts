@@ -34,10 +34,10 @@ function setUp() {
   const expired: string[] = []
   const add = (name: string, delayMs: number): Deadline => {
     const deadline = new Deadline(() => expired.push(name))
-    deadlines.add(deadline, delayMs)
+    deadlines.add(deadline, delayMs, nowMs)
     return deadline
   }
-  return { deadlines, expired, add, advance, timersSet: () => timersSet }
+  return { deadlines, expired, add, advance, now: () => nowMs, timersSet: () => timersSet }
 }
 
 test('each expires when its own time is over, in whatever order they began', () => {
@@ -66,7 +66,7 @@ test('one that was cancelled does not expire, nor does cancelling it again matte
 })
 
 test('one that expires may cancel another, and begin one', () => {
-  const { deadlines, expired, add, advance } = setUp()
+  const { deadlines, expired, add, advance, now } = setUp()
   deadlines.add(
     new Deadline(() => {
       expired.push('first')
@@ -74,6 +74,7 @@ test('one that expires may cancel another, and begin one', () => {
       add('next', 50)
     }),
     100,
+    now(),
   )
   const other = add('other', 100)
   advance(149)

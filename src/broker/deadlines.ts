@@ -41,9 +41,10 @@ export class Deadlines {
     this.#clock = clock
   }
 
-  add(deadline: Deadline, delayMs: number): void {
+  /** `delayMs` after `nowMs`, which is now or a moment ago. */
+  add(deadline: Deadline, delayMs: number, nowMs: number): void {
     assert(deadline.list === undefined, 'a deadline waits once')
-    deadline.dueMs = this.#clock.monotonicMs() + delayMs
+    deadline.dueMs = nowMs + delayMs
     deadline.list = this
     deadline.earlier = this.#last
     if (this.#last === undefined) this.#first = deadline

@@ -64,7 +64,12 @@ export class Dispatcher {
     return this.#byKey[frame.readInt16BE(0)]?.handler.borrowsFrame ?? false
   }
 
-  serve(received: ReceivedRequest, connection: Connection): Answer | Promise<Answer> | Later<Answer> {
+  /** `startedMs` is the time, on the monotonic clock. */
+  serve(
+    received: ReceivedRequest,
+    connection: Connection,
+    startedMs: number,
+  ): Answer | Promise<Answer> | Later<Answer> {
     const { frame } = received
     if (frame.length < 8) throw new ProtocolError(`a request of ${frame.length} bytes has no header`)
     const apiKey = frame.readInt16BE(0)
@@ -77,7 +82,7 @@ export class Dispatcher {
       if (apiKey === apiVersionsKey) return this.#answerUnsupportedApiVersions(served, frame.readInt32BE(4))
       throw new ProtocolError(`${served.api.name} v${version} is not served, only v${first} to v${last}`)
     }
-    return this.#serve(served, version, received, connection)
+    return this.#serve(served, version, received, connection, startedMs)
   }
 
   #serve(
@@ -85,9 +90,9 @@ export class Dispatcher {
     version: number,
     { frame, memory }: ReceivedRequest,
     connection: Connection,
+    startedMs: number,
   ): Answer | Promise<Answer> | Later<Answer> {
     const { api, handler } = served
-    const startedMs = this.#broker.io.clock.monotonicMs()
     const reader = this.#reader
     reader.reset(frame)
     const header = codecOf(RequestHeader, api.requestHeaderVersion(version)).decode(reader)
@@ -97,6 +102,7 @@ export class Dispatcher {
       connection,
       apiVersion: version,
       clientId: header.clientId,
+      startedMs,
       frameMemory: memory,
       sent: undefined,
     }

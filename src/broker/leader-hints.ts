@@ -16,18 +16,21 @@ export interface LeaderHints {
 
 /** `since` is the first version of the API that has room for hints. */
 export function leaderHints(context: RequestContext, since: number): LeaderHints {
-  const named = new Set<number>()
+  // Nearly no request needs any.
+  let named: Set<number> | undefined
   return {
     currentLeader(partition, error) {
       if (context.apiVersion < since) return undefined
       if (error !== 'NOT_LEADER_OR_FOLLOWER' && error !== 'FENCED_LEADER_EPOCH') return undefined
       const { leader, leaderEpoch } = partition.state
+      named ??= new Set()
       named.add(leader)
       return { leaderId: leader, leaderEpoch }
     },
     endpoints() {
-      if (named.size === 0) return []
-      return context.broker.endpointsFor(context.connection).filter(endpoint => named.has(endpoint.nodeId))
+      const leaders = named
+      if (leaders === undefined) return []
+      return context.broker.endpointsFor(context.connection).filter(endpoint => leaders.has(endpoint.nodeId))
     },
   }
 }

@@ -55,6 +55,11 @@ export class ServingTurns {
     return this.#light.size + this.#heavy.size
   }
 
+  /** When the one that is being served was allowed to start, on the monotonic clock: for those who need not know more exactly, since asking the clock costs more than what they do. */
+  get startedMs(): number {
+    return this.#currentSinceMs
+  }
+
   /** Whether `taker` may start one request now. Where it may not, its `goOn` is called later. */
   mayStart(taker: TurnTaker): boolean {
     const nowMs = this.#clock.monotonicMs()

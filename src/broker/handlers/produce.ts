@@ -180,10 +180,11 @@ function append(
   }
   if (acks === 0) return answer
   // Not before the records are safe may the client be told so (L6); until then the answer says only what went wrong.
-  waits.add(answer)
+  const wait = waits.begin(answer)
   partition.whenAcknowledged(outcome.lastOffset, acks, error => {
+    if (wait.isOver) return
     if (error !== undefined) becomeFailure(answer, error, hints.currentLeader(partition, error))
-    waits.done(answer)
+    waits.end(wait)
   })
   return answer
 }
@@ -282,10 +283,16 @@ function answerNothing(responses: readonly TopicAnswer[], context: RequestContex
   return undefined
 }
 
-/** The partitions of one request that are not acknowledged yet. */
+interface AcknowledgeWait {
+  readonly answer: PartitionAnswer
+  isOver: boolean
+}
+
+/** The partitions of one request, until all of them are acknowledged or the request's time is over. */
 class AcknowledgeWaits {
   readonly #respond: () => Response
-  readonly #waiting = new Set<PartitionAnswer>()
+  readonly #waits: AcknowledgeWait[] = []
+  #leftCount = 0
   #later: Later<Response | undefined> | undefined
   #deadline: Deadline | undefined
 
@@ -293,28 +300,34 @@ class AcknowledgeWaits {
     this.#respond = respond
   }
 
-  add(answer: PartitionAnswer): void {
-    this.#waiting.add(answer)
+  begin(answer: PartitionAnswer): AcknowledgeWait {
+    const wait = { answer, isOver: false }
+    this.#waits.push(wait)
+    this.#leftCount += 1
+    return wait
   }
 
-  done(answer: PartitionAnswer): void {
-    // Nothing is left of it when its time was over before.
-    if (!this.#waiting.delete(answer) || this.#waiting.size > 0 || this.#later === undefined) return
+  end(wait: AcknowledgeWait): void {
+    wait.isOver = true
+    this.#leftCount -= 1
+    if (this.#leftCount > 0 || this.#later === undefined) return
     this.#deadline!.cancel()
     this.#later.settle(this.#respond())
   }
 
   /** Answers when none is left, or after `timeoutMs`, when those that are left become errors: their outcome is unknown. */
   settle(context: RequestContext, timeoutMs: number): Response | Later<Response | undefined> {
-    if (this.#waiting.size === 0) return this.#respond()
+    if (this.#leftCount === 0) return this.#respond()
     const later = new Later<Response | undefined>()
     this.#later = later
     this.#deadline = new Deadline(() => {
-      for (const answer of this.#waiting) becomeFailure(answer, 'REQUEST_TIMED_OUT', undefined)
-      this.#waiting.clear()
+      for (const wait of this.#waits) {
+        if (!wait.isOver) becomeFailure(wait.answer, 'REQUEST_TIMED_OUT', undefined)
+        wait.isOver = true
+      }
       later.settle(this.#respond())
     })
-    context.broker.produceDeadlines.add(this.#deadline, Math.max(0, timeoutMs))
+    context.broker.produceDeadlines.add(this.#deadline, Math.max(0, timeoutMs), context.startedMs)
     return later
   }
 }
