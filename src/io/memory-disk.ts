@@ -250,14 +250,27 @@ class MemoryFile implements DiskFile {
 
   async read(target: Uint8Array, position: number): Promise<number> {
     assert(position >= 0, () => `read of ${this.path} at ${position}`)
-    return this.#call(() =>
-      this.#disk.ask('read', this.path, position, target.length, () => this.#read(target, position)),
-    )
+    return this.#call(async () => {
+      let filled = 0
+      // As the real one: what comes short is asked for again.
+      for (let rest = target; ; rest = target.subarray(filled)) {
+        const at = position + filled
+        const piece = await this.#disk.ask('read', this.path, at, rest.length, () => this.#read(rest, at))
+        filled += piece.bytes
+        if (piece.isAll || filled === target.length) return filled
+      }
+    })
   }
 
   readSync(target: Uint8Array, position: number): number {
     this.#assertOpen()
-    return this.#disk.now('read', this.path, position, target.length, '', () => this.#read(target, position))
+    let filled = 0
+    for (let rest = target; ; rest = target.subarray(filled)) {
+      const at = position + filled
+      const piece = this.#disk.now('read', this.path, at, rest.length, '', () => this.#read(rest, at))
+      filled += piece.bytes
+      if (piece.isAll || filled === target.length) return filled
+    }
   }
 
   async writev(buffers: readonly Uint8Array[], position: number): Promise<void> {
@@ -331,11 +344,16 @@ class MemoryFile implements DiskFile {
     }
   }
 
-  #read(target: Uint8Array, position: number): number {
-    const bytes = this.node.current.read(target, position)
-    const operation: DiskOperation = { kind: 'read', path: this.path, position, bytes }
-    this.#host.faults.corrupt(operation, target.subarray(0, bytes))
-    return bytes
+  /** What one call of the system gives, and whether that is all there is. */
+  #read(target: Uint8Array, position: number): { bytes: number; isAll: boolean } {
+    const { faults } = this.#host
+    const asked: DiskOperation = { kind: 'read', path: this.path, position, bytes: target.length }
+    const thereBytes = this.node.current.read(target, faults.readPosition(asked))
+    const operation: DiskOperation = { ...asked, bytes: thereBytes }
+    const bytes = thereBytes === 0 ? 0 : faults.readLength(operation)
+    assert(bytes <= thereBytes && (bytes > 0 || thereBytes === 0), () => `${bytes} of ${thereBytes} bytes were read`)
+    faults.corrupt(operation, target.subarray(0, bytes))
+    return { bytes, isAll: bytes === thereBytes }
   }
 
   #write(buffers: readonly Uint8Array[], position: number): void {

@@ -103,6 +103,21 @@ const fates: readonly Fate[] = ['none', 'all', 'prefix', 'subset']
 /** The units in which a disk writes; a write that is under way is torn between them. */
 const sectorSizes = [512, 4096]
 
+/** What a power cut took: how many changes of each kind. */
+export interface PowerLoss {
+  /** Creations, renames and removals. */
+  namesLost: number
+  /** Wholly or in part. */
+  writesLost: number
+  /** Kept, though an earlier one of the same file was lost. */
+  writesReordered: number
+  /** Of those lost, the ones of which single sectors of that size may be there. */
+  tornAt512: number
+  tornAt4096: number
+}
+
+const noLoss: PowerLoss = { namesLost: 0, writesLost: 0, writesReordered: 0, tornAt512: 0, tornAt4096: 0 }
+
 export class Volume {
   readonly root = new VolumeDirectory()
   /** May be changed at any time. */
@@ -275,21 +290,20 @@ export class Volume {
 
   /**
    * The power goes: of what is not durable, the seed decides what is left: nothing, all, what came first, or any part, with writes torn at
-   * sector borders. No file may be open. Returns how many changes of names and of files were lost.
+   * sector borders. No file may be open.
    */
-  loseUnsynced(random: SeededRandom): { namesLost: number; writesLost: number } {
+  loseUnsynced(random: SeededRandom): PowerLoss {
     const fate = random.pick(fates)
     const kept = this.#nameChanges.filter(keeper(random, fate, this.#nameChanges.length))
     for (const change of kept) applyDurably(change)
-    const namesLost = this.#nameChanges.length - kept.length
+    const loss: PowerLoss = { ...noLoss, namesLost: this.#nameChanges.length - kept.length }
     this.#nameChanges = []
-    let writesLost = 0
     // Files in the order of their names, so that the seed alone decides.
-    for (const file of this.#files(this.root, 'durableEntries')) writesLost += loseChanges(file, random)
+    for (const file of this.#files(this.root, 'durableEntries')) loseChanges(file, random, loss)
     this.#usedBytes = 0
     this.#restore(this.root)
     for (const file of this.#files(this.root, 'entries')) this.#usedBytes += file.current.length
-    return { namesLost, writesLost }
+    return loss
   }
 
   #change(file: VolumeFile, change: FileChange, nowMs: number): void {
@@ -371,30 +385,33 @@ function keeper(random: SeededRandom, fate: Fate, count: number): () => boolean 
   return () => rest-- > 0
 }
 
-/** Makes durable what the seed keeps of a file's changes; returns how many were lost, wholly or in part. */
-function loseChanges(file: VolumeFile, random: SeededRandom): number {
-  if (file.changes.length === 0) return 0
+/** Makes durable what the seed keeps of a file's changes; notes what is lost, wholly or in part. */
+function loseChanges(file: VolumeFile, random: SeededRandom, loss: PowerLoss): void {
+  if (file.changes.length === 0) return
   const keep = keeper(random, random.pick(fates), file.changes.length)
   const torn = random.chance(0.5)
-  let lost = 0
+  let lostBefore = false
   for (const change of file.changes) {
     if (keep()) {
+      if (lostBefore) loss.writesReordered += 1
       applyChange(file.durable, change)
       continue
     }
-    lost += 1
+    lostBefore = true
+    loss.writesLost += 1
     if (change.length !== undefined) continue
     // The end of the file is recorded apart from its bytes: it may have moved before they were written, which leaves zeros.
     if (random.chance(0.25))
       file.durable.setLength(Math.max(file.durable.length, change.position + change.bytes.length))
-    if (torn) keepSectors(file.durable, change, random)
+    if (torn) keepSectors(file.durable, change, random, loss)
   }
   file.changes = []
-  return lost
 }
 
-function keepSectors(content: Content, change: FileChange, random: SeededRandom): void {
+function keepSectors(content: Content, change: FileChange, random: SeededRandom, loss: PowerLoss): void {
   const sectorBytes = random.pick(sectorSizes)
+  if (sectorBytes === 512) loss.tornAt512 += 1
+  else loss.tornAt4096 += 1
   const end = change.position + change.bytes.length
   for (let start = change.position; start < end;) {
     const next = Math.min(end, (Math.floor(start / sectorBytes) + 1) * sectorBytes)

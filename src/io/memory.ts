@@ -15,7 +15,7 @@ import { EventQueue, Life } from './memory-events.ts'
 import { Fabric, type FabricMachine, type FabricOptions } from './memory-fabric.ts'
 import { SeededDiskFaults } from './memory-faults.ts'
 import { MemoryNetwork, NetworkState } from './memory-network.ts'
-import { Volume } from './memory-volume.ts'
+import { type PowerLoss, Volume } from './memory-volume.ts'
 
 export interface WorldOptions {
   readonly seed: number
@@ -169,8 +169,8 @@ export class Machine implements FabricMachine, DiskHost {
     this.#disk!.crash()
   }
 
-  /** The machine loses power, with or without a process running: writes and names that were not synced are lost in part or all, and nobody is told. */
-  losePower(): void {
+  /** The machine loses power, with or without a process running: writes and names that were not synced are lost in part or all, by `random`, and nobody is told. */
+  losePower(random: SeededRandom = this.random): PowerLoss {
     if (this.#life !== undefined) {
       const life = this.#end('lose power')
       this.#world.network.crash(life, false)
@@ -178,8 +178,9 @@ export class Machine implements FabricMachine, DiskHost {
     }
     this.powered = false
     this.powerLossCount += 1
-    const { namesLost, writesLost } = this.volume.loseUnsynced(this.random)
-    this.events.trace(this.name, `lost ${namesLost} names and ${writesLost} writes`)
+    const loss = this.volume.loseUnsynced(random)
+    this.events.trace(this.name, `lost ${loss.namesLost} names and ${loss.writesLost} writes`)
+    return loss
   }
 
   /** The process stands still, as by SIGSTOP: its kernel goes on taking in bytes, until they fill its buffers. */
