@@ -19,11 +19,11 @@ import { readProgram, summaryLine, type Result, type Wrote } from './runner/resu
 import { selectSuites, suites, type Suite } from './runner/suites.ts'
 import { makeVectors, writeVectors } from './runner/vectors.ts'
 import { differentialSuite } from './differential/suite.ts'
-import { classicSuite } from './groups/groups.ts'
+import { groupSuites, runGroups } from './groups/groups.ts'
 import { killTest } from './kill/kill.ts'
 
 /** Suites that start brokers of their own. */
-const byThemselves = new Set(['differential', 'kill', 'groups'])
+const byThemselves = new Set<string>(['differential', 'kill', ...groupSuites])
 
 const startedMs = performance.now()
 
@@ -106,7 +106,8 @@ async function runAll(selected: readonly Suite[], options: Options, dir: string)
     if (has('dump')) await timed(() => dumpLogs('dump', broker.dataDir))
   }
   if (has('differential')) await timed(() => differentialSuite(join(dir, 'differential'), options.record))
-  if (has('groups')) await timed(() => classicSuite(options, join(dir, 'groups'), progress))
+  const groups = groupSuites.filter(has)
+  if (groups.length > 0) await timed(() => runGroups(groups, options, join(dir, 'groups'), progress))
   if (has('kill')) await timed(() => killTest(options, join(dir, 'kill'), progress))
   return results
 }

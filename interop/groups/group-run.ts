@@ -37,7 +37,9 @@ export class GroupRun {
   readonly scenario: Scenario
   readonly results: Result[] = []
   readonly #members: Program[] = []
-  #load: Program | undefined
+  readonly #loads: Program[] = []
+  /** Topics that there are by now. */
+  #topics: readonly string[] = []
 
   constructor(scenario: Scenario) {
     this.scenario = scenario
@@ -47,15 +49,14 @@ export class GroupRun {
     return this.#members.filter(member => member.isRunning)
   }
 
-  async startLoad(): Promise<void> {
-    const { address, topics, partitions, perSecond } = this.scenario
-    this.#load = new Program(this.scenario.dir, 'load', load, {
-      bootstrap: address,
-      topic: topics.join(','),
-      partitions,
-      perSecond,
-    })
-    await until('the load runs', [this.#load], () => this.#load!.has('acknowledged'))
+  /** Makes topics, those of the scenario if nothing else is said, and writes to them until the end. */
+  async startLoad(topics = this.scenario.topics): Promise<void> {
+    const { address, partitions, perSecond, dir } = this.scenario
+    const args = { bootstrap: address, topic: topics.join(','), partitions, perSecond }
+    const program = new Program(dir, `load-${this.#loads.length + 1}`, load, args)
+    this.#loads.push(program)
+    this.#topics = [...this.#topics, ...topics]
+    await until('the load runs', [program], () => program.has('acknowledged'))
   }
 
   start(client: Client, name: string, more: Arguments): Program {
@@ -73,7 +74,7 @@ export class GroupRun {
 
   /** Every running member owns something, and together they own everything once, for a while. */
   async untilShared(what: string, limitMs?: number): Promise<void> {
-    const total = this.scenario.topics.length * this.scenario.partitions
+    const total = this.#topics.length * this.scenario.partitions
     let sinceMs = Number.POSITIVE_INFINITY
     let before = ''
     await until(
@@ -106,7 +107,7 @@ export class GroupRun {
   /** The load ends, everything is read, everybody leaves; then the history is judged and the broker's view compared. */
   async finish(protocol: 'classic' | 'consumer'): Promise<void> {
     await this.step('all is read in the end', async () => {
-      await this.#load!.stop()
+      await Promise.all(this.#loads.map(program => program.stop()))
       await until('all is read', this.running, () => this.#allIsRead(), 20_000)
       // What was read last is being committed.
       await sleep(200)
@@ -118,26 +119,40 @@ export class GroupRun {
     }
     this.#add(
       'no program had an error',
-      [this.#load!, ...this.#members].flatMap(program => program.problems()),
+      [...this.#loads, ...this.#members].flatMap(program => program.problems()),
     )
     this.#add('the committed offsets are the ends of the partitions', await this.#commitsBehind(protocol))
   }
 
   async close(): Promise<void> {
-    const all = [...this.#members, ...(this.#load === undefined ? [] : [this.#load])]
+    const all = [...this.#members, ...this.#loads]
     await Promise.all(all.filter(program => program.isRunning).map(program => program.kill()))
   }
 
   /** What the broker says of the group, a line each: see go/group-state. */
   async state(protocol: 'classic' | 'consumer'): Promise<string[][]> {
-    const { address, group, topics } = this.scenario
-    const args = [`bootstrap=${address}`, `group=${group}`, `topic=${topics.join(',')}`, `protocol=${protocol}`]
+    const { address, group } = this.scenario
+    const args = [`bootstrap=${address}`, `group=${group}`, `topic=${this.#topics.join(',')}`, `protocol=${protocol}`]
     const finished = await run(groupState(args), 30_000)
     if (finished.code !== 0) throw new Error(`group-state: ${finished.stderr}`)
     return finished.stdout
       .trimEnd()
       .split('\n')
       .map(line => line.split(' '))
+  }
+
+  /** The broker describes the group as what its members say of it: stable, of this assignor, with these members and partitions. */
+  async describedAs(protocol: 'classic' | 'consumer', assignor: string): Promise<void> {
+    const lines = await this.state(protocol)
+    const [, state, name] = lines.find(([word]) => word === 'group') ?? []
+    if (state !== 'Stable' || name !== assignor) throw new Error(`the broker says ${state} ${name}, not ${assignor}`)
+    const described = new Map(lines.flatMap(([word, id, names]) => (word === 'member' ? [[id!, names!]] : [])))
+    for (const { name, owned } of this.running) {
+      const says = [...owned].sort().join(',')
+      const told = described.get(name)?.split(',').sort().join(',')
+      if (told !== says) throw new Error(`${name} owns ${says}, and the broker says ${told}`)
+    }
+    if (described.size !== this.running.length) throw new Error(`the broker knows ${described.size} members`)
   }
 
   /** A sentence about the run, for the log. */
@@ -155,7 +170,7 @@ export class GroupRun {
 
   #written(): Map<string, Map<number, string>> {
     const written = new Map<string, Map<number, string>>()
-    for (const event of this.#load?.events ?? []) {
+    for (const event of this.#loads.flatMap(({ events }) => events)) {
       if (event.kind !== 'acknowledged') continue
       const values = written.get(event.partition) ?? new Map()
       written.set(event.partition, values.set(event.offset, event.value))
@@ -176,7 +191,7 @@ export class GroupRun {
 
   async #commitsBehind(protocol: 'classic' | 'consumer'): Promise<string[]> {
     const lines = (await this.state(protocol)).filter(([word]) => word === 'offset')
-    if (lines.length !== this.scenario.topics.length * this.scenario.partitions) return [`${lines.length} offsets`]
+    if (lines.length !== this.#topics.length * this.scenario.partitions) return [`${lines.length} offsets`]
     return lines
       .filter(([, , committed, end]) => committed !== end)
       .map(([, partition, committed, end]) => `${partition}: ${committed} of ${end}`)

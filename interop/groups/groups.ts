@@ -1,5 +1,5 @@
 /**
- * The suite `groups`: consumer groups whose members are clients of other people, several kinds in one group, against a broker of its own.
+ * The suites of family `groups`: consumer groups whose members are clients of other people, several kinds in one group, against a broker of its own.
  */
 import { join } from 'node:path'
 import { startBroker, useBroker, type Broker } from '../runner/broker.ts'
@@ -7,6 +7,8 @@ import { inTurns } from '../runner/in-turns.ts'
 import type { Options } from '../runner/options.ts'
 import type { Result } from '../runner/results.ts'
 import { assignors, classicScenario, type Assignor } from './classic.ts'
+import { consumerScenario, patternScenario, serverAssignors } from './consumer.ts'
+import { migrationScenario, plans } from './migration.ts'
 
 /** Sessions short enough that somebody who was killed is missed soon. */
 export const groupSettings: Readonly<Record<string, string>> = {
@@ -22,17 +24,42 @@ export const groupSettings: Readonly<Record<string, string>> = {
 
 type Part = (address: string) => Promise<Result[]>
 
-/** Two groups at a time: their members wait more than they work. */
-const atATime = 2
+/** Several groups at a time: their members wait more than they work. */
+const atATime = 3
 
-export function classicSuite(options: Options, dir: string, progress: (line: string) => void): Promise<Result[]> {
-  const suite = 'groups'
-  const parts = (Object.keys(assignors) as Assignor[]).map(
-    (assignor): Part =>
-      address =>
-        classicScenario(suite, address, assignor, dir, progress),
+export const groupSuites = ['groups', 'groups-consumer', 'groups-migration'] as const
+export type GroupSuite = (typeof groupSuites)[number]
+
+/** The chosen suites, all against one broker, the longest groups first. */
+export function runGroups(
+  chosen: readonly GroupSuite[],
+  options: Options,
+  dir: string,
+  progress: (line: string) => void,
+): Promise<Result[]> {
+  const parts: Record<GroupSuite, Part[]> = {
+    'groups-migration': plans.map(
+      plan => address => migrationScenario('groups-migration', address, plan, dir, progress),
+    ),
+    'groups-consumer': [
+      address => patternScenario('groups-consumer', address, dir, progress),
+      ...serverAssignors.map(
+        (assignor): Part =>
+          address =>
+            consumerScenario('groups-consumer', address, assignor, dir, progress),
+      ),
+    ],
+    groups: (Object.keys(assignors) as Assignor[]).map(
+      assignor => address => classicScenario('groups', address, assignor, dir, progress),
+    ),
+  }
+  const selected = (Object.keys(parts) as GroupSuite[]).filter(name => chosen.includes(name))
+  return onBroker(
+    selected[0]!,
+    options,
+    dir,
+    selected.flatMap(name => parts[name]),
   )
-  return onBroker(suite, options, dir, parts)
 }
 
 /** Carries out the parts against one broker, which must live without an error and end at once. */

@@ -23,16 +23,35 @@ const consumer = new Consumer({
 })
 
 let owned = []
+function partitionsOf(assignments) {
+  return assignments.flatMap(({ topic, partitions }) => partitions.map(one => `${topic}-${one}`)).toSorted()
+}
 function give() {
   if (owned.length > 0) say('gives', names(owned))
   owned = []
 }
 function own(assignments, generation) {
-  owned = (assignments ?? []).flatMap(({ topic, partitions }) => partitions.map(one => `${topic}-${one}`))
+  owned = partitionsOf(assignments ?? [])
   say('owns', generation ?? -1, consumer.memberId, names(owned))
 }
-consumer.on('consumer:group:join', payload => own(payload.assignments, payload.generationId))
-consumer.on('consumer:group:rebalance', give)
+/** The assignments that are being changed. */
+let outdated
+consumer.on('consumer:group:rebalance', () => {
+  outdated = consumer.assignments
+  give()
+})
+if (args.protocol === 'classic') {
+  consumer.on('consumer:group:join', payload => own(payload.assignments, payload.generationId))
+} else {
+  // In this protocol the client says nothing of what it is given, nor its epoch; what it has is seen after each heartbeat.
+  consumer.on('consumer:heartbeat:end', () => {
+    const { assignments } = consumer
+    if (assignments === null || assignments === outdated) return
+    const before = owned
+    owned = partitionsOf(assignments)
+    if (owned.join() !== before.join()) say('owns', -1, consumer.memberId, names(owned))
+  })
+}
 
 const stream = await consumer.consume({
   topics: args.topic.split(','),

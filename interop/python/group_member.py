@@ -76,17 +76,18 @@ consumer.subscribe(topics, on_assign=on_assign, on_revoke=on_revoke, on_lost=on_
 threading.Thread(target=stop_at_end_of_input, daemon=True).start()
 say("ready")
 while not stopping.is_set():
-    message = consumer.poll(0.1)
-    # A few at a time: each poll may run the callbacks.
+    # A few at a time, and one after the other: each poll may run the callbacks.
+    waits = 0.1
     for _ in range(200):
+        message = consumer.poll(waits)
         if message is None:
             break
+        waits = 0
         if message.error() is not None:
             say("error", message.error().name())
-        else:
-            read(f"{message.topic()}-{message.partition()}", message.offset(), message.value().decode())
-            uncommitted[message.topic(), message.partition()] = message.offset() + 1
-        message = consumer.poll(0)
+            continue
+        read(f"{message.topic()}-{message.partition()}", message.offset(), message.value().decode())
+        uncommitted[message.topic(), message.partition()] = message.offset() + 1
     commit(consumer)
 consumer.close()
 say("bye")

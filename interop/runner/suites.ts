@@ -102,6 +102,21 @@ export const suites: readonly Suite[] = [
     timeLimitMs: 4 * 60_000,
   },
   {
+    name: 'groups-consumer',
+    family: 'groups',
+    about:
+      'KIP-848 groups of Java, librdkafka, franz-go and Node members at once: assignors of the broker, regular expressions',
+    builds: ['java-4.3.1', 'python', 'go', 'node'],
+    timeLimitMs: 4 * 60_000,
+  },
+  {
+    name: 'groups-migration',
+    family: 'groups',
+    about: 'a working group goes from the classic to the consumer protocol and back',
+    builds: ['java-4.3.1', 'python', 'go', 'node'],
+    timeLimitMs: 4 * 60_000,
+  },
+  {
     name: 'kill',
     family: 'kill',
     about: 'SIGKILL under acks=all load: nothing acknowledged is lost, doubled or out of order',

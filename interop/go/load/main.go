@@ -24,6 +24,8 @@ func main() {
 		kgo.SeedBrokers(args["bootstrap"]),
 		kgo.RecordPartitioner(kgo.ManualPartitioner()),
 		kgo.ProducerLinger(5*time.Millisecond),
+		// Not every client in a group brings all codecs.
+		kgo.ProducerBatchCompression(kgo.NoCompression()),
 		kgo.ProduceRequestTimeout(5*time.Second),
 		kgo.RetryTimeout(time.Minute),
 	)
