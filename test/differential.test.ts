@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { brokerSettings } from '../interop/differential/corpus.ts'
 import { olderSteps } from '../interop/differential/corpus/older.ts'
 import { askAll, compareAnswers, describeDifference } from '../interop/differential/differential.ts'
 import { explained } from '../interop/differential/explained.ts'
@@ -10,7 +11,7 @@ import { startBroker } from '../src/testing/index.ts'
 
 describe('the same questions that Kafka was asked', () => {
   it('are answered as Kafka did, but for the differences that are explained', async () => {
-    await using broker = await startBroker()
+    await using broker = await startBroker({ settings: brokerSettings })
     const recorded = readRecorded('4.3.1')
     const answers = await askAll(broker.port)
     assert.equal(answers.length, recorded.length, 'the corpus has changed since it was recorded')

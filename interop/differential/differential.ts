@@ -36,20 +36,68 @@ export interface Difference {
 const triesMax = 50
 const retryAfterMs = 100
 
-/** Asks a fresh broker everything, in order: the corpus makes its own topics. */
+/** Asks a fresh broker everything, in order: the corpus makes its own topics. The broker has the settings `brokerSettings`. */
 export async function askAll(port: number, steps: readonly Step[] = corpus()): Promise<Answered[]> {
-  const wire = new Wire(port)
+  const clients = new Clients(port)
   const memory: Memory = new Map()
-  const answers: Answered[] = []
+  const answers: unknown[] = []
   try {
-    for (const step of steps) {
-      const answer = await perform(step, wire, memory)
-      answers.push({ api: step.api, version: step.version, step: step.name, answer })
+    for (const [index, step] of steps.entries()) {
+      for (const name of [clientOf(step), ...(step.collects ?? [])]) await clients.settled(name)
+      const wire = clients.wireOf(clientOf(step))
+      const answering = perform(step, wire, memory).then(answer => {
+        answers[index] = answer
+      })
+      if (step.isLeftWaiting === undefined) await answering
+      else clients.leaveWaiting(clientOf(step), answering)
     }
+    await clients.allSettled()
   } finally {
-    wire.close()
+    clients.close()
   }
-  return answers
+  return steps.map(({ api, version, name }, index) => ({ api, version, step: name, answer: answers[index] }))
+}
+
+/** The connections of those who ask, each made when it first does, and what they wait for. */
+class Clients {
+  readonly #port: number
+  readonly #wires = new Map<string, Wire>()
+  readonly #waiting = new Map<string, Promise<void>>()
+
+  constructor(port: number) {
+    this.#port = port
+  }
+
+  wireOf(name: string): Wire {
+    let wire = this.#wires.get(name)
+    if (wire === undefined) {
+      wire = new Wire(this.#port, name)
+      this.#wires.set(name, wire)
+    }
+    return wire
+  }
+
+  leaveWaiting(name: string, answering: Promise<void>): void {
+    this.#waiting.set(name, answering)
+  }
+
+  /** When the client has been answered what it asked last. */
+  async settled(name: string): Promise<void> {
+    await this.#waiting.get(name)
+    this.#waiting.delete(name)
+  }
+
+  async allSettled(): Promise<void> {
+    for (const name of [...this.#waiting.keys()]) await this.settled(name)
+  }
+
+  close(): void {
+    for (const wire of this.#wires.values()) wire.close()
+  }
+}
+
+function clientOf({ client = 'differential' }: Step): string {
+  return client
 }
 
 /** All differences between two brokers' answers to the same steps, explained ones too. */

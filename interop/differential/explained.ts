@@ -20,7 +20,7 @@ export const explained: readonly Explained[] = [
     api: 'ApiVersions',
     path: /^\.apiKeys/,
     reason:
-      'Only what is served is advertised: groups, transactions, ACLs and quotas are not there yet. Versions that Kafka 3.9 still served and that need no message conversion are served as well.',
+      'Only what is served is advertised: ACLs, quotas, share groups and streams groups are not there yet. Versions that Kafka 3.9 still served and that need no message conversion are served as well.',
   },
   {
     api: 'ApiVersions',
@@ -28,10 +28,11 @@ export const explained: readonly Explained[] = [
     reason: 'A feature is only advertised where what it stands for is served.',
   },
   {
-    api: 'FindCoordinator',
-    path: /./,
+    api: 'OffsetFetch',
+    path: /errorCode$/,
+    step: /an epoch of no member of the new protocol/,
     reason:
-      'No coordinator exists until groups and transactions are served, so every key is answered with COORDINATOR_NOT_AVAILABLE.',
+      'A member epoch without a member is UNKNOWN_MEMBER_ID; Kafka fails with UNKNOWN_SERVER_ERROR, which clients take for a fault of the broker.',
   },
   {
     api: 'Produce',

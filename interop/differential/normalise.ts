@@ -6,6 +6,9 @@
 const zeroUuid = 'AAAAAAAAAAAAAAAAAAAAAA'
 const messageFields = new Set(['errorMessage', 'batchIndexErrorMessage'])
 const idFields = new Set(['topicId', 'clusterId', 'sessionId', 'logDir'])
+/** Ids of members: those that a broker made end in a UUID of one form or the other, classic ones after the client's id. */
+const memberFields = new Set(['memberId', 'leader'])
+const madeMemberId = /(^|-)([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[A-Za-z0-9_-]{22})$/
 /** Producer ids from here on are the corpus's own; a fresh broker hands out small ones. */
 const ownProducerIds = 4000
 const droppedFields = new Set(['throttleTimeMs', 'totalBytes', 'usableBytes', 'documentation', 'host', 'port'])
@@ -48,6 +51,7 @@ function isLeftOut(value: unknown): boolean {
 function scalar(field: string, value: unknown, nowMs: number): unknown {
   if (messageFields.has(field)) return value === null || value === '' ? null : '<message>'
   if (idFields.has(field)) return isChosen(value) ? `<${field}>` : value
+  if (memberFields.has(field)) return typeof value === 'string' ? value.replace(madeMemberId, '$1<uuid>') : value
   if (field === 'producerId') return value === -1 || Number(value) >= ownProducerIds ? value : '<producerId>'
   if (timeFields.has(field) && typeof value === 'number' && Math.abs(value - nowMs) < nowWithinMs) return '<now>'
   return value
@@ -67,10 +71,13 @@ function ascending(field: string, values: unknown[]): unknown[] {
 function sorted(values: unknown[]): unknown[] {
   const keys = values.map(keyOf)
   if (keys.some(key => key === undefined)) return values
-  return values
-    .map((value, index) => ({ value, key: keys[index]! }))
-    .toSorted((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0))
-    .map(({ value }) => value)
+  return (
+    values
+      // Where brokers chose the names, the rest decides.
+      .map((value, index) => ({ value, key: `${keys[index]}\0${JSON.stringify(value)}` }))
+      .toSorted((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0))
+      .map(({ value }) => value)
+  )
 }
 
 const keyFields = [
@@ -90,6 +97,8 @@ const keyFields = [
   'key',
   'producerId',
   'transactionalId',
+  'groupId',
+  'memberId',
 ]
 
 function keyOf(value: unknown): string | undefined {

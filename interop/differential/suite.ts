@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { startBroker } from '../runner/broker.ts'
 import type { BrokerKind } from '../runner/broker.ts'
 import type { Result } from '../runner/results.ts'
+import { brokerSettings } from './corpus.ts'
 import { askAll, compareAnswers, describeDifference } from './differential.ts'
 import type { Answered } from './differential.ts'
 import { readRecorded, writeRecorded } from './recorded.ts'
@@ -25,7 +26,7 @@ export async function differentialSuite(dir: string, record: boolean): Promise<R
 }
 
 async function answersOf(kind: BrokerKind, dir: string): Promise<Answered[]> {
-  const broker = await startBroker(kind, { dir })
+  const broker = await startBroker(kind, { dir, config: brokerSettings })
   try {
     return await askAll(broker.port)
   } finally {

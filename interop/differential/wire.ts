@@ -18,18 +18,20 @@ const answerTimeoutMs = 15_000
 
 export class Wire {
   readonly #port: number
+  readonly #clientId: string
   #socket: Socket | undefined
   #received = Buffer.alloc(0)
   #correlationId = 0
 
-  constructor(port: number) {
+  constructor(port: number, clientId: string) {
     this.#port = port
+    this.#clientId = clientId
   }
 
   async ask(name: ApiName, version: number, body: object): Promise<WireAnswer> {
     const api = apis[name] as unknown as Api
     this.#correlationId += 1
-    const frame = encodeRequest(api, version, this.#correlationId, body)
+    const frame = encodeRequest(api, version, this.#correlationId, this.#clientId, body)
     const answer = await this.#exchange(frame)
     if (typeof answer === 'string') return { kind: answer }
     const reader = new ByteReader(answer)
@@ -83,10 +85,10 @@ function dial(port: number): Promise<Socket> {
   })
 }
 
-function encodeRequest(api: Api, version: number, correlationId: number, body: object): Uint8Array[] {
+function encodeRequest(api: Api, version: number, correlationId: number, clientId: string, body: object): Uint8Array[] {
   const writer = new ByteWriter()
   writer.int32(0)
-  const header = { requestApiKey: api.key, requestApiVersion: version, correlationId, clientId: 'differential' }
+  const header = { requestApiKey: api.key, requestApiVersion: version, correlationId, clientId }
   codecOf(RequestHeader, api.requestHeaderVersion(version)).encode(header, writer)
   codecOf(api.request, version).encode(body as Input<Message>, writer)
   writer.patchInt32(0, writer.length - 4)

@@ -43,11 +43,3 @@ export function clusterSteps(): Step[] {
     })),
   ]
 }
-
-/** Last: Kafka makes the topic of offsets when it is first asked for a coordinator. */
-export function coordinatorSteps(): Step[] {
-  return [
-    ...forVersions('FindCoordinator', [0, 3], 'of a group', () => ({ key: 'group' })),
-    ...forVersions('FindCoordinator', [4, 6], 'of two groups', () => ({ coordinatorKeys: ['group', 'other'] })),
-  ]
-}

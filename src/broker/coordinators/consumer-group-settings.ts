@@ -10,6 +10,7 @@ import { consumerGroupSetting } from '../../metadata/config/group-config.ts'
 import type { ConsumerGroupSetting } from '../../metadata/config/group-config.ts'
 import { ConfigResourceType } from '../../metadata/config-resource.ts'
 import { assert } from '../../std/assert.ts'
+import type { BrokerContext } from '../broker-context.ts'
 
 /** By their names in `group.consumer.assignors`. */
 const assignors: ReadonlyMap<string, Assignor> = new Map([
@@ -39,6 +40,11 @@ export function consumerGroupSettings(config: () => BrokerConfig, image: Cluster
     heartbeatIntervalMs: groupId => ofGroup(groupId, 'heartbeat.interval.ms'),
     assignmentIntervalMs: groupId => ofGroup(groupId, 'assignment.interval.ms'),
   }
+}
+
+/** The protocol may be switched off for the cluster, by its feature, and at this broker, by its setting. */
+export function servesConsumerGroups({ image, config }: Pick<BrokerContext, 'image' | 'config'>): boolean {
+  return config.consumerGroups.isOffered && (image.features.get('group.version') ?? 0) >= 1
 }
 
 /** The settings have been checked when they were read. */

@@ -52,6 +52,19 @@ export function knownPartitions<P extends Numbered>(
   return { accepted, refused }
 }
 
+/** The answer to a whole request: what was refused comes first, and no topic twice. */
+export function answeredTopics(refused: readonly TopicOutcome[], answers: readonly TopicOutcome[]): TopicOutcome[] {
+  if (refused.length === 0) return [...answers]
+  const topics = new Map<string, TopicOutcome>()
+  for (const each of [...refused, ...answers]) {
+    // By name where there is one: not every answer knows the id.
+    const key = each.name === '' ? each.topicId : each.name
+    const before = topics.get(key)
+    topics.set(key, before === undefined ? each : { ...before, partitions: [...before.partitions, ...each.partitions] })
+  }
+  return [...topics.values()]
+}
+
 /** The list itself where all are there, as nearly always. */
 function existing<P extends Numbered>(partitions: readonly P[], topic: TopicImage): readonly P[] {
   const exists = ({ partitionIndex }: P): boolean => topic.partitions[partitionIndex] !== undefined

@@ -9,6 +9,7 @@ import {
   ConsumerGroupDescribeResponse,
 } from '../../protocol/messages/consumer-group-describe.ts'
 import { apiHandler } from '../api-handler.ts'
+import { servesConsumerGroups } from '../coordinators/consumer-group-settings.ts'
 import { groupOperations } from '../authorized-operations.ts'
 
 export const consumerGroupDescribe = apiHandler({
@@ -16,7 +17,7 @@ export const consumerGroupDescribe = apiHandler({
   response: ConsumerGroupDescribeResponse,
   versions: [0, 1],
   handle({ groupIds, includeAuthorizedOperations }, { broker }) {
-    const isOff = (broker.image.features.get('group.version') ?? 0) < 1
+    const isOff = !servesConsumerGroups(broker)
     const describe = (groupId: string) => {
       if (isOff) return { groupId, errorCode: ErrorCode.UNSUPPORTED_VERSION }
       const described = broker.groups.describeConsumerGroup(groupId)

@@ -9,6 +9,7 @@ import {
   ConsumerGroupHeartbeatResponse,
 } from '../../protocol/messages/consumer-group-heartbeat.ts'
 import { apiHandler } from '../api-handler.ts'
+import { servesConsumerGroups } from '../coordinators/consumer-group-settings.ts'
 import { requesterOf } from '../coordinators/requester.ts'
 
 export const consumerGroupHeartbeat = apiHandler({
@@ -16,9 +17,8 @@ export const consumerGroupHeartbeat = apiHandler({
   response: ConsumerGroupHeartbeatResponse,
   versions: [0, 1],
   handle(request, context) {
-    const { image, groups } = context.broker
-    // The protocol may be switched off for the cluster.
-    if ((image.features.get('group.version') ?? 0) < 1) return { errorCode: ErrorCode.UNSUPPORTED_VERSION }
-    return groups.consumerGroupHeartbeat(requesterOf(context), request)
+    const { broker } = context
+    if (!servesConsumerGroups(broker)) return { errorCode: ErrorCode.UNSUPPORTED_VERSION }
+    return broker.groups.consumerGroupHeartbeat(requesterOf(context), request)
   },
 })

@@ -3,6 +3,7 @@
 import { ErrorCode, errorOf } from '../../protocol/errors.ts'
 import { DescribeProducersRequest, DescribeProducersResponse } from '../../protocol/messages/describe-producers.ts'
 import { apiHandler } from '../api-handler.ts'
+import { isValidTopicName } from '../topic-names.ts'
 
 export const describeProducers = apiHandler({
   request: DescribeProducersRequest,
@@ -13,7 +14,9 @@ export const describeProducers = apiHandler({
       topics: topics.map(({ name, partitionIndexes }) => ({
         name,
         partitions: partitionIndexes.map(partitionIndex => {
-          const partition = broker.partitions.lookup(name, partitionIndex)
+          const partition = isValidTopicName(name)
+            ? broker.partitions.lookup(name, partitionIndex)
+            : 'INVALID_TOPIC_EXCEPTION'
           const error = typeof partition === 'string' ? partition : partition.leaderError(-1)
           if (typeof partition === 'string' || error !== undefined) {
             const errorCode = ErrorCode[error!]

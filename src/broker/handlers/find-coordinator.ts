@@ -16,6 +16,9 @@ import { positiveHashCode } from '../coordinators/coordinator-host.ts'
 import { GROUP_TOPIC, TRANSACTION_TOPIC } from '../../metadata/internal-topics.ts'
 import type { InternalTopicName } from '../../metadata/internal-topics.ts'
 
+/** What share groups are coordinated by: a group's partition of a topic, that by its id. */
+const shareKey = /^[^:]+:[A-Za-z0-9_-]{22}:\d+$/
+
 const keyTypes = { group: 0, transaction: 1, share: 2 }
 
 /** The kinds that are coordinated here. */
@@ -36,20 +39,21 @@ export const findCoordinator = apiHandler({
   versions: [0, 6],
   async handle({ keyType, key, coordinatorKeys }, context) {
     const { apiVersion } = context
-    const refusal = refusalOf(keyType, apiVersion)
     const topic = topicOf.get(keyType)
     if (topic !== undefined && context.broker.image.topicByName(topic) === undefined)
       await context.broker.internalTopics.create(topic)
-    const find = (each: string): Found => refusal ?? coordinatorOf(topic!, each, context)
+    const find = (each: string): Found => refusalOf(keyType, each, apiVersion) ?? coordinatorOf(topic!, each, context)
     if (apiVersion < 4) return { ...answerOf(find(key)), errorMessage: messageOf(find(key)) }
     return { coordinators: coordinatorKeys.map(each => ({ key: each, ...answerOf(find(each)) })) }
   },
 })
 
-function refusalOf(keyType: number, apiVersion: number): Found | undefined {
+function refusalOf(keyType: number, key: string, apiVersion: number): Found | undefined {
   if (topicOf.has(keyType)) return undefined
   const isKnown = keyType === keyTypes.share && apiVersion >= 6
   if (!isKnown) return { error: 'INVALID_REQUEST', message: `there is no coordinator of key type ${keyType}` }
+  if (!shareKey.test(key))
+    return { error: 'INVALID_REQUEST', message: 'a key of share groups is group:topicId:partition' }
   return { error: 'COORDINATOR_NOT_AVAILABLE', message: 'share groups are not served yet' }
 }
 

@@ -10,6 +10,9 @@ import { apiHandler } from '../api-handler.ts'
 import { mapAnswer } from '../coordinators/answered.ts'
 import { requesterOf } from '../coordinators/requester.ts'
 
+/** The first version that can say that there is no protocol. */
+const nullProtocolSince = 7
+
 export const joinGroup = apiHandler({
   request: JoinGroupRequest,
   response: JoinGroupResponse,
@@ -18,8 +21,9 @@ export const joinGroup = apiHandler({
     const { apiVersion } = context
     // Version 0 has one timeout for both.
     if (apiVersion === 0) request.rebalanceTimeoutMs = request.sessionTimeoutMs
-    return mapAnswer(context.broker.groups.joinGroup(requesterOf(context), request), answer =>
-      apiVersion < 7 && answer.protocolName === null ? { ...answer, protocolName: '' } : answer,
-    )
+    return mapAnswer(context.broker.groups.joinGroup(requesterOf(context), request), answer => ({
+      ...answer,
+      protocolName: (answer.protocolName ?? '') || (apiVersion < nullProtocolSince ? '' : null),
+    }))
   },
 })

@@ -9,7 +9,7 @@ import type { OffsetCommit } from '../../coordinator/group/offsets/offset-commit
 import { OffsetCommitRequest, OffsetCommitResponse } from '../../protocol/messages/offset-commit.ts'
 import { apiHandler } from '../api-handler.ts'
 import { mapAnswer } from '../coordinators/answered.ts'
-import { failedTopic, knownPartitions } from '../coordinators/known-partitions.ts'
+import { answeredTopics, failedTopic, knownPartitions } from '../coordinators/known-partitions.ts'
 
 const topicIdsSince = 10
 
@@ -35,7 +35,7 @@ export const offsetCommit = apiHandler({
     }
     return mapAnswer(broker.groups.commitOffsets(commit), outcome => {
       const answers = typeof outcome === 'string' ? topics.map(each => failedTopic(each, outcome)) : outcome
-      return { topics: refused.length === 0 ? answers : [...refused, ...answers] }
+      return { topics: answeredTopics(refused, answers) }
     })
   },
 })

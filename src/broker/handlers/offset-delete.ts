@@ -4,7 +4,7 @@ import { ErrorCode } from '../../protocol/errors.ts'
 import { OffsetDeleteRequest, OffsetDeleteResponse } from '../../protocol/messages/offset-delete.ts'
 import { apiHandler } from '../api-handler.ts'
 import { mapAnswer } from '../coordinators/answered.ts'
-import { knownPartitions } from '../coordinators/known-partitions.ts'
+import { answeredTopics, knownPartitions } from '../coordinators/known-partitions.ts'
 
 export const offsetDelete = apiHandler({
   request: OffsetDeleteRequest,
@@ -13,9 +13,9 @@ export const offsetDelete = apiHandler({
   handle({ groupId, topics }, { broker }) {
     const { accepted, refused } = knownPartitions(topics, broker.image)
     return mapAnswer(broker.groups.deleteOffsets({ groupId, topics: accepted }), outcome => {
-      if (typeof outcome !== 'string') return { topics: [...refused, ...outcome] }
-      // As in Kafka an error of the whole is not told beside those of partitions.
-      return refused.length > 0 ? { topics: refused } : { errorCode: ErrorCode[outcome] }
+      // An error of the whole stands alone.
+      if (typeof outcome === 'string') return { errorCode: ErrorCode[outcome] }
+      return { topics: answeredTopics(refused, outcome) }
     })
   },
 })

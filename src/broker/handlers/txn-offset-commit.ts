@@ -12,7 +12,7 @@ import { apiHandler } from '../api-handler.ts'
 import type { RequestContext } from '../api-handler.ts'
 import { mapAnswer } from '../coordinators/answered.ts'
 import { GROUP_TOPIC } from '../../metadata/internal-topics.ts'
-import { failedTopic, knownPartitions } from '../coordinators/known-partitions.ts'
+import { answeredTopics, failedTopic, knownPartitions } from '../coordinators/known-partitions.ts'
 import { TransactionVerification } from '../coordinators/transaction-verification.ts'
 
 type Request = Infer<typeof TxnOffsetCommitRequest>
@@ -43,7 +43,7 @@ export const txnOffsetCommit = apiHandler({
       const isTooNew = outcome === 'COORDINATOR_LOAD_IN_PROGRESS' && apiVersion < loadInProgressSince
       const known = isTooNew ? 'COORDINATOR_NOT_AVAILABLE' : outcome
       const answers = typeof known === 'string' ? topics.map(each => failedTopic(each, known)) : known
-      return { topics: [...refused, ...answers] }
+      return { topics: answeredTopics(refused, answers) }
     })
   },
 })

@@ -6,6 +6,7 @@ import { apiHandler } from '../api-handler.ts'
 
 const upgrade = 1
 const safeDowngrade = 2
+const oneErrorSince = 2
 
 export const updateFeatures = apiHandler({
   request: UpdateFeaturesRequest,
@@ -18,11 +19,13 @@ export const updateFeatures = apiHandler({
       upgradeType: apiVersion > 0 ? upgradeType : allowDowngrade ? safeDowngrade : upgrade,
     }))
     const result = await broker.controller.updateFeatures(updates, { validateOnly })
+    const all = { errorCode: ErrorCode[result.error], errorMessage: result.message }
+    if (apiVersion >= oneErrorSince) return all
     const results = result.features.map(({ feature, error, message }) => ({
       feature,
       errorCode: ErrorCode[error],
-      errorMessage: message,
+      errorMessage: error === 'NONE' ? 'NONE' : message,
     }))
-    return { errorCode: ErrorCode[result.error], errorMessage: result.message, results }
+    return { ...all, results }
   },
 })

@@ -74,6 +74,8 @@ export interface BoundedSetting {
 
 /** Of groups of the consumer protocol (KIP-848). */
 export interface ConsumerGroupsConfig {
+  /** `group.coordinator.rebalance.protocols` names the protocol. */
+  readonly isOffered: boolean
   /** Names; the first is the default. */
   readonly assignors: readonly string[]
   readonly maxSize: number
@@ -254,6 +256,7 @@ function consumerGroupsOf(settings: BrokerSettings): ConsumerGroupsConfig {
     max: settings.get(`group.consumer.max.${name}`),
   })
   return {
+    isOffered: settings.get('group.coordinator.rebalance.protocols').includes('consumer'),
     assignors: settings.get('group.consumer.assignors'),
     maxSize: settings.get('group.consumer.max.size'),
     migrationPolicy: settings.get('group.consumer.migration.policy'),

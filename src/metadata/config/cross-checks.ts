@@ -37,6 +37,8 @@ function logs(settings: BrokerSettings): string[] {
   const strangers = settings.get('group.consumer.assignors').filter(name => name !== 'uniform' && name !== 'range')
   if (strangers.length > 0)
     problems.push(`group.consumer.assignors names ${strangers.join(', ')}; there are uniform and range`)
+  if (!settings.get('group.coordinator.rebalance.protocols').includes('classic'))
+    problems.push('group.coordinator.rebalance.protocols must name classic, which cannot be switched off')
   const codec = settings.get('offsets.topic.compression.codec')
   if (compressionTypeOf(codec) === undefined)
     problems.push(`offsets.topic.compression.codec is ${codec}, which is no code of a compression: 0 to 4 are`)

@@ -96,7 +96,9 @@ export class ClassicGroups {
       protocolData: isStable ? protocolName : '',
       members: [...group.members.values()].map(member => ({
         ...member.identity,
-        ...(isStable ? { memberMetadata: member.metadata(protocolName), memberAssignment: member.assignment } : {}),
+        // What it has is told while the group rebalances; what it wants only means something under a protocol.
+        memberAssignment: member.assignment,
+        ...(isStable ? { memberMetadata: member.metadata(protocolName) } : {}),
       })),
     }
   }

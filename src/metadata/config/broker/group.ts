@@ -116,8 +116,9 @@ export const groupKeys = {
     default: ['classic', 'consumer', 'streams'],
     validator: listOf({ in: ['consumer', 'classic', 'share', 'streams'] }),
     importance: 'medium',
-    status: awaits('groups'),
-    documentation: 'Group protocols that the broker offers.',
+    status: enforced,
+    documentation:
+      'Group protocols that the broker offers, among them always classic. Streams groups are not served yet.',
   }),
   'group.coordinator.threads': int({
     default: 4,
