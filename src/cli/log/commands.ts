@@ -3,12 +3,14 @@ import { InvalidArgumentError, Option } from 'commander'
 import type { Command } from 'commander'
 import type { DecoderName } from './record-decoders.ts'
 import type { DumpOptions, OffsetRange } from './dump.ts'
+import type { VerifyOptions } from './verify.ts'
 
 const decoders: readonly DecoderName[] = ['text', 'json', 'hex', 'offsets', 'transactions', 'share-state']
 
 export function addLogCommands(program: Command): void {
   const log = program.command('log').description('look into the files of logs, without a broker').helpCommand(false)
   addDump(log)
+  addVerify(log)
 }
 
 function addDump(log: Command): void {
@@ -42,6 +44,25 @@ Examples:
   ottla log dump data/orders-0 --offsets 1000..1010 --decode json
   ottla log dump data/__consumer_offsets-12 --records --json | grep '"my-group"'
   ottla log dump data/orders-0/00000000000000000000.timeindex`
+
+function addVerify(log: Command): void {
+  log
+    .command('verify')
+    .description('check logs and everything that belongs to them, and change nothing')
+    .argument('<folder...>', 'folders of partitions, log directories')
+    .option('--json', 'one object a line')
+    .addHelpText('after', verifyHelp)
+    .action(async (folders: string[], options: VerifyOptions) => {
+      const { verifyLogs } = await import('./verify.ts')
+      await verifyLogs(folders, options)
+    })
+}
+
+const verifyHelp = `
+Checks what a broker checks when it recovers, and more: checksums, records, offsets and leader epochs; that index entries point to the
+right batches; producer snapshots and transaction indexes against what the batches give; epochs and checkpoints against the log.
+No broker may run on the folders meanwhile: files that are being written look damaged.
+Exit code 0 when all is well, 1 when there are problems, 2 when the command line is wrong or a folder cannot be checked.`
 
 /** `10..20`, `10..`, `..20`, `10`; both ends are included. */
 export function parseOffsets(text: string): OffsetRange {

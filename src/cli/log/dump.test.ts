@@ -4,7 +4,8 @@ import { once } from 'node:events'
 import { appendFileSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
-import { filledDirectory, flipByte, log, logJson, segmentPath } from './log-folder.fixture.ts'
+import { filledDirectory, flipByte, segmentPath } from '../../log/inspection/filled-log.fixture.ts'
+import { log, logJson } from './log-command.fixture.ts'
 
 const numbersOf = (rows: readonly Record<string, unknown>[], name: string): unknown[] => rows.map(row => row[name])
 

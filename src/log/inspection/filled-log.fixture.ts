@@ -1,15 +1,18 @@
-/** What the tests of `ottla log` share: a log directory as a broker leaves it, and the command run on it. */
+/** A log directory as a broker leaves it, on the real disk: what tools for logs are tested with. */
 import assert from 'node:assert/strict'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { createNodeIo } from '../../io/node.ts'
-import { managerOptions, openManager, smallConfig, topicId } from '../../log/log.fixture.ts'
-import type { LogManager } from '../../log/log-manager.ts'
-import type { Log } from '../../log/log.ts'
 import { buildBatch } from '../../protocol/records/builder.ts'
 import type { BatchOptions } from '../../protocol/records/builder.ts'
 import { buildEndTransactionBatch } from '../../protocol/records/control.ts'
-import { ottla, temporaryFolder } from '../ottla.fixture.ts'
+import type { LogManager } from '../log-manager.ts'
+import { managerOptions, openManager, smallConfig, topicId } from '../log.fixture.ts'
+import type { Log } from '../log.ts'
+
+const codecs = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const
 
 export interface Filled {
   /** The log directory. */
@@ -18,14 +21,13 @@ export interface Filled {
   readonly folder: string
 }
 
-const codecs = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const
-
 /** Key and value. */
 export type Pair = readonly [key: string, value: string | null]
 
 /** A partition of 44 offsets in several segments: every codec, three leader epochs, a producer, a transaction of each outcome. */
 export async function filledDirectory(t: TestContext): Promise<Filled> {
-  const directory = temporaryFolder(t)
+  const directory = mkdtempSync(join(tmpdir(), 'ottla-log-'))
+  t.after(() => rmSync(directory, { recursive: true, force: true, maxRetries: 5 }))
   const manager = await managerOf(directory)
   const log = await manager.create('orders', 0, topicId, smallConfig)
   await fill(log)
@@ -78,26 +80,6 @@ function append(log: Log, leaderEpoch: number, records: readonly Pair[], options
   }))
   const outcome = log.appendAsLeader(buildBatch(inputs, options), { leaderEpoch, origin: 'client' })
   assert.equal(outcome.kind, 'appended', outcome.kind === 'rejected' ? outcome.message : outcome.kind)
-}
-
-export interface Answer {
-  readonly code: number | null
-  readonly lines: readonly string[]
-  readonly stderr: string
-}
-
-export async function log(t: TestContext, ...args: readonly string[]): Promise<Answer> {
-  const { code, stdout, stderr } = await ottla(t, ['log', ...args]).ended
-  return { code, lines: stdout.split('\n').filter(line => line !== ''), stderr }
-}
-
-/** With `--json`. */
-export async function logJson(
-  t: TestContext,
-  ...args: readonly string[]
-): Promise<Answer & { readonly rows: readonly Record<string, unknown>[] }> {
-  const answer = await log(t, ...args, '--json')
-  return { ...answer, rows: answer.lines.map(line => JSON.parse(line) as Record<string, unknown>) }
 }
 
 /** Turns the bits of one byte over. */
