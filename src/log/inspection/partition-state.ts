@@ -1,7 +1,7 @@
 /** What checking a partition has learnt so far, from segment to segment: where it is, what is missing, what is damaged. */
-import { EpochCheck } from './epoch-check.ts'
+import type { EpochCheck } from './epoch-check.ts'
 import type { Report } from './finding.ts'
-import { ProducerCheck } from './producer-check.ts'
+import type { ProducerCheck } from './producer-check.ts'
 
 /** What the checkpoints of a log directory say about one partition; `undefined` where they say nothing. */
 export interface PartitionCheckpoints {
