@@ -56,6 +56,25 @@ test('nothing at or above the bound is given', () => {
   assert.equal(tail.read(20, 1e6, 20, true)!.nextOffset, 20)
 })
 
+test('of a log that nobody reads only the newest chunk stays, from the first read on it is kept again', () => {
+  const cache = new TailCache(1e9)
+  const tail = new CachedTail(cache)
+  const append = (from: number, to: number): void => {
+    for (let offset = from; offset < to; offset++) add(tail, offset, offset, 16_384)
+  }
+  append(0, 200)
+  assert.equal(tail.firstOffset, 0)
+  append(200, 1000)
+  assert.ok(tail.firstOffset > 990, `${tail.firstOffset}`)
+  assert.ok(cache.pinnedBytes <= 512 * 1024, `${cache.pinnedBytes}`)
+
+  assert.equal(tail.read(0, 1e6, 1e6, true), undefined)
+  const first = tail.firstOffset
+  append(1000, 1200)
+  assert.equal(tail.firstOffset, first)
+  assert.equal(tail.read(first, 1e9, 1e6, true)!.nextOffset, 1200)
+})
+
 test('the budget counts pinned memory; the oldest of all logs goes first, and each log keeps its end', () => {
   const cache = new TailCache(1e6)
   const first = new CachedTail(cache)

@@ -8,6 +8,9 @@
  * What is counted is the memory that chunks take. When the budget is exceeded the oldest go first, whichever log they belong to: so each log keeps an unbroken run of
  * batches up to its end, and a log that is written at full speed takes from the others only what they have had in memory for longer.
  *
+ * A log that nobody reads, as while only producers are at work, keeps no more than its newest chunk: the first read starts the keeping again. So producers alone go
+ * through a few chunks over and over, which stay in the processor's cache, and the memory is left to logs that have consumers.
+ *
  * Chunks are memory of the pool. The cache has a share in each; so has whoever writes a batch to its file, and each reader until it releases what it has read.
  */
 import { assert } from '../std/assert.ts'
@@ -22,6 +25,10 @@ import type { ReadOk } from './log-types.ts'
 const smallBatchBytesMax = 32 * 1024
 const firstChunkBytes = 4 * 1024
 const largestChunkBytes = 256 * 1024
+/** A log that has been appended so much to since it was last read from is not kept in memory, but for its newest chunk. */
+const unreadBytesMax = 4 * 1024 * 1024
+/** Of such a log: its chunks are given back soon, and those that come next are the same memory, still in the processor's cache. */
+const unreadChunkBytes = 64 * 1024
 /** What a chunk costs besides its memory. */
 const overheadBytes = 256
 /** Within a chunk it is noted each so many bytes where a batch begins. */
@@ -202,6 +209,8 @@ export class CachedTail {
   #chunks: Chunk[] = []
   #head = 0
   #appendedBytes = 0
+  /** What `#appendedBytes` was at the last read. */
+  #appendedAtRead = 0
   /** Where the next small batch goes if it fits; always the newest chunk. */
   #open: Chunk | undefined
 
@@ -235,6 +244,7 @@ export class CachedTail {
     chunk.extend(firstOffset, lastOffset, bytes.length)
     this.#appendedBytes += bytes.length
     chunk.memory?.retain()
+    if (this.#isUnread) this.#dropAllBut(chunk)
     this.#cache.evict()
     return { bytes: chunk.bytes, start, end: start + bytes.length, memory: chunk.memory }
   }
@@ -244,6 +254,7 @@ export class CachedTail {
    * `minOneBatch` is set. `undefined` when `offset` is not here.
    */
   read(offset: number, maxBytes: number, upTo: number, minOneBatch: boolean): ReadOk | undefined {
+    this.#appendedAtRead = this.#appendedBytes
     let index = this.#find(offset)
     if (index < 0) return undefined
     const slices: Uint8Array[] = []
@@ -274,6 +285,7 @@ export class CachedTail {
 
   /** Bytes of the batches from the one that holds `from` to the one before `upTo`; `undefined` when `from` is not here. */
   bytesBetween(from: number, upTo: number): number | undefined {
+    this.#appendedAtRead = this.#appendedBytes
     const start = this.#bytesBefore(from)
     if (start === undefined) return undefined
     return Math.max(0, (this.#bytesBefore(upTo) ?? this.#appendedBytes) - start)
@@ -326,13 +338,26 @@ export class CachedTail {
     let chunk = this.#open
     if (chunk === undefined || chunk.end + bytes.length > chunk.bytes.length) {
       // Of what did not fill the last one the next has to be no larger.
-      const wanted = chunk === undefined ? firstChunkBytes : Math.min(chunk.bytes.length * 2, largestChunkBytes)
+      const largestBytes = this.#isUnread ? unreadChunkBytes : largestChunkBytes
+      const wanted = chunk === undefined ? firstChunkBytes : Math.min(chunk.bytes.length * 2, largestBytes)
       const memory = memoryPool.take(Math.max(wanted, bytes.length))
       chunk = this.#addChunk(firstOffset, memory.bytes, memory)
       this.#open = chunk
     }
     chunk.bytes.set(bytes, chunk.end)
     return chunk
+  }
+
+  get #isUnread(): boolean {
+    return this.#appendedBytes - this.#appendedAtRead > unreadBytesMax
+  }
+
+  #dropAllBut(newest: Chunk): void {
+    while (this.#chunks[this.#head] !== newest) {
+      const chunk = this.#chunks[this.#head]!
+      this.#cache.release(chunk)
+      this.dropOldest(chunk)
+    }
   }
 
   #addLarge(firstOffset: number, bytes: Uint8Array, memory: PooledMemory | 'lent' | undefined): Chunk {
