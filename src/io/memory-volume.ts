@@ -9,6 +9,7 @@
 
 import { assert } from '../std/assert.ts'
 import type { SeededRandom } from '../std/random.ts'
+import type { PowerCut } from './power-cut.ts'
 
 export class VolumeError extends Error {
   readonly code: string
@@ -89,12 +90,16 @@ export type VolumeNode = VolumeFile | VolumeDirectory
 
 /** What one call changes of names: all of it or nothing, also in a power cut. */
 interface NameChange {
+  readonly sequence: number
   readonly assignments: readonly {
     readonly directory: VolumeDirectory
     readonly name: string
     readonly node: VolumeNode | undefined
   }[]
 }
+
+/** What has just happened to a volume, in the words of the calls that do it. */
+export type VolumeEvent = 'write' | 'truncate' | 'sync' | 'create' | 'rename' | 'unlink' | 'sync directory'
 
 /** How a power cut treats the changes of one file or of all names. */
 type Fate = 'none' | 'all' | 'prefix' | 'subset'
@@ -122,6 +127,8 @@ export class Volume {
   readonly root = new VolumeDirectory()
   /** May be changed at any time. */
   capacityBytes: number
+  /** Told of everything that changes what a power cut would leave, once it has taken effect. */
+  observer: ((event: VolumeEvent) => void) | undefined
   #usedBytes = 0
   #nameChanges: NameChange[] = []
   #sequence = 0
@@ -137,6 +144,15 @@ export class Volume {
   /** The sequence number of the next change: a sync that starts now covers those below it. */
   get sequence(): number {
     return this.#sequence
+  }
+
+  /** The sequence numbers of the changes that are not durable lie in [first, end). */
+  get unsynced(): { first: number; end: number } {
+    let first = this.#nameChanges[0]?.sequence ?? this.#sequence
+    for (const file of this.#files(this.root, 'durableEntries')) {
+      first = Math.min(first, file.changes[0]?.sequence ?? first)
+    }
+    return { first, end: this.#sequence }
   }
 
   find(path: string): VolumeNode | undefined {
@@ -232,6 +248,7 @@ export class Volume {
       else rest.push(change)
     }
     this.#nameChanges = rest
+    this.observer?.('sync directory')
   }
 
   /** Writes as much as there is room for, and says how much that was. */
@@ -263,6 +280,7 @@ export class Volume {
       else rest.push(change)
     }
     file.changes = rest
+    this.observer?.('sync')
   }
 
   retain(file: VolumeFile): void {
@@ -306,12 +324,80 @@ export class Volume {
     return loss
   }
 
+  /**
+   * The power goes, and `cut` says of each change that is not durable what becomes of it. No file may be open. The volume of a machine goes on with what is left; that of
+   * a copy is an image to start from.
+   */
+  cutPower(cut: PowerCut): void {
+    for (const change of this.#nameChanges) if (cut.keepsName(change.sequence)) applyDurably(change)
+    this.#nameChanges = []
+    for (const file of this.#files(this.root, 'durableEntries')) {
+      for (const change of file.changes) cutShort(file.durable, change, cut)
+      file.changes = []
+    }
+    this.#usedBytes = 0
+    this.#restore(this.root)
+    for (const file of this.#files(this.root, 'entries')) this.#usedBytes += file.current.length
+  }
+
+  /**
+   * A volume of its own that is as this one is now, with what is durable and what is not. Files that are open and have no name any more are not in it: the copy is for another
+   * process to begin with.
+   */
+  copy(): Volume {
+    const copy = new Volume(this.capacityBytes)
+    const copies = new Map<VolumeNode, VolumeNode>([[this.root, copy.root]])
+    const copyOf = (node: VolumeNode): VolumeNode => {
+      const known = copies.get(node)
+      if (known !== undefined) return known
+      const made = node.kind === 'file' ? copyFile(node) : new VolumeDirectory()
+      copies.set(node, made)
+      if (node.kind === 'directory') copyEntries(node, made as VolumeDirectory)
+      return made
+    }
+    const copyEntries = (from: VolumeDirectory, to: VolumeDirectory): void => {
+      for (const [name, node] of from.entries) to.entries.set(name, copyOf(node))
+      for (const [name, node] of from.durableEntries) to.durableEntries.set(name, copyOf(node))
+    }
+    copyEntries(this.root, copy.root)
+    copy.#sequence = this.#sequence
+    copy.#nameChanges = this.#nameChanges.map(({ sequence, assignments }) => ({
+      sequence,
+      assignments: assignments.map(({ directory, name, node }) => ({
+        directory: copyOf(directory) as VolumeDirectory,
+        name,
+        node: node && copyOf(node),
+      })),
+    }))
+    for (const file of copy.#files(copy.root, 'entries')) copy.retain(file)
+    return copy
+  }
+
+  /** The process has died in its last write, which made a file longer: a part of that is there. False when there was no such write. */
+  interruptLastWrite(random: SeededRandom): boolean {
+    let last: { file: VolumeFile; change: FileChange } | undefined
+    for (const file of this.#files(this.root, 'entries')) {
+      const change = file.changes.at(-1)
+      if (change === undefined || change.length !== undefined) continue
+      if (change.position + change.bytes.length !== file.current.length) continue
+      if (last === undefined || change.sequence > last.change.sequence) last = { file, change }
+    }
+    if (last === undefined) return false
+    const { file, change } = last
+    const bytes = change.bytes.subarray(0, random.below(change.bytes.length))
+    this.#usedBytes -= change.bytes.length - bytes.length
+    file.current.setLength(change.position + bytes.length)
+    file.changes[file.changes.length - 1] = { ...change, bytes }
+    return true
+  }
+
   #change(file: VolumeFile, change: FileChange, nowMs: number): void {
     const lengthBefore = file.current.length
     applyChange(file.current, change)
     file.changes.push(change)
     file.modifiedMs = nowMs
     if (file.references > 0) this.#usedBytes += file.current.length - lengthBefore
+    this.observer?.(change.length === undefined ? 'write' : 'truncate')
   }
 
   #assign(assignments: NameChange['assignments']): void {
@@ -322,7 +408,9 @@ export class Volume {
       if (node === undefined) directory.entries.delete(name)
       else directory.entries.set(name, node)
     }
-    this.#nameChanges.push({ assignments })
+    this.#nameChanges.push({ sequence: this.#sequence++, assignments })
+    if (assignments.length > 1) this.observer?.('rename')
+    else this.observer?.(assignments[0]!.node === undefined ? 'unlink' : 'create')
   }
 
   /** What is at the path, or the code that says why there is nothing. */
@@ -376,6 +464,32 @@ function applyDurably(change: NameChange): void {
     if (node === undefined) directory.durableEntries.delete(name)
     else directory.durableEntries.set(name, node)
   }
+}
+
+function cutShort(content: Content, change: FileChange, cut: PowerCut): void {
+  const fate = cut.fateOf(change.sequence)
+  if (fate === 'kept') return applyChange(content, change)
+  if (fate === 'lost' || change.length !== undefined) return
+  const end = change.position + change.bytes.length
+  // The end of a file is recorded apart from its bytes: where it has moved before them, there are zeros.
+  if (fate.movesEnd) content.setLength(Math.max(content.length, end))
+  if (fate.sectorBytes === undefined) return
+  for (let start = change.position; start < end;) {
+    const next = Math.min(end, (Math.floor(start / fate.sectorBytes) + 1) * fate.sectorBytes)
+    if (cut.keepsSector()) {
+      content.write(change.bytes.subarray(start - change.position, next - change.position), start)
+    }
+    start = next
+  }
+}
+
+function copyFile(file: VolumeFile): VolumeFile {
+  const copy = new VolumeFile()
+  copy.current = file.current.copy()
+  copy.durable = file.durable.copy()
+  copy.changes = file.changes.map(change => ({ ...change }))
+  copy.modifiedMs = file.modifiedMs
+  return copy
 }
 
 /** Decides for each of so many changes, in their order, whether it is kept. */

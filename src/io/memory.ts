@@ -29,6 +29,8 @@ export interface WorldOptions {
 export interface MachineOptions {
   /** Default 1 TiB. */
   readonly capacityBytes?: number
+  /** What is on its disk, instead of nothing. */
+  readonly volume?: Volume
 }
 
 const startMsDefault = Date.UTC(2025, 0, 1)
@@ -119,7 +121,7 @@ export class Machine implements FabricMachine, DiskHost {
     this.ipv6 = `fd00::${number.toString(16)}`
     this.random = random.fork('crash')
     this.faults = new SeededDiskFaults(random.fork('faults'))
-    this.volume = new Volume(options.capacityBytes ?? 2 ** 40)
+    this.volume = options.volume ?? new Volume(options.capacityBytes ?? 2 ** 40)
   }
 
   get events(): EventQueue {

@@ -37,6 +37,8 @@ export class IndexFile {
   /** The write under way; writes, truncations and reads of the file follow one another. */
   #writing: Promise<void> | undefined
   #dirty = false
+  /** A write may have made the file, whose name is not durable then. */
+  #mayHaveMadeFile = false
 
   constructor(openFiles: OpenFiles, path: string, entryBytes: number) {
     this.entryBytes = entryBytes
@@ -166,6 +168,13 @@ export class IndexFile {
     await this.#file.use(async () => {}, true)
   }
 
+  /** Whether the file may have been made since the last time that this was asked: its name is to be made durable too. */
+  takeMadeFile(): boolean {
+    const made = this.#mayHaveMadeFile
+    this.#mayHaveMadeFile = false
+    return made
+  }
+
   /** Makes everything that was written durable. */
   async sync(): Promise<void> {
     if (!this.#dirty) return
@@ -219,6 +228,7 @@ export class IndexFile {
     if (count === 0) return
     const position = this.#fileEntries * this.entryBytes
     const bytes = this.#tail!.subarray(0, count * this.entryBytes)
+    if (position === 0) this.#mayHaveMadeFile = true
     await this.#file.use(file => file.writev([bytes], position), true)
     // Entries that were appended meanwhile move to a new buffer: readers may still hold the old one.
     const rest = this.#tail!.subarray(bytes.length, this.tailBytes)

@@ -66,11 +66,12 @@ export async function rebuildIndexes(
   log: Omit<ProducerRecovery, 'producers'> & { readonly config: LogConfig },
   segment: LogSegment,
 ): Promise<void> {
-  const producers = new ProducerState(log.context.producerOptions, log.logStartOffset)
-  const names = (await log.context.io.disk.list(log.folder)).map(entry => entry.name)
+  const { context, folder, segments } = log
+  const producers = new ProducerState(context.producerOptions, segments.first.baseOffset)
+  const names = (await context.io.disk.list(folder)).map(entry => entry.name)
   const snapshots = snapshotOffsets(names).filter(offset => offset <= segment.baseOffset)
-  await restoreNewest({ ...pick(log), producers }, snapshots)
-  await replayProducers(log.segments, producers, segment.baseOffset)
+  await restoreNewest({ context, folder, segments, producers }, snapshots)
+  await replayProducers(segments, producers, segment.baseOffset)
   await segment.loadIndexes()
   await segment.clearIndexes()
   const builder = new IndexBuilder(segment, producers, log.config, 0)
@@ -89,12 +90,4 @@ export async function rebuildIndexes(
   segment.recovered(position, builder.maxTimestamp, false)
   segment.seal()
   await segment.syncIndexes(builder.endOffset)
-}
-
-function pick({
-  context,
-  folder,
-  logStartOffset,
-}: Omit<ProducerRecovery, 'producers'>): Omit<ProducerRecovery, 'producers' | 'segments'> {
-  return { context, folder, logStartOffset }
 }

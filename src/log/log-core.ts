@@ -75,6 +75,8 @@ export class LogCore {
   /** How often something was cut off its end, or segments were replaced: what has been read of the files may not be in them any more. */
   cuts = 0
   #folderSynced: boolean
+  /** Base offset of the oldest segment that a power cut may leave. */
+  #oldestOffset: number
   failure: DiskError | undefined
   /** What is done when the disk runs full under a write (`log-maintenance.ts`). */
   cutsBack: ((core: LogCore, error: DiskError) => void) | undefined
@@ -101,6 +103,8 @@ export class LogCore {
     this.snapshotOffset = state.snapshotOffset
     this.firstDirtyOffset = state.firstDirtyOffset
     this.#folderSynced = !state.isFolderUnsynced
+    // After a crash, segments whose removal was not durable are not seen, and may come back.
+    this.#oldestOffset = state.isFolderUnsynced ? 0 : state.segments.first.baseOffset
     const offsets = { endOffset: state.logEndOffset, recoveryPoint: state.recoveryPoint }
     this.writer = new LogWriter(context, state.segments, offsets, this)
     assert(
@@ -126,6 +130,19 @@ export class LogCore {
   get deletion(): SegmentDeletion {
     const { clock, disk } = this.context.io
     return (this.#deletion ??= new SegmentDeletion(clock, disk, error => this.backgroundFailed(error)))
+  }
+
+  /**
+   * Whether the log start offset must be written down: it is not where the oldest segment begins that a power cut may leave. Kafka leaves out those that are, and then takes the
+   * segment's.
+   */
+  get savesLogStart(): boolean {
+    return this.nextLogStartOffset > Math.min(this.#oldestOffset, this.segments.first.baseOffset)
+  }
+
+  /** The removal of segments is durable. */
+  segmentsSynced(): void {
+    this.#oldestOffset = this.segments.first.baseOffset
   }
 
   /** For `LogReader`. */
@@ -215,6 +232,7 @@ export class LogCore {
     await disk.syncDirectory(this.folder)
     await this.host.syncFolders()
     this.#folderSynced = true
+    this.segmentsSynced()
   }
 
   /** For `LogWriter`: more is written. */

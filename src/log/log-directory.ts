@@ -58,10 +58,7 @@ export class LogDirectory implements LogDirectoryHost {
     this.#lock = identity.lock
     this.#onOffline = onOffline
     this.#recoveryPoints = this.#checkpoint(RECOVERY_POINT_CHECKPOINT, log => log.recoveryPoint)
-    // Kafka leaves out the logs that start where their first segment begins.
-    this.#logStartOffsets = this.#checkpoint(LOG_START_OFFSET_CHECKPOINT, log =>
-      log.logStartOffsetToSave > log.firstSegmentOffset ? log.logStartOffsetToSave : undefined,
-    )
+    this.#logStartOffsets = this.#checkpoint(LOG_START_OFFSET_CHECKPOINT, log => log.logStartOffsetToSave)
     this.#highWatermarks = this.#checkpoint(HIGH_WATERMARK_CHECKPOINT, log => log.highWatermark)
     this.#folders = new FileReplacer(() => disk.syncDirectory(identity.path))
     this.#cleanerOffsets = this.#checkpoint(CLEANER_OFFSET_CHECKPOINT, log => log.firstDirtyOffset)

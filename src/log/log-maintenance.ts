@@ -31,13 +31,14 @@ export function applyRetention(core: LogCore, nowMs: number): Promise<number> {
       nowMs,
     })
     if (deletable.length === 0) return 0
-    if (deletable.length === core.segments.all.length) {
-      core.writer.startSegment(core.logEndOffset)
-      await core.writer.finishRolls()
-    }
+    if (deletable.length === core.segments.all.length) core.writer.startSegment(core.logEndOffset)
+    // The segment that is to be the first gets its producer snapshot: what its producers did before it is known from nowhere else afterwards.
+    await core.writer.finishRolls()
     const newStart = core.segments.all[deletable.length]!.baseOffset
     assert(newStart <= core.highWatermark, () => `L9: retention of ${core.name} reaches ${newStart}`)
     await core.moveLogStart(newStart)
+    // A recovery that began below would not know what producers did before, nor read what tells it.
+    await core.host.saveRecoveryPoints()
     await removeSegments(core, deletable)
     core.context.logger.info('deleted segments', {
       log: core.name,
@@ -159,6 +160,8 @@ async function removeSegments(core: LogCore, removed: readonly LogSegment[]): Pr
   core.segments.remove(new Set(removed))
   core.reader.forget()
   for (const segment of removed) await core.deletion.delete(segment, core.folder, core.config.fileDeleteDelayMs)
+  await core.context.io.disk.syncDirectory(core.folder)
+  core.segmentsSynced()
 }
 
 /** The newest segments: one after the other from the end, each durably, so that a power cut in between leaves no segment behind a gap. */
@@ -170,4 +173,5 @@ async function cutOffSegments(core: LogCore, cut: readonly LogSegment[], replace
     await core.deletion.delete(segment, core.folder, core.config.fileDeleteDelayMs)
     await core.context.io.disk.syncDirectory(core.folder)
   }
+  core.segmentsSynced()
 }

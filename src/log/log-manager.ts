@@ -10,6 +10,7 @@ import type { Uuid } from '../protocol/uuid.ts'
 import type { Logger, Logging } from '../std/logger.ts'
 import { LogCleaner } from './cleaner/log-cleaner.ts'
 import type { LogCleanerOptions } from './cleaner/log-cleaner.ts'
+import { replaceFile } from './atomic-file.ts'
 import { BoundedDisk } from './bounded-disk.ts'
 import { openDirectories } from './directory-opening.ts'
 import type { LogManagerOpenError, OpenedDirectory } from './directory-opening.ts'
@@ -249,16 +250,9 @@ export class LogManager {
       // Another partition's, on a disk that does not tell upper case from lower case, or somebody else's.
       if ((await disk.stat(folder)) !== undefined) throw diskError('EEXIST', `${folder} exists`)
       await disk.makeDirectory(folder)
-      const metadata = await disk.open(`${folder}/${PARTITION_METADATA}`, { write: true, create: true })
-      try {
-        await metadata.writev([Buffer.from(formatPartitionMetadata(topicId))], 0)
-        // Without its id the log would be taken for another topic's.
-        await metadata.sync()
-      } finally {
-        await metadata.close()
-      }
-      // And without its name in the folder: a power cut that keeps records and loses it would leave records that nobody may serve.
-      await disk.syncDirectory(folder)
+      // As a whole, and with its name: without its id the log would be taken for another topic's, and a power cut that keeps records and loses it would leave records that
+      // nobody may serve.
+      await replaceFile(disk, folder, PARTITION_METADATA, formatPartitionMetadata(topicId))
     } catch (error) {
       if (directoryFailures.has((error as DiskError).code)) directory.failed(error as DiskError)
       throw error

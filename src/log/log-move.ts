@@ -140,6 +140,8 @@ export class LogMove {
       for (const segment of segments.all) if (!this.#complete.has(segment)) await this.#copyIndexes(segment)
       await this.#copySmallFiles()
       await this.#context.io.disk.syncDirectory(this.#future)
+      // And its own name: when the original has been given up, the copy is all there is.
+      await this.#context.io.disk.syncDirectory(this.#target.path)
       return await this.#changePlaces()
     } finally {
       writer.resume()

@@ -62,6 +62,11 @@ export interface RollConditions {
   readonly segmentIndexBytes: number
 }
 
+interface TailEnd {
+  readonly max: TimestampOffset
+  readonly nextOffset: number | undefined
+}
+
 /** A small first read: most lookups end within one index interval. */
 const lookupChunkBytes = 16 * 1024
 
@@ -181,22 +186,9 @@ export class LogSegment {
   /** The offset behind the last batch; completes the largest timestamp on the way. */
   async readTail(): Promise<number | undefined> {
     await this.loadIndexes()
-    const last = await this.offsetIndex.last()
-    let max = await this.timeIndex.loadLast()
     await this.transactionIndex.loadLast()
-    let nextOffset = this.baseOffset
-    const from = last !== undefined && (await this.#confirms(last)) ? last.position : 0
-    const end = await this.scan(
-      from,
-      (bytes, at) => {
-        nextOffset = lastOffsetOf(bytes, at) + 1
-        const timestampMs = maxTimestampOf(bytes, at)
-        if (timestampMs > max.timestampMs) max = { timestampMs, offset: nextOffset - 1 }
-      },
-      lookupChunkBytes,
-    )
-    if (end.reason !== 'end') return undefined
-    this.#maxTimestamp = max
+    const { max, nextOffset } = await this.#walkTail(await this.timeIndex.loadLast())
+    if (nextOffset !== undefined) this.#maxTimestamp = max
     return nextOffset
   }
 
@@ -334,7 +326,10 @@ export class LogSegment {
       if (this.#durableNames !== 'all') await entries.create()
       await entries.sync()
     }
-    await this.transactionIndex.entries.sync()
+    const transactions = this.transactionIndex.entries
+    await transactions.sync()
+    // Made with the first transaction that is aborted, perhaps long after the others.
+    if (transactions.takeMadeFile() && this.#durableNames === 'all') this.#durableNames = 'log'
     await this.#syncNames('all')
   }
 
@@ -349,14 +344,38 @@ export class LogSegment {
     await this.#syncNames('all')
   }
 
-  /** The largest timestamp and the last offset of the batch with it; −1 for a segment without timestamps. Read once. */
-  async loadMaxTimestamp(): Promise<TimestampOffset> {
+  /**
+   * The largest timestamp and the last offset of the first batch with it; −1 for a segment without timestamps. Read once: the time index tells of everything up to the last entry
+   * of the offset index, and the batches behind that one of themselves. What the time index says is believed when the batch that it names says the same; otherwise the whole
+   * segment is walked through, and `onBroken` is called.
+   */
+  async loadMaxTimestamp(onBroken: () => void = () => {}): Promise<TimestampOffset> {
     if (this.#maxTimestamp === undefined) {
       await this.loadIndexes()
       const last = await this.timeIndex.loadLast()
-      this.#maxTimestamp ??= last
+      const isRight = last.timestampMs < 0 || (await this.confirmsTimestamp(last))
+      if (!isRight) onBroken()
+      const known = { timestampMs: -1, offset: this.baseOffset }
+      const { max } = isRight ? await this.#walkTail(last) : await this.#walk(0, known)
+      this.#maxTimestamp ??= max
     }
     return this.#maxTimestamp
+  }
+
+  /** Whether the batch that ends with the offset of an entry of the time index has its timestamp. */
+  async confirmsTimestamp(entry: TimestampOffset): Promise<boolean> {
+    const from = await this.positionFor(entry.offset, () => {})
+    let isRight = false
+    await this.scan(
+      from,
+      (bytes, at) => {
+        const offset = lastOffsetOf(bytes, at)
+        isRight = offset === entry.offset && maxTimestampOf(bytes, at) === entry.timestampMs
+        return offset < entry.offset
+      },
+      lookupChunkBytes,
+    )
+    return isRight
   }
 
   /**
@@ -467,6 +486,28 @@ export class LogSegment {
     this.transactionIndex.entries.startEmpty()
     this.#maxTimestamp = { timestampMs: -1, offset: this.baseOffset }
     this.#warm = true
+  }
+
+  /** From the last batch that the offset index has. */
+  async #walkTail(known: TimestampOffset): Promise<TailEnd> {
+    const last = await this.offsetIndex.last()
+    return this.#walk(last !== undefined && (await this.#confirms(last)) ? last.position : 0, known)
+  }
+
+  /** The largest timestamp from a position on, or the one known; and the offset behind the last batch, unless the file does not end with one. */
+  async #walk(from: number, known: TimestampOffset): Promise<TailEnd> {
+    let max = known
+    let nextOffset = this.baseOffset
+    const end = await this.scan(
+      from,
+      (bytes, at) => {
+        nextOffset = lastOffsetOf(bytes, at) + 1
+        const timestampMs = maxTimestampOf(bytes, at)
+        if (timestampMs > max.timestampMs) max = { timestampMs, offset: nextOffset - 1 }
+      },
+      lookupChunkBytes,
+    )
+    return { max, nextOffset: end.reason === 'end' ? nextOffset : undefined }
   }
 
   #waitedMs({ maxTimestampMs, nowMs }: RollConditions): number {

@@ -139,9 +139,9 @@ export class Log {
     return this.#core.firstDirtyOffset
   }
 
-  /** What the checkpoint of log start offsets is to hold: the log start offset, or where it is about to move. */
-  get logStartOffsetToSave(): number {
-    return this.#core.nextLogStartOffset
+  /** What the checkpoint of log start offsets is to hold: the log start offset, or where it is about to move; `undefined` where the files alone tell. */
+  get logStartOffsetToSave(): number | undefined {
+    return this.#core.savesLogStart ? this.#core.nextLogStartOffset : undefined
   }
 
   /**

@@ -17,7 +17,6 @@ export interface ProducerRecovery {
   readonly folder: string
   readonly segments: LogSegments
   readonly producers: ProducerState
-  readonly logStartOffset: number
 }
 
 /** Brings the producer state to `offset` and removes snapshots above. Gives back the offset of the newest snapshot that is left. Rejects with a `DiskError`. */
@@ -45,12 +44,12 @@ export function snapshotOffsets(names: readonly string[]): number[] {
     .sort((a, b) => a - b)
 }
 
-/** Restores the newest of these snapshots that can be read; without any, the state is that of a log which has just begun. Gives back its offset. */
-export async function restoreNewest(
-  recovery: Omit<ProducerRecovery, 'segments'>,
-  snapshots: readonly number[],
-): Promise<number> {
-  const { context, folder, producers, logStartOffset } = recovery
+/**
+ * Restores the newest of these snapshots that can be read; without any, the state is that of a log which has just begun with its first segment: batches in it that lie below the
+ * log start count too, as they do until the log is closed. Gives back its offset.
+ */
+export async function restoreNewest(recovery: ProducerRecovery, snapshots: readonly number[]): Promise<number> {
+  const { context, folder, producers, segments } = recovery
   for (const offset of snapshots.toReversed()) {
     const path = snapshotPath(folder, offset)
     const bytes = await context.io.disk.readFile(path)
@@ -58,8 +57,9 @@ export async function restoreNewest(
     context.logger.warn('a producer snapshot cannot be read and is removed', { file: path })
     await context.io.disk.remove(path)
   }
-  producers.reset(logStartOffset)
-  return logStartOffset
+  const { baseOffset } = segments.first
+  producers.reset(baseOffset)
+  return baseOffset
 }
 
 /** Takes in the batches from where the state is to the one before `offset`. */

@@ -42,7 +42,10 @@ export async function findMaxTimestamp(
   let best: { segment: LogSegment; largest: TimestampOffset } | undefined
   for (const segment of segments) {
     if (segment.baseOffset >= upTo) break
-    const largest = await segment.loadMaxTimestamp()
+    const known = await segment.loadMaxTimestamp()
+    // What the segment is known for may have been deleted.
+    const isGone = segment.baseOffset < fromOffset && known.offset < fromOffset
+    const largest = isGone ? await largestFrom(segment, fromOffset) : known
     if (largest.timestampMs >= 0 && (best === undefined || largest.timestampMs > best.largest.timestampMs)) {
       best = { segment, largest }
     }
@@ -61,6 +64,18 @@ export async function findMaxTimestamp(
     chunkBytes,
   )
   return end.reason === 'corrupt' ? corrupt(noBatchAt(segment, end.position)) : found
+}
+
+/** The largest timestamp of a segment's batches that do not end before `fromOffset`. */
+async function largestFrom(segment: LogSegment, fromOffset: number): Promise<TimestampOffset> {
+  let largest: TimestampOffset = { timestampMs: -1, offset: fromOffset }
+  const start = await segment.positionFor(fromOffset, () => {})
+  await segment.scan(start, (bytes, at) => {
+    const offset = lastOffsetOf(bytes, at)
+    const timestampMs = maxTimestampOf(bytes, at)
+    if (offset >= fromOffset && timestampMs > largest.timestampMs) largest = { timestampMs, offset }
+  })
+  return largest
 }
 
 async function findInSegment(

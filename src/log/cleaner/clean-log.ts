@@ -40,6 +40,7 @@ export async function cleanLog(cleaning: Cleaning, options: MapOptions): Promise
     lastBatches,
     legacyHorizonMs: await legacyHorizonOf(core, firstDirtyOffset),
   }
+  if (groups.length > 0) await saveProgress(core)
   for (const group of groups) {
     await cleanSegments(cleaning, group, filter, expectedCuts)
     expectedCuts += 1
@@ -51,6 +52,15 @@ export async function cleanLog(cleaning: Cleaning, options: MapOptions): Promise
   })
   stats.durationMs = clock.monotonicMs() - startMs
   return endOffset
+}
+
+/**
+ * A recovery that began below what is compacted would learn of each producer only what compaction keeps, its last batch, and refuse retries of the four before it (P1). So it
+ * must not begin there: the recovery point is durable first, and with it the producers' snapshot.
+ */
+async function saveProgress(core: LogCore): Promise<void> {
+  await core.exclusive(() => core.writer.finishRolls())
+  await core.host.saveRecoveryPoints()
 }
 
 /** Tombstones without a horizon of their own are kept for `delete.retention.ms` after the newest record of the part that was compacted before. */
