@@ -206,6 +206,7 @@ class FuzzSession implements LaneHost {
       this.#busySinceMs ??= performance.now()
       await Promise.race([sleep(busyMs), ended])
       ballast.busyEnds()
+      this.#throughput.fuzzerShare = ballast.share
       const after = await good.mark()
       // The last phase is cut short where the frames run out.
       if (isWarm && (!this.#over || after.atMs - between.atMs > busyMs / 2)) {
@@ -218,7 +219,6 @@ class FuzzSession implements LaneHost {
       // What is under way is finished first.
       await sleep(100)
     }
-    this.#throughput.fuzzerShare = ballast.share
     await ended
   }
 

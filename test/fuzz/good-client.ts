@@ -53,7 +53,11 @@ class GoodClient {
 
   async open(): Promise<void> {
     const { topic } = this.#options
-    const configs = [{ name: 'retention.bytes', value: String(64 * 1024 * 1024) }]
+    const configs = [
+      { name: 'retention.bytes', value: String(64 * 1024 * 1024) },
+      // The records' time is always the same one, and may be long ago.
+      { name: 'retention.ms', value: '-1' },
+    ]
     const { topics } = await this.#connection.request(apis.CreateTopics, {
       topics: [{ name: topic, numPartitions: 1, replicationFactor: 1, assignments: [], configs }],
     })

@@ -1,7 +1,7 @@
 /** Requests about offsets name topics and partitions; those that do not exist are answered without asking the coordinator. */
 
 import type { TopicOutcome } from '../../coordinator/group/offsets/offset-commits.ts'
-import type { ClusterImage, TopicImage } from '../../metadata/cluster-image.ts'
+import type { ClusterImage } from '../../metadata/cluster-image.ts'
 import { ErrorCode } from '../../protocol/errors.ts'
 import type { ErrorName } from '../../protocol/errors.ts'
 import { ZERO_UUID } from '../../protocol/uuid.ts'
@@ -42,10 +42,12 @@ export function knownPartitions<P extends Numbered>(
       refused.push(failedTopic(topic, byId ? 'UNKNOWN_TOPIC_ID' : 'UNKNOWN_TOPIC_OR_PARTITION'))
       continue
     }
-    const there = existing(topic.partitions, known)
+    const exists = ({ partitionIndex }: P): boolean => known.partitions[partitionIndex] !== undefined
+    // The list itself where all are there, as nearly always.
+    const there = topic.partitions.every(exists) ? topic.partitions : topic.partitions.filter(exists)
     if (there.length > 0) accepted.push({ name: known.name, topicId: known.id, partitions: there })
     if (there.length === topic.partitions.length) continue
-    const missing = topic.partitions.filter(each => !there.includes(each))
+    const missing = topic.partitions.filter(each => !exists(each))
     const { name, id: topicId } = known
     refused.push(failedTopic({ name, topicId, partitions: missing }, 'UNKNOWN_TOPIC_OR_PARTITION'))
   }
@@ -55,20 +57,15 @@ export function knownPartitions<P extends Numbered>(
 /** The answer to a whole request: what was refused comes first, and no topic twice. */
 export function answeredTopics(refused: readonly TopicOutcome[], answers: readonly TopicOutcome[]): TopicOutcome[] {
   if (refused.length === 0) return [...answers]
-  const topics = new Map<string, TopicOutcome>()
+  const topics = new Map<string, { readonly outcome: TopicOutcome; readonly parts: TopicOutcome['partitions'][] }>()
   for (const each of [...refused, ...answers]) {
     // By name where there is one: not every answer knows the id.
     const key = each.name === '' ? each.topicId : each.name
     const before = topics.get(key)
-    topics.set(key, before === undefined ? each : { ...before, partitions: [...before.partitions, ...each.partitions] })
+    if (before === undefined) topics.set(key, { outcome: each, parts: [each.partitions] })
+    else before.parts.push(each.partitions)
   }
-  return [...topics.values()]
-}
-
-/** The list itself where all are there, as nearly always. */
-function existing<P extends Numbered>(partitions: readonly P[], topic: TopicImage): readonly P[] {
-  const exists = ({ partitionIndex }: P): boolean => topic.partitions[partitionIndex] !== undefined
-  return partitions.every(exists) ? partitions : partitions.filter(exists)
+  return Array.from(topics.values(), ({ outcome, parts }) => ({ ...outcome, partitions: parts.flat() }))
 }
 
 export function failedTopic(topic: AskedTopic<Numbered>, error: ErrorName): TopicOutcome {

@@ -76,8 +76,12 @@ async function answerOf(transaction: Transaction, context: RequestContext): Prom
 
 function partitionsOf({ topics }: Transaction): TransactionPartitions {
   const partitions = new Map<string, Set<number>>()
-  for (const { name, partitions: numbers } of topics)
-    partitions.set(name, new Set([...(partitions.get(name) ?? []), ...numbers]))
+  // In place: a topic may be named as often as the request has room for.
+  for (const { name, partitions: numbers } of topics) {
+    const known = partitions.get(name)
+    if (known === undefined) partitions.set(name, new Set(numbers))
+    else for (const number of numbers) known.add(number)
+  }
   return partitions
 }
 

@@ -26,13 +26,10 @@ export const consumerGroupDescribe = apiHandler({
         ? { ...described, authorizedOperations: groupOperations }
         : described
     }
-    // As Kafka has it, what is no group's id comes first.
-    const groups = [
-      ...groupIds
-        .filter(groupId => groupId === '')
-        .map(groupId => ({ groupId, errorCode: ErrorCode.INVALID_GROUP_ID })),
-      ...groupIds.filter(groupId => groupId !== '').map(describe),
-    ]
+    // Once each, however often it is named: the description of a group may be long. As Kafka has it, what is no group's id comes first.
+    const wanted = new Set(groupIds)
+    const invalid = wanted.delete('') ? [{ groupId: '', errorCode: ErrorCode.INVALID_GROUP_ID }] : []
+    const groups = [...invalid, ...Array.from(wanted, describe)]
     return { groups }
   },
 })

@@ -15,7 +15,8 @@ export const describeGroups = apiHandler({
   versions: [0, 6],
   handle({ groups, includeAuthorizedOperations }, { broker, apiVersion }) {
     return {
-      groups: groups.map(groupId => {
+      // Once each, however often it is named: the description of a group may be long.
+      groups: Array.from(new Set(groups), groupId => {
         const described = broker.groups.describeGroup(groupId, apiVersion)
         const isDescribed = (described.errorCode ?? ErrorCode.NONE) === ErrorCode.NONE
         const authorizedOperations = includeAuthorizedOperations && isDescribed ? groupOperations : operationsOmitted

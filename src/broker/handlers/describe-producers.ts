@@ -10,28 +10,37 @@ export const describeProducers = apiHandler({
   response: DescribeProducersResponse,
   versions: [0, 0],
   handle({ topics }, { broker }) {
+    const described = new Map<string, Set<number>>()
+    // Once each, however often it is named: a partition may remember many producers.
+    const isFirst = (name: string, partitionIndex: number): boolean => {
+      let ofTopic = described.get(name)
+      if (ofTopic === undefined) described.set(name, (ofTopic = new Set()))
+      return ofTopic.size < ofTopic.add(partitionIndex).size
+    }
     return {
       topics: topics.map(({ name, partitionIndexes }) => ({
         name,
-        partitions: partitionIndexes.map(partitionIndex => {
-          const partition = isValidTopicName(name)
-            ? broker.partitions.lookup(name, partitionIndex)
-            : 'INVALID_TOPIC_EXCEPTION'
-          const error = typeof partition === 'string' ? partition : partition.leaderError(-1)
-          if (typeof partition === 'string' || error !== undefined) {
-            const errorCode = ErrorCode[error!]
-            return { partitionIndex, errorCode, errorMessage: errorOf(errorCode).message, activeProducers: [] }
-          }
-          const activeProducers = partition.log.activeProducers().map(producer => ({
-            producerId: producer.producerId,
-            producerEpoch: producer.producerEpoch,
-            lastSequence: producer.lastSequence,
-            lastTimestamp: producer.lastTimestampMs,
-            coordinatorEpoch: producer.coordinatorEpoch,
-            currentTxnStartOffset: producer.currentTransactionStartOffset,
-          }))
-          return { partitionIndex, errorCode: ErrorCode.NONE, activeProducers }
-        }),
+        partitions: partitionIndexes
+          .filter(partitionIndex => isFirst(name, partitionIndex))
+          .map(partitionIndex => {
+            const partition = isValidTopicName(name)
+              ? broker.partitions.lookup(name, partitionIndex)
+              : 'INVALID_TOPIC_EXCEPTION'
+            const error = typeof partition === 'string' ? partition : partition.leaderError(-1)
+            if (typeof partition === 'string' || error !== undefined) {
+              const errorCode = ErrorCode[error!]
+              return { partitionIndex, errorCode, errorMessage: errorOf(errorCode).message, activeProducers: [] }
+            }
+            const activeProducers = partition.log.activeProducers().map(producer => ({
+              producerId: producer.producerId,
+              producerEpoch: producer.producerEpoch,
+              lastSequence: producer.lastSequence,
+              lastTimestamp: producer.lastTimestampMs,
+              coordinatorEpoch: producer.coordinatorEpoch,
+              currentTxnStartOffset: producer.currentTransactionStartOffset,
+            }))
+            return { partitionIndex, errorCode: ErrorCode.NONE, activeProducers }
+          }),
       })),
     }
   },

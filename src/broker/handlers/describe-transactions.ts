@@ -13,7 +13,8 @@ export const describeTransactions = apiHandler({
   response: DescribeTransactionsResponse,
   versions: [0, 0],
   handle({ transactionalIds }, { broker }) {
-    const transactionStates = transactionalIds.map(transactionalId => {
+    // Once each, however often it is named: a transaction may have many partitions.
+    const transactionStates = Array.from(new Set(transactionalIds), transactionalId => {
       if (transactionalId === '') return failed(transactionalId, ErrorCode.INVALID_REQUEST)
       const known = broker.transactions.coordinator.describe(transactionalId)
       if (known === undefined) return failed(transactionalId, ErrorCode.TRANSACTIONAL_ID_NOT_FOUND)

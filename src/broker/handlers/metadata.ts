@@ -11,6 +11,7 @@ import type { ErrorName } from '../../protocol/errors.ts'
 import { MetadataRequest, MetadataResponse } from '../../protocol/messages/metadata.ts'
 import type { Infer, Input } from '../../protocol/schema.ts'
 import { ZERO_UUID } from '../../protocol/uuid.ts'
+import type { Uuid } from '../../protocol/uuid.ts'
 import { apiHandler } from '../api-handler.ts'
 import type { RequestContext } from '../api-handler.ts'
 import { clusterOperations, operationsOmitted, topicOperations } from '../authorized-operations.ts'
@@ -73,16 +74,18 @@ async function describeAsked(
   const { image, config } = context.broker
   const answers: TopicAnswer[] = []
   const names = new Set<string>()
+  const ids = new Set<Uuid>()
   for (const { name, topicId } of asked) {
     if (topicId === ZERO_UUID) names.add(name!)
-    else {
-      const topic = image.topicById(topicId)
-      answers.push(
-        topic === undefined
-          ? failed('UNKNOWN_TOPIC_ID', null, topicId, operations)
-          : describe(topic, operations, context),
-      )
-    }
+    else ids.add(topicId)
+  }
+  for (const topicId of ids) {
+    const topic = image.topicById(topicId)
+    answers.push(
+      topic === undefined
+        ? failed('UNKNOWN_TOPIC_ID', null, topicId, operations)
+        : describe(topic, operations, context),
+    )
   }
   const unknown = [...names].filter(name => image.topicByName(name) === undefined)
   if (mayCreate && config.autoCreateTopicsEnable && unknown.length > 0)

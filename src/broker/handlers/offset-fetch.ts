@@ -27,10 +27,17 @@ export const offsetFetch = apiHandler({
   versions: [1, 10],
   handle(request, { broker, apiVersion }) {
     if (apiVersion < severalGroupsSince) return fetchOne(request, broker, apiVersion)
-    const asked = request.groups.map(group => fetchGroup(group, request.requireStable, apiVersion, broker))
-    return mapAnswer(all(asked), groups => ({ groups }))
+    const groups = withoutRepeated(request.groups)
+    const asked = groups.map(group => fetchGroup(group, request.requireStable, apiVersion, broker))
+    return mapAnswer(all(asked), answers => ({ groups: answers }))
   },
 })
+
+/** Who asks for all offsets of a group twice is told once: they may be many. */
+function withoutRepeated(groups: readonly AskedGroup[]): readonly AskedGroup[] {
+  const told = new Set<string>()
+  return groups.filter(({ groupId, topics }) => topics !== null || told.size < told.add(groupId).size)
+}
 
 function fetchGroup(
   group: AskedGroup,

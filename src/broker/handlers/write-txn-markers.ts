@@ -63,7 +63,11 @@ function markerOf(marker: Marker): TransactionMarker {
 
 function partitionsOf({ topics }: Marker): TransactionPartitions {
   const partitions = new Map<string, Set<number>>()
-  for (const { name, partitionIndexes } of topics)
-    partitions.set(name, new Set([...(partitions.get(name) ?? []), ...partitionIndexes]))
+  // In place: a topic may be named as often as the request has room for.
+  for (const { name, partitionIndexes } of topics) {
+    const known = partitions.get(name)
+    if (known === undefined) partitions.set(name, new Set(partitionIndexes))
+    else for (const number of partitionIndexes) known.add(number)
+  }
   return partitions
 }

@@ -4,6 +4,9 @@ import { ByteReader, ProtocolError } from '../../../protocol/byte-reader.ts'
 import { codecOf } from '../../../protocol/codec.ts'
 import { ConsumerProtocolSubscription } from '../../../protocol/internal/consumer-protocol.ts'
 
+/** As many as a whole request may have: what is within a field of it is read as well, and takes as much memory. */
+export const SUBSCRIPTION_ELEMENTS_MAX = 100_000
+
 /**
  * Undefined where one of them cannot be read. Every version begins like version 0, which is all that is looked at, so that the broker need not know
  * later ones.
@@ -12,7 +15,7 @@ export function subscribedTopicsOf(subscriptions: Iterable<Uint8Array>): Readonl
   const topics = new Set<string>()
   for (const bytes of subscriptions) {
     try {
-      const reader = new ByteReader(bytes)
+      const reader = new ByteReader(bytes, 0, bytes.length, SUBSCRIPTION_ELEMENTS_MAX, SUBSCRIPTION_ELEMENTS_MAX)
       if (reader.int16() < 0) return undefined
       for (const topic of codecOf(ConsumerProtocolSubscription, 0).decode(reader).topics) topics.add(topic)
     } catch (error) {

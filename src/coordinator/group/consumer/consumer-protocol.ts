@@ -13,6 +13,7 @@ import type { Infer, Message } from '../../../protocol/schema.ts'
 import type { Uuid } from '../../../protocol/uuid.ts'
 import type { TopicsView } from '../../runtime/coordinator.ts'
 import type { Assignment } from '../assignors/assignor.ts'
+import { SUBSCRIPTION_ELEMENTS_MAX } from '../classic/subscribed-topics.ts'
 import type { OwnedPartitions } from './reconcile.ts'
 
 /** The protocol type of consumers. */
@@ -70,7 +71,9 @@ function read<M extends Message>(schema: M, bytes: Uint8Array): Infer<M> | undef
   const version = versionOf(bytes)
   if (version === undefined) return undefined
   try {
-    return codecOf(schema, version).decode(new ByteReader(bytes.subarray(VERSION_BYTES)))
+    return codecOf(schema, version).decode(
+      new ByteReader(bytes, VERSION_BYTES, bytes.length, SUBSCRIPTION_ELEMENTS_MAX, SUBSCRIPTION_ELEMENTS_MAX),
+    )
   } catch (error) {
     if (error instanceof ProtocolError) return undefined
     throw error

@@ -19,8 +19,9 @@ import type { ResolvedRegex } from './resolved-regex.ts'
 import { countRegex } from './subscriptions.ts'
 
 const REFRESH_INTERVAL_MIN_MS = 10_000
-/** Names times expressions that one slice looks at; some milliseconds. */
-const MATCHES_PER_SLICE = 4_000
+/** Names times instructions of expressions that one slice looks at: some milliseconds where the expressions are simple; where they are not the clock ends it. */
+const WORK_PER_SLICE = 40_000
+const SLICE_MS = 5
 
 type Result = CoordinatorResult<GroupRecord, void>
 const nothing: Result = { records: [], response: undefined }
@@ -63,7 +64,8 @@ export class RegexRefresh {
     const matching = new RegexMatching(regexes, [...topics.names()])
     const { version } = topics
     this.#schedule(groupId, () => {
-      if (!matching.advance(MATCHES_PER_SLICE)) return undefined
+      const sliceBeganMs = nowMs()
+      if (!matching.advance(WORK_PER_SLICE, () => nowMs() - sliceBeganMs >= SLICE_MS)) return undefined
       return new Map(Array.from(matching.found, ([regex, topicNames]) => [regex, { topicNames, version, timestampMs }]))
     })
   }

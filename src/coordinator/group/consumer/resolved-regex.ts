@@ -22,29 +22,57 @@ export function regexProblem(regex: string): string | undefined {
   return typeof compiled === 'string' ? compiled : undefined
 }
 
-/** Looks for the topics whose whole names match, some at a time. An expression that does not compile matches nothing. */
+/** Compiling an expression takes about as long as looking at so many names with it. */
+const NAMES_PER_COMPILATION = 4
+
+/**
+ * Looks for the topics whose whole names match, some at a time: expression by expression, of which one at a time is compiled, since a group may have thousands. One
+ * that does not compile matches nothing.
+ */
 export class RegexMatching {
   readonly found: ReadonlyMap<string, Set<string>>
-  readonly #patterns: readonly { readonly pattern: Re2; readonly found: Set<string> }[]
+  readonly #regexes: Iterator<[string, Set<string>]>
   readonly #names: readonly string[]
+  #current: { readonly pattern: Re2; readonly instructions: number; readonly found: Set<string> } | undefined
   #next = 0
 
   constructor(regexes: readonly string[], topicNames: readonly string[]) {
-    this.found = new Map(regexes.map(regex => [regex, new Set()]))
+    const found = new Map(regexes.map(regex => [regex, new Set<string>()]))
+    this.found = found
+    this.#regexes = found.entries()
     this.#names = topicNames
-    this.#patterns = Array.from(this.found).flatMap(([regex, found]) => {
-      const pattern = compileRe2(regex)
-      return typeof pattern === 'string' ? [] : [{ pattern, found }]
-    })
   }
 
-  /** Does about so many matches. True: that was all. */
-  advance(matches: number): boolean {
-    const count = Math.max(1, Math.ceil(matches / Math.max(1, this.#patterns.length)))
-    for (const end = Math.min(this.#next + count, this.#names.length); this.#next < end; this.#next++) {
-      const name = this.#names[this.#next]!
-      for (const { pattern, found } of this.#patterns) if (pattern.testExact(name)) found.add(name)
-    }
-    return this.#next === this.#names.length
+  /** Does about so much, in instructions of expressions times names that are looked at, and always something. True: that was all. */
+  advance(work: number, isOver: () => boolean = () => false): boolean {
+    let left = work
+    do {
+      if (this.#current === undefined) {
+        const { done, value } = this.#regexes.next()
+        if (done === true) return true
+        left -= NAMES_PER_COMPILATION * this.#begin(...value)
+      } else {
+        left -= this.#current.instructions
+        this.#look(this.#current)
+      }
+    } while (left > 0 && !isOver())
+    return false
+  }
+
+  /** How many instructions it has. */
+  #begin(regex: string, found: Set<string>): number {
+    const pattern = compileRe2(regex)
+    if (typeof pattern === 'string' || this.#names.length === 0) return 1
+    const instructions = pattern.programSize()
+    this.#current = { pattern, instructions, found }
+    this.#next = 0
+    return instructions
+  }
+
+  #look({ pattern, found }: { readonly pattern: Re2; readonly found: Set<string> }): void {
+    const name = this.#names[this.#next]!
+    if (pattern.testExact(name)) found.add(name)
+    this.#next += 1
+    if (this.#next === this.#names.length) this.#current = undefined
   }
 }
