@@ -112,6 +112,8 @@ export class LogCore {
       () => `L9: ${this.name} starts at ${state.logStartOffset} and ends at ${state.logEndOffset}`,
     )
     this.checkHighWatermark(state.highWatermark)
+    // Transactions that were taken in again hold readers back until their markers are below it, and it may not move for long (P4).
+    this.producers.onHighWatermark(state.highWatermark)
   }
 
   get name(): string {

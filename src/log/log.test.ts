@@ -469,6 +469,21 @@ describe('transactions', () => {
       assert.equal(log.lastStableOffset, 4)
     }))
 
+  test('after a crash, transactions that are taken in again hold nobody back where the high watermark was known (P4)', async () => {
+    await simulate(1, async simulator => {
+      const machine = simulator.machine('a')
+      const first = await openLog(machine.boot(), { highWatermarkCheckpointIntervalMs: 1000 })
+      append(first.log, ['a'], transactional(1, 0))
+      end(first.log, 'COMMIT', 1)
+      await committed(first.log)
+      await simulator.sleep(5000)
+      machine.crash()
+      const { log } = await openLog(machine.boot(), {})
+      assert.equal(log.highWatermark, 2)
+      assert.equal(log.lastStableOffset, 2)
+    })
+  })
+
   test('aborted transactions are found over segments, after a restart and after a crash', async () => {
     await simulate(1, async simulator => {
       const machine = simulator.machine('a')
