@@ -64,6 +64,11 @@ export class HistoryChecker {
     this.#findings = new Findings(keepMax)
   }
 
+  /** What is wrong already, whatever comes. */
+  get findings(): readonly Finding[] {
+    return this.#findings.list
+  }
+
   /** Throws a HistoryError where the history contradicts itself. */
   add(event: HistoryEvent): void {
     this.#events += 1

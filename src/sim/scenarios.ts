@@ -2,6 +2,7 @@
 
 import type { Scenario } from './scenario.ts'
 import { brokerScenario } from './scenarios/broker.ts'
+import { groupsScenario } from './scenarios/groups.ts'
 import { ioScenario } from './scenarios/io.ts'
 
-export const scenarios: readonly Scenario[] = [ioScenario, brokerScenario]
+export const scenarios: readonly Scenario[] = [ioScenario, brokerScenario, groupsScenario]

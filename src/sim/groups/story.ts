@@ -1,0 +1,171 @@
+/** What the parts of a story about groups and transactions share: what all clients saw, how often everything came up, and how far the story is. */
+
+import { ErrorCode, errorOf } from '../../protocol/errors.ts'
+import type { ErrorName } from '../../protocol/errors.ts'
+import { assert } from '../../std/assert.ts'
+import type { SeededRandom } from '../../std/random.ts'
+import { HistoryChecker } from '../checker.ts'
+import type { HistoryEvent } from '../history.ts'
+import { count, type Counts } from '../scenario.ts'
+import type { Simulator } from '../simulator.ts'
+
+/** What is read by all groups, and what comes of it. */
+export const topics = { in: 4, out: 2 } as const
+export type TopicName = keyof typeof topics
+
+export const sessionTimeoutMs = 4000
+export const heartbeatMs = 1300
+export const rebalanceTimeoutMs = 4000
+export const transactionTimeoutMs = 4000
+
+/** Everything is flushed: what was acknowledged survives power cuts. */
+export const brokerSettings = {
+  'offsets.topic.num.partitions': 2,
+  'transaction.state.log.num.partitions': 2,
+  'log.flush.interval.messages': 1,
+  'group.initial.rebalance.delay.ms': 200,
+  'group.min.session.timeout.ms': 1000,
+  'group.consumer.min.session.timeout.ms': 1000,
+  'group.consumer.session.timeout.ms': sessionTimeoutMs,
+  'group.consumer.min.heartbeat.interval.ms': 500,
+  'group.consumer.heartbeat.interval.ms': heartbeatMs,
+  'transaction.abort.timed.out.transaction.cleanup.interval.ms': 500,
+  'connections.max.idle.ms': 3_600_000,
+} as const
+
+/** An event before it is known when it happens. */
+export type NewEvent = HistoryEvent extends infer E ? (E extends { at: number } ? Omit<E, 'at'> : never) : never
+
+export class GroupStory {
+  readonly simulator: Simulator
+  readonly random: SeededRandom
+  readonly counts: Counts = {}
+  readonly checker = new HistoryChecker()
+  readonly topicIds = new Map<TopicName, string>()
+  /** Faults are over: producers end, groups read what is left. */
+  isHealed = false
+  /** Everybody goes home. */
+  isOver = false
+  /** Producers whose process has not ended. */
+  feedersUnderWay: () => number = () => 0
+  /** Fails with the first thing that goes wrong alongside; never resolves. */
+  readonly #alongside = Promise.withResolvers<never>()
+  /** Whoever was given a producer id, and which epochs of it. */
+  readonly #producerOf = new Map<number, string>()
+  readonly #identities = new Set<string>()
+  /** By transactional id, the process that began last. */
+  readonly #latestProducer = new Map<string, string>()
+  readonly #lastStableOffsets = new Map<string, number>()
+
+  constructor(simulator: Simulator) {
+    this.simulator = simulator
+    this.random = simulator.world.random
+  }
+
+  /** Nobody waits for it, but it must not fail. */
+  alongside(work: Promise<void>): void {
+    work.catch((error: unknown) => this.#alongside.reject(error))
+  }
+
+  /** The story, unless something fails that goes on beside it. */
+  together<T>(story: Promise<T>): Promise<T> {
+    return Promise.race([story, this.#alongside.promise])
+  }
+
+  count(kind: string): void {
+    count(this.counts, kind)
+  }
+
+  /** Something has happened to a client; fails as soon as it contradicts what happened before. */
+  tell(event: NewEvent): void {
+    this.checker.add({ at: this.simulator.world.nowMs, ...event })
+    this.assertSound()
+  }
+
+  assertSound(): void {
+    const [first] = this.checker.findings
+    assert(first === undefined, () => `${first!.code} ${first!.kind}: ${first!.what}`)
+  }
+
+  /** How far anybody has seen committed records to be readable. */
+  lastStableOffset(partition: string): number {
+    return this.#lastStableOffsets.get(partition) ?? 0
+  }
+
+  /** Somebody who asked when all had seen `before` was answered where a partition ends. */
+  sawEnds(partition: string, before: number, lastStableOffset: number, highWatermark: number): void {
+    assert(
+      lastStableOffset <= highWatermark,
+      () => `P4: the last stable offset of ${partition} is ${lastStableOffset}, its end ${highWatermark}`,
+    )
+    assert(
+      lastStableOffset >= before,
+      () =>
+        `P4: the last stable offset of ${partition} went back from ${before} to ${lastStableOffset}, its end is ${highWatermark}`,
+    )
+    this.#lastStableOffsets.set(partition, Math.max(this.lastStableOffset(partition), lastStableOffset))
+  }
+
+  /** A producer was given what nobody has had; whoever was the producer of this transactional id before is it no more. */
+  issued(client: string, transactionalId: string, producerId: number, producerEpoch: number): void {
+    const key = `${producerId}/${producerEpoch}`
+    assert(!this.#identities.has(key), () => `P7: ${transactionalId} was given ${key}, which had been given before`)
+    this.#latestProducer.set(transactionalId, client)
+    this.continues(transactionalId, producerId, producerEpoch)
+  }
+
+  /** A producer was given the next epoch because it asked for it (KIP-360), as only the last one may. */
+  recovered(client: string, transactionalId: string, producerId: number, producerEpoch: number): void {
+    const latest = this.#latestProducer.get(transactionalId)
+    assert(
+      latest === client,
+      () => `P2: ${client} was given epoch ${producerEpoch} of ${transactionalId}, which is ${latest} now`,
+    )
+    this.count('epoch recovered')
+    this.continues(transactionalId, producerId, producerEpoch)
+  }
+
+  /** A producer goes on with this, which it may have been told before. */
+  continues(transactionalId: string, producerId: number, producerEpoch: number): void {
+    const owner = this.#producerOf.get(producerId) ?? transactionalId
+    assert(
+      owner === transactionalId,
+      () => `P7: the producer id ${producerId} of ${owner} was given to ${transactionalId}`,
+    )
+    this.#producerOf.set(producerId, owner)
+    this.#identities.add(`${producerId}/${producerEpoch}`)
+  }
+
+  /** A client waits, as long as its process runs. */
+  between(leastMs: number, mostMs: number): number {
+    return leastMs + this.random.float() * (mostMs - leastMs)
+  }
+}
+
+export function partitionName(topic: TopicName, partition: number): string {
+  return `${topic}-${partition}`
+}
+
+export function errorName(code: number): ErrorName {
+  return errorOf(code).name
+}
+
+/** What may happen to any request while a broker starts, stops, or has trouble with its disk: to be tried again. */
+const passing: ReadonlySet<number> = new Set([
+  ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
+  ErrorCode.UNKNOWN_TOPIC_ID,
+  ErrorCode.LEADER_NOT_AVAILABLE,
+  ErrorCode.NOT_LEADER_OR_FOLLOWER,
+  ErrorCode.REQUEST_TIMED_OUT,
+  ErrorCode.COORDINATOR_LOAD_IN_PROGRESS,
+  ErrorCode.COORDINATOR_NOT_AVAILABLE,
+  ErrorCode.NOT_COORDINATOR,
+  ErrorCode.KAFKA_STORAGE_ERROR,
+  // What Produce says of a coordinator that is not there.
+  ErrorCode.NOT_ENOUGH_REPLICAS,
+  ErrorCode.CONCURRENT_TRANSACTIONS,
+])
+
+export function isPassing(code: number): boolean {
+  return passing.has(code)
+}

@@ -1,0 +1,96 @@
+/**
+ * One broker, twenty members of four groups (eager, cooperative, KIP-848, and one that consumes, transforms and produces in transactions) and ten transactional producers, through crashes,
+ * power cuts, pauses on both sides of the session timeout, late requests, processes that were started twice, full and slow disks, clocks that jump. What clients saw goes
+ * through the black-box checker, event by event.
+ */
+
+import { castOf } from '../groups/cast.ts'
+import { readAll, untilRead } from '../groups/ending.ts'
+import { SimClient } from '../groups/sim-client.ts'
+import { Stage } from '../groups/stage.ts'
+import { GroupStory } from '../groups/story.ts'
+import type { Counts, Scenario } from '../scenario.ts'
+import type { Simulator } from '../simulator.ts'
+
+const trials = [
+  'crash',
+  'power cut',
+  'restart',
+  'broker paused briefly',
+  'broker paused for long',
+  'slow disk',
+  'full disk',
+  'clock jump',
+  'client crashed',
+  'client paused briefly',
+  'client paused for long',
+  'client cut off',
+  'member left',
+  'started twice',
+  'replaced while paused',
+] as const
+const trialCount = 8
+
+export const groupsScenario: Scenario = {
+  name: 'groups',
+  summary:
+    'groups of both protocols and transactions: crashes, pauses, late requests, processes started twice, bad disks',
+  kinds: [
+    ...trials,
+    'joined',
+    'left',
+    'member epoch',
+    'cooperative revocation',
+    'read',
+    'committed',
+    'transformed',
+    'fed',
+    'aborted',
+    'commit unknown',
+    'epoch recovered',
+    'unstable offset',
+    'request given up',
+    'connection lost',
+    'REBALANCE_IN_PROGRESS',
+    'UNKNOWN_MEMBER_ID',
+    'FENCED_INSTANCE_ID',
+    'PRODUCER_FENCED',
+    'INVALID_PRODUCER_EPOCH',
+    'transaction.version 0',
+    'transaction.version 1',
+    'transaction.version 2',
+  ],
+  run: simulator => simulator.settle(tell(simulator), 24 * 60 * 60 * 1000),
+}
+
+async function tell(simulator: Simulator): Promise<Counts> {
+  const story = new GroupStory(simulator)
+  const stage = new Stage(story)
+  await stage.start()
+  const clusterVersion = story.random.pick([0, 1, 2, 2, 2])
+  story.count(`transaction.version ${clusterVersion}`)
+  const inspector = new SimClient(story, 'inspector')
+  await stage.prepare(inspector, clusterVersion)
+  // Old clients go on as they did, whatever the cluster has.
+  const parts = castOf(story, () => (clusterVersion === 2 && story.random.chance(0.6) ? 2 : 0))
+  story.feedersUnderWay = () => parts.filter(part => !part.isMember && part.processes.length > 0).length
+  const everybody = parts.map(part => part.perform())
+  const suffered = async (): Promise<void> => {
+    for (let count = 0; count < trialCount; count++) {
+      await simulator.sleep(story.random.exponential(1500))
+      const trial = story.random.pick(trials)
+      story.count(trial)
+      await stage.trials[trial](parts)
+    }
+    story.isHealed = true
+    await stage.heal()
+    await untilRead(inspector)
+    story.isOver = true
+  }
+  await story.together(Promise.all([suffered(), ...everybody]))
+  await readAll(inspector)
+  await stage.stop()
+  story.checker.finish()
+  story.assertSound()
+  return story.counts
+}
