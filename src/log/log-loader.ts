@@ -336,10 +336,11 @@ async function recover(loading: Loading, wasClean: boolean): Promise<LogEnd> {
     const { highWatermark } = options
     const details = { folder, logEndOffset, truncatedBytes, droppedSegments: dropped, highWatermark }
     context.logger.warn('cut off what was not whole', details)
-    const above = snapshots.filter(offset => offset > logEndOffset)
-    for (const offset of above) await disk.remove(snapshotPath(folder, offset))
-    if (above.length > 0) await disk.syncDirectory(folder)
   }
+  // Also where nothing had to be cut off: a power cut may take the end of a log between two batches, and the log that grows to such an offset again is another one.
+  const above = snapshots.filter(offset => offset > logEndOffset)
+  for (const offset of above) await disk.remove(snapshotPath(folder, offset))
+  if (above.length > 0) await disk.syncDirectory(folder)
   if (logEndOffset > loading.logStartOffset && !snapshots.includes(logEndOffset)) {
     await writeSnapshot(disk, folder, logEndOffset, producers.snapshot())
   }

@@ -336,3 +336,16 @@ test('what was cut off does not come back after a power cut, alone or behind wha
   }
   assert.ok(ends.size > 3, `only ${[...ends].join()}`)
 })
+
+test('a producer snapshot above the end goes, also where the log ends between two batches', async () => {
+  await withMachine(async machine => {
+    const place = await fill(machine, 8, 'crash')
+    const path = `${folder}/00000000000000000012.snapshot`
+    const file = await place.io.disk.open(path, { write: true, create: true })
+    await file.writev([new Uint8Array(10)], 0)
+    await file.close()
+    const { manager } = await reopen(place)
+    assert.equal(place.io.disk.statSync(path), undefined)
+    await manager.close()
+  })
+})

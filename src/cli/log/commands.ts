@@ -3,14 +3,19 @@ import { InvalidArgumentError, Option } from 'commander'
 import type { Command } from 'commander'
 import type { DecoderName } from './record-decoders.ts'
 import type { DumpOptions, OffsetRange } from './dump.ts'
+import type { RepairOptions } from './repair.ts'
 import type { VerifyOptions } from './verify.ts'
 
 const decoders: readonly DecoderName[] = ['text', 'json', 'hex', 'offsets', 'transactions', 'share-state']
 
 export function addLogCommands(program: Command): void {
-  const log = program.command('log').description('look into the files of logs, without a broker').helpCommand(false)
+  const log = program
+    .command('log')
+    .description('look into the files of logs, check them and mend them, without a broker')
+    .helpCommand(false)
   addDump(log)
   addVerify(log)
+  addRepair(log)
 }
 
 function addDump(log: Command): void {
@@ -63,6 +68,26 @@ Checks what a broker checks when it recovers, and more: checksums, records, offs
 right batches; producer snapshots and transaction indexes against what the batches give; epochs and checkpoints against the log.
 No broker may run on the folders meanwhile: files that are being written look damaged.
 Exit code 0 when all is well, 1 when there are problems, 2 when the command line is wrong or a folder cannot be checked.`
+
+function addRepair(log: Command): void {
+  log
+    .command('repair')
+    .description('mend what `ottla log verify` finds, as a recovery would, and lose nothing that can be read')
+    .argument('<folder...>', 'folders of partitions, log directories')
+    .option('-n, --dry-run', 'say what would be done, and do nothing')
+    .option('-y, --yes', 'go ahead where bytes are taken out of a log, without asking')
+    .option('--json', 'one object a line')
+    .addHelpText('after', repairHelp)
+    .action(async (folders: string[], options: RepairOptions) => {
+      const { repairLogs } = await import('./repair.ts')
+      await repairLogs(folders, options)
+    })
+}
+
+const repairHelp = `
+Indexes, snapshots and epochs that are wrong are built anew from the log. Bytes that cannot be read are taken out of it and kept in a file beside it,
+whose name ends in .damaged; that is asked for, or needs --yes. No broker may run on the folders meanwhile.
+Exit code 0 when all is well afterwards, 1 when something is left (with --dry-run: to do), 2 when the command line is wrong or a folder cannot be worked on.`
 
 /** `10..20`, `10..`, `..20`, `10`; both ends are included. */
 export function parseOffsets(text: string): OffsetRange {

@@ -50,6 +50,17 @@ export class Targets {
     )
   }
 
+  /** The same folders as they are now, under the same locks. Rejects with a `DiskError`. */
+  static async reopened(disk: Disk, { all }: Targets): Promise<Targets> {
+    const again: Target[] = []
+    for (const { directory, isWhole, partitions } of all) {
+      const path = isWhole ? directory! : partitions[0]!.path
+      const target = (await findTarget(disk, path))!
+      again.push({ ...target, files: directory === undefined ? undefined : new DirectoryFiles(disk, directory) })
+    }
+    return new Targets(again, [])
+  }
+
   get sizeBytes(): number {
     let sum = 0
     for (const { partitions } of this.all) for (const { sizeBytes } of partitions) sum += sizeBytes

@@ -28,8 +28,14 @@ export interface DamagedRange {
   readonly nextOffset: number
   /** Offsets that a damaged batch claims to have. */
   readonly claimed: { readonly first: number; readonly last: number } | undefined
-  /** A sound batch comes behind, in this segment or a later one. */
-  isFollowed: boolean
+  /** Where the next sound batch begins, in this segment or a later one; `undefined` when there is none. */
+  followingOffset: number | undefined
+}
+
+/** Offsets that an earlier repair has taken out of the log. */
+export interface KeptRange {
+  readonly from: number
+  readonly to: number
 }
 
 export class PartitionState {
@@ -40,6 +46,7 @@ export class PartitionState {
   readonly epochs: EpochCheck
   readonly ranges: DamagedRange[] = []
   readonly #firstBase: number
+  readonly #kept: readonly KeptRange[]
   #nextOffset: number | undefined
   #lastEpoch = -1
   /** Base offset of the segment in which something damaged has just been passed. */
@@ -53,7 +60,9 @@ export class PartitionState {
     producers: ProducerCheck,
     epochs: EpochCheck,
     firstBase: number,
+    kept: readonly KeptRange[],
   ) {
+    this.#kept = kept
     this.folder = folder
     this.report = report
     this.directory = directory
@@ -81,7 +90,7 @@ export class PartitionState {
   ): void {
     this.producers.noteGap()
     const nextOffset = Math.max(this.#nextOffset ?? this.#firstBase, baseOffset)
-    this.ranges.push({ baseOffset, position, sizeBytes, problem, nextOffset, claimed, isFollowed: false })
+    this.ranges.push({ baseOffset, position, sizeBytes, problem, nextOffset, claimed, followingOffset: undefined })
     this.#damagedIn = baseOffset
   }
 
@@ -93,7 +102,7 @@ export class PartitionState {
   sound(baseOffset: number, lastOffset: number, path: string): void {
     const nextOffset = this.#nextOffset
     const isBehindDamage = this.#damagedIn >= 0
-    if (isBehindDamage) for (const range of this.ranges) range.isFollowed = true
+    if (isBehindDamage) for (const range of this.ranges) range.followingOffset ??= baseOffset
     else if (nextOffset !== undefined && baseOffset > nextOffset) this.missing(nextOffset, baseOffset - 1, path)
     this.#damagedIn = -1
     this.#nextOffset = lastOffset + 1
@@ -118,11 +127,12 @@ export class PartitionState {
   }
 
   /**
-   * Offsets without a record: what compaction leaves behind, and then the cleaner's checkpoint knows this log. Unless the broker was killed, or the checkpoint
+   * Offsets without a record: what an earlier repair has taken out and kept, or what compaction leaves behind, and then the cleaner's checkpoint knows this log. Unless the broker was killed, or the checkpoint
    * is not there to be asked.
    */
   missing(from: number, to: number, path: string): void {
     this.producers.noteGap()
+    if (this.#kept.some(each => each.from <= from && to <= each.to)) return
     this.#missingCount += 1
     if (this.directory === undefined || this.directory.checkpoints.firstDirtyOffset !== undefined) return
     const { wasClosedInOrder } = this.directory

@@ -117,7 +117,7 @@ describe('in a log file', () => {
     ],
     [
       'a segment with the name of another offset',
-      ['damage missing-offsets', 'damage offset-order'],
+      ['damage missing-offsets', 'damage damaged-batch'],
       ({ folder }) => {
         const [, second] = segmentsIn(folder)
         renameSync(segmentPath(folder, second!), segmentPath(folder, second! + 1))

@@ -7,15 +7,13 @@ import { temporarySuffix, textOf } from '../atomic-file.ts'
 import { MalformedFile, parseEpochCheckpoint } from '../checkpoint-file.ts'
 import * as names from '../file-names.ts'
 import { parsePartitionMetadata } from '../partition-metadata.ts'
+import { DAMAGED_SUFFIX, keptRanges } from './damaged-files.ts'
 import { EpochCheck, epochsOf } from './epoch-check.ts'
 import type { Finding, FindingCode, Report, Severity } from './finding.ts'
 import { PartitionState } from './partition-state.ts'
 import type { DamagedRange, DirectoryState } from './partition-state.ts'
 import { ProducerCheck } from './producer-check.ts'
 import { SegmentVerifier } from './verify-segment.ts'
-
-/** Behind the names of files with bytes that a repair has taken out of a log. */
-export const DAMAGED_SUFFIX = '.damaged'
 
 export interface VerifiedPartition {
   readonly folder: string
@@ -68,6 +66,7 @@ class PartitionVerifier {
       await this.#beginProducers(firstBase, snapshots),
       epochs,
       firstBase,
+      keptRanges(this.#names),
     )
     for (const [index, baseOffset] of bases.entries()) {
       if (index > 0) await this.#compareSnapshot(state, snapshots, baseOffset)
@@ -185,7 +184,8 @@ class PartitionVerifier {
   }
 
   #damaged(state: PartitionState, range: DamagedRange): void {
-    const { baseOffset, position, sizeBytes, problem, nextOffset, claimed, isFollowed } = range
+    const { baseOffset, position, sizeBytes, problem, nextOffset, claimed } = range
+    const isFollowed = range.followingOffset !== undefined
     const isDurable = isFollowed || state.isDurable(nextOffset)
     const path = `${this.#options.folder}/${names.offsetName(baseOffset)}${names.LOG_SUFFIX}`
     const what =

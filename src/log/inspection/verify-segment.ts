@@ -118,7 +118,7 @@ export class SegmentVerifier {
   #item(scan: LogFileScan): void {
     const { bytes, at, position, sizeBytes } = scan
     if (scan.kind === 'batch') {
-      this.#batch(bytes, at, position)
+      this.#batch(scan)
       return
     }
     const state = this.#state
@@ -130,12 +130,13 @@ export class SegmentVerifier {
     this.#offsetIndex?.skipTo(position + sizeBytes)
   }
 
-  #batch(bytes: Uint8Array, at: number, position: number): void {
+  #batch(scan: LogFileScan): void {
+    const { bytes, at, position } = scan
     const state = this.#state
     const baseOffset = baseOffsetOf(bytes, at)
     const lastOffset = lastOffsetOf(bytes, at)
     if (state.follows(this.#segment.baseOffset)) this.#timeIndex?.skipTo(baseOffset)
-    if (!this.#isInOrder(bytes, at, position, baseOffset, lastOffset)) return
+    if (!this.#isInOrder(scan, baseOffset, lastOffset)) return
     this.#offsetIndex?.batch(position, lastOffset)
     const isBatch = header.magic(bytes, at) === 2
     const isEmpty = isBatch && header.recordCount(bytes, at) === 0
@@ -161,20 +162,15 @@ export class SegmentVerifier {
     state.epochOf(baseOffset, leaderEpochOf(bytes, at), this.#path + names.LOG_SUFFIX)
   }
 
-  #isInOrder(bytes: Uint8Array, at: number, position: number, baseOffset: number, lastOffset: number): boolean {
+  #isInOrder({ bytes, at, position, sizeBytes }: LogFileScan, baseOffset: number, lastOffset: number): boolean {
     const { nextOffset } = this.#state
     const place = { position, offset: baseOffset }
     // Before magic 2 the only offset in front is that of the last record.
     const first = header.magic(bytes, at) === 2 ? baseOffset : lastOffset
-    if (first < Math.max(nextOffset ?? 0, this.#segment.baseOffset)) {
-      const least = Math.max(nextOffset ?? 0, this.#segment.baseOffset)
-      this.#find(
-        'damage',
-        'offset-order',
-        names.LOG_SUFFIX,
-        `a batch begins at offset ${first}, where ${least} is next`,
-        place,
-      )
+    const least = Math.max(nextOffset ?? 0, this.#segment.baseOffset)
+    if (first < least) {
+      const problem = `it begins at offset ${first}, where ${least} is next`
+      this.#state.damaged(this.#segment.baseOffset, position, sizeBytes, problem, { first, last: lastOffset })
       return false
     }
     if (lastOffset - this.#segment.baseOffset > RELATIVE_OFFSET_MAX) {
