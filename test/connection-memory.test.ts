@@ -94,6 +94,39 @@ describe('requests of many connections', () => {
     }))
 })
 
+it('what is produced without an answer counts until it is in its file, also when its connection is gone', () =>
+  live(settings, async world => {
+    const partitions = 40
+    await world.createTopic('t', {}, partitions)
+    const { faults } = world.machine
+    const latencyMs = faults.latencyMs.bind(faults)
+    faults.latencyMs = operation => (operation.kind === 'write' ? 30_000 : latencyMs(operation))
+    const { connectionMemory } = world.sim.broker
+    const records = batchOf(['x'.repeat(200_000)], world.nowMs)
+    const flood = async (clients: number): Promise<Raw[]> =>
+      Promise.all(
+        Array.from({ length: clients }, async () => {
+          const raw = new Raw(await world.clientIo.network.connect(world.machine.ipv4, 9092, 1000))
+          for (let partition = 0; partition < partitions; partition++)
+            raw.socket.write([unansweredProduce(partition, records)])
+          return raw
+        }),
+      )
+    const first = await flood(10)
+    await world.sleep(1000)
+    const heldBytes = connectionMemory.requestBytes
+    assert.ok(heldBytes > budget && heldBytes < 3 * budget, `${heldBytes}`)
+    for (const { socket } of first) socket.destroy()
+    await flood(10)
+    await world.sleep(1000)
+    assert.ok(connectionMemory.requestBytes > budget / 2, `${connectionMemory.requestBytes}`)
+    faults.latencyMs = latencyMs
+    await world.sleep(120_000)
+    assert.equal(connectionMemory.requestBytes, 0)
+    // Of the second crowd everything was taken in the end.
+    assert.ok((await world.records('t', 0, partitions - 1)).length >= 10)
+  }))
+
 it('responses that nobody takes leave others one batch at a time, and no more', () =>
   live({}, async world => {
     await world.createTopic('t')
@@ -122,6 +155,17 @@ class Raw {
       closed: () => (this.isClosed = true),
     })
   }
+}
+
+function unansweredProduce(partition: number, records: Uint8Array): Uint8Array {
+  const writer = new ByteWriter()
+  writer.int32(0)
+  const header = { requestApiKey: 0, requestApiVersion: 9, correlationId: 1, clientId: 'flood' }
+  codecOf(RequestHeader, apis.Produce.requestHeaderVersion(9)).encode(header, writer)
+  const topicData = [{ name: 't', partitionData: [{ index: partition, records }] }]
+  codecOf(apis.Produce.request, 9).encode({ transactionalId: null, acks: 0, timeoutMs: 1000, topicData }, writer)
+  writer.patchInt32(0, writer.length - 4)
+  return Buffer.concat(writer.finish())
 }
 
 function fetchRequest(

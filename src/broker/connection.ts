@@ -319,9 +319,9 @@ export class Connection implements SocketHandler, MemoryUser, TurnTaker {
     })
   }
 
-  /** Tells the broker's account of memory what has changed. Of a closed connection nothing counts: what is still being served is soon over. */
+  /** Tells the broker's account of memory what has changed. Of a closed connection counts what is produced and waits for the disk; all else is soon over. */
   #account(): void {
-    const requestBytes = this.#closed ? 0 : this.#heldBytes + this.#reader.pendingBytes
+    const requestBytes = this.#closed ? this.#outlivingBytes() : this.#heldBytes + this.#reader.pendingBytes
     const responseBytes = this.#closed ? 0 : this.#socket.unsentBytes
     const { memory } = this.#host
     const requestDelta = requestBytes - this.#countedRequestBytes
@@ -330,6 +330,12 @@ export class Connection implements SocketHandler, MemoryUser, TurnTaker {
     this.#countedResponseBytes = responseBytes
     if (responseDelta !== 0) memory.responseBytesChanged(responseDelta)
     memory.requestBytesChanged(this, requestDelta)
+  }
+
+  #outlivingBytes(): number {
+    let bytes = 0
+    for (const { early, done, requestBytes } of this.#inFlight) if (early && !done) bytes += requestBytes
+    return bytes
   }
 
   /** Takes the answers at the head of the line that are ready: they are to be sent. */

@@ -134,7 +134,10 @@ function produceAll(
     return { name: topic.name, topicId: topic.topicId, partitionResponses }
   })
 
-  if (acks === 0) return answerNothing(responses, context)
+  if (acks === 0) {
+    closeAfterFailure(responses, context)
+    return waits.settleUnanswered()
+  }
   return waits.settle(context, request.timeoutMs)
 }
 
@@ -178,7 +181,12 @@ function append(
     logAppendTimeMs: outcome.logAppendTimeMs,
     logStartOffset: outcome.logStartOffset,
   }
-  if (acks === 0) return answer
+  if (acks === 0) {
+    // Nobody is told; but what waits for the disk is the request's memory, and counts until it is written.
+    const wait = waits.begin(answer)
+    partition.whenAcknowledged(outcome.lastOffset, 1, () => waits.end(wait))
+    return answer
+  }
   // Not before the records are safe may the client be told so (L6); until then the answer says only what went wrong.
   const wait = waits.begin(answer)
   partition.whenAcknowledged(outcome.lastOffset, acks, error => {
@@ -248,7 +256,9 @@ function refuseAll(request: Request, context: RequestContext, error: ErrorName):
     topicId,
     partitionResponses: partitionData.map(({ index }) => failure(index, error)),
   }))
-  return request.acks === 0 ? answerNothing(responses, context) : { responses }
+  if (request.acks !== 0) return { responses }
+  closeAfterFailure(responses, context)
+  return undefined
 }
 
 function refusedByVerification(
@@ -269,7 +279,7 @@ function holdsZstd(records: Uint8Array): boolean {
 }
 
 /** With acks=0 a client learns of an error only by losing its connection, which makes it ask for metadata anew. */
-function answerNothing(responses: readonly TopicAnswer[], context: RequestContext): undefined {
+function closeAfterFailure(responses: readonly TopicAnswer[], context: RequestContext): void {
   const failed = responses.flatMap(topic =>
     topic.partitionResponses!.filter(partition => partition.errorCode !== ErrorCode.NONE),
   )
@@ -280,7 +290,6 @@ function answerNothing(responses: readonly TopicAnswer[], context: RequestContex
     })
     context.connection.destroy()
   }
-  return undefined
 }
 
 interface AcknowledgeWait {
@@ -311,8 +320,15 @@ class AcknowledgeWaits {
     wait.isOver = true
     this.#leftCount -= 1
     if (this.#leftCount > 0 || this.#later === undefined) return
-    this.#deadline!.cancel()
-    this.#later.settle(this.#respond())
+    this.#deadline?.cancel()
+    this.#later.settle(this.#deadline === undefined ? undefined : this.#respond())
+  }
+
+  /** With acks=0: nothing comes of it, as soon as none is left. */
+  settleUnanswered(): undefined | Later<Response | undefined> {
+    if (this.#leftCount === 0) return undefined
+    this.#later = new Later<Response | undefined>()
+    return this.#later
   }
 
   /** Answers when none is left, or after `timeoutMs`, when those that are left become errors: their outcome is unknown. */
