@@ -19,11 +19,12 @@ import { readProgram, summaryLine, type Result, type Wrote } from './runner/resu
 import { selectSuites, suites, type Suite } from './runner/suites.ts'
 import { makeVectors, writeVectors } from './runner/vectors.ts'
 import { differentialSuite } from './differential/suite.ts'
+import { exactlyOnceTest } from './exactly-once/exactly-once.ts'
 import { groupSuites, runGroups } from './groups/groups.ts'
 import { killTest } from './kill/kill.ts'
 
 /** Suites that start brokers of their own. */
-const byThemselves = new Set<string>(['differential', 'kill', ...groupSuites])
+const byThemselves = new Set<string>(['differential', 'kill', 'exactly-once', ...groupSuites])
 
 const startedMs = performance.now()
 
@@ -108,6 +109,7 @@ async function runAll(selected: readonly Suite[], options: Options, dir: string)
   if (has('differential')) await timed(() => differentialSuite(join(dir, 'differential'), options.record))
   const groups = groupSuites.filter(has)
   if (groups.length > 0) await timed(() => runGroups(groups, options, join(dir, 'groups'), progress))
+  if (has('exactly-once')) await timed(() => exactlyOnceTest(options, join(dir, 'exactly-once'), progress))
   if (has('kill')) await timed(() => killTest(options, join(dir, 'kill'), progress))
   return results
 }

@@ -10,6 +10,8 @@
  *     committed PARTITION OFFSET               acknowledged by the broker
  *     acknowledged PARTITION OFFSET VALUE      from a producer
  *     refused WHY                              the broker refused a commit or a join, which is its right in a rebalance
+ *     copied COUNT                             so many records went through a transaction that is committed
+ *     fatal WHY                                it ends, and another one has to take its place
  *     error WHY                                what must not happen
  *     bye                                      it has left in good order
  */
@@ -24,7 +26,8 @@ export type GroupEvent = { readonly timeMs: number } & (
       readonly value: string
     }
   | { readonly kind: 'committed'; readonly partition: string; readonly offset: number }
-  | { readonly kind: 'refused' | 'error'; readonly why: string }
+  | { readonly kind: 'copied'; readonly count: number }
+  | { readonly kind: 'refused' | 'fatal' | 'error'; readonly why: string }
   /** Said by the runner of one that it killed. */
   | { readonly kind: 'killed' }
 )
@@ -55,7 +58,10 @@ export function parseEvent(line: string): GroupEvent | undefined {
       return { timeMs, kind, partition: values[0]!, offset: Number(values[1]), value: values[2]! }
     case 'committed':
       return { timeMs, kind, partition: values[0]!, offset: Number(values[1]) }
+    case 'copied':
+      return { timeMs, kind, count: Number(values[0]) }
     case 'refused':
+    case 'fatal':
     case 'error':
       return { timeMs, kind, why: values.join(' ') }
     case undefined:

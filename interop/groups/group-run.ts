@@ -23,6 +23,7 @@ export type Scenario = {
 
 /** How long a group must stay as it is to count as settled. */
 const settledMs = 300
+const describedLimitMs = 10_000
 
 const invariants: Readonly<Record<keyof Findings, string>> = {
   ownersOfGeneration: 'one owner per partition per generation (G1)',
@@ -141,18 +142,28 @@ export class GroupRun {
       .map(line => line.split(' '))
   }
 
-  /** The broker describes the group as what its members say of it: stable, of this assignor, with these members and partitions. */
+  /** The broker comes to describe the group as what its members say: stable, of this assignor, with these members and partitions. */
   async describedAs(protocol: 'classic' | 'consumer', assignor: string): Promise<void> {
+    const deadlineMs = performance.now() + describedLimitMs
+    for (;;) {
+      const difference = await this.#describedOtherwise(protocol, assignor).catch((error: unknown) => String(error))
+      if (difference === undefined) return
+      if (performance.now() > deadlineMs) throw new Error(difference)
+      await sleep(100)
+    }
+  }
+
+  async #describedOtherwise(protocol: 'classic' | 'consumer', assignor: string): Promise<string | undefined> {
     const lines = await this.state(protocol)
     const [, state, name] = lines.find(([word]) => word === 'group') ?? []
-    if (state !== 'Stable' || name !== assignor) throw new Error(`the broker says ${state} ${name}, not ${assignor}`)
+    if (state !== 'Stable' || name !== assignor) return `the broker says ${state} ${name}, not ${assignor}`
     const described = new Map(lines.flatMap(([word, id, names]) => (word === 'member' ? [[id!, names!]] : [])))
-    for (const { name, owned } of this.running) {
+    for (const { name: client, owned } of this.running) {
       const says = [...owned].sort().join(',')
-      const told = described.get(name)?.split(',').sort().join(',')
-      if (told !== says) throw new Error(`${name} owns ${says}, and the broker says ${told}`)
+      const told = described.get(client)?.split(',').sort().join(',')
+      if (told !== says) return `${client} owns ${says}, and the broker says ${told}`
     }
-    if (described.size !== this.running.length) throw new Error(`the broker knows ${described.size} members`)
+    return described.size === this.running.length ? undefined : `the broker knows ${described.size} members`
   }
 
   /** A sentence about the run, for the log. */

@@ -2,10 +2,13 @@
  * The suites of family `groups`: consumer groups whose members are clients of other people, several kinds in one group, against a broker of its own.
  */
 import { join } from 'node:path'
-import { startBroker, useBroker, type Broker } from '../runner/broker.ts'
+import { java, startBroker, useBroker, type Broker } from '../runner/broker.ts'
+import { dumpLogs } from '../runner/dump.ts'
 import { inTurns } from '../runner/in-turns.ts'
 import type { Options } from '../runner/options.ts'
-import type { Result } from '../runner/results.ts'
+import { kafkaToolClasses } from '../runner/paths.ts'
+import { run } from '../runner/process.ts'
+import { readProgram, type Result } from '../runner/results.ts'
 import { assignors, classicScenario, type Assignor } from './classic.ts'
 import { consumerScenario, patternScenario, serverAssignors } from './consumer.ts'
 import { migrationScenario, plans } from './migration.ts'
@@ -26,8 +29,9 @@ type Part = (address: string) => Promise<Result[]>
 
 /** Several groups at a time: their members wait more than they work. */
 const atATime = 3
+const toolsLimitMs = 3 * 60_000
 
-export const groupSuites = ['groups', 'groups-consumer', 'groups-migration'] as const
+export const groupSuites = ['groups', 'groups-consumer', 'groups-migration', 'group-tools'] as const
 export type GroupSuite = (typeof groupSuites)[number]
 
 /** The chosen suites, all against one broker, the longest groups first. */
@@ -38,6 +42,7 @@ export function runGroups(
   progress: (line: string) => void,
 ): Promise<Result[]> {
   const parts: Record<GroupSuite, Part[]> = {
+    'group-tools': [address => groupTools('group-tools', address)],
     'groups-migration': plans.map(
       plan => address => migrationScenario('groups-migration', address, plan, dir, progress),
     ),
@@ -76,10 +81,17 @@ async function onBroker(suite: string, options: Options, dir: string, parts: rea
     results.push({ suite, test: 'the suite itself', outcome: 'failed', why: (error as Error).message })
   }
   const problems = (await broker?.stop()) ?? []
+  if (suite === 'group-tools') results.push(...(await dumpLogs(suite, broker?.dataDir)))
   const test = 'the broker runs without an error and stops at once on SIGTERM'
   if (problems.length === 0) results.push({ suite, test, outcome: 'passed' })
   results.push(...problems.map((why): Result => ({ suite, test, outcome: 'failed', why })))
   return results
+}
+
+async function groupTools(suite: string, address: string): Promise<Result[]> {
+  const options = ['-XX:TieredStopAtLevel=1', '-Dorg.slf4j.simpleLogger.defaultLogLevel=off']
+  const args = [address, '-', `i${Date.now().toString(36)}`]
+  return readProgram(suite, await run(java(options, 'GroupTools', args, kafkaToolClasses), toolsLimitMs)).results
 }
 
 function open({ against }: Options, dir: string): Promise<Broker> {

@@ -23,7 +23,16 @@ export const clients = {
 } satisfies Record<string, ProgramKind>
 export type Client = keyof typeof clients
 
+/** Those that consume, transform and produce in transactions. */
+export const copiers = {
+  java: javaProgram('Copier'),
+  librdkafka: pythonProgram('copier.py'),
+  'franz-go': goProgram('franz-copier'),
+} satisfies Record<string, ProgramKind>
+export type CopierClient = keyof typeof copiers
+
 export const load = goProgram('load')
+export const drain = goProgram('drain')
 export const groupState = goProgram('group-state')
 
 /** What a program is started with, besides its arguments. */
@@ -78,7 +87,7 @@ export class Program {
   /** What went wrong in its life: an error that it said, an end that nobody asked for. */
   problems(): string[] {
     const said = this.events.flatMap(event => (event.kind === 'error' ? [`${this.name}: ${event.why}`] : []))
-    if (this.#isRunning || this.#expectedToEnd) return said
+    if (this.#isRunning || this.#expectedToEnd || this.has('fatal')) return said
     const how = this.#child.signalCode ?? `exit code ${this.#child.exitCode}`
     return [...said, `${this.name} ended by itself (${how}): ${lastLines(this.#chatter, 12)}`]
   }

@@ -48,6 +48,7 @@ public final class DumpLogs {
         check("transaction indexes", ".txnindex", List.of());
         check("producer snapshots", ".snapshot", List.of());
         decode("records of transactions", "__transaction_state-", "--transaction-log-decoder");
+        decode("records of groups and offsets", "__consumer_offsets-", "--offsets-decoder");
     }
 
     /** Records of an internal topic, where the run has made it. */

@@ -1,7 +1,6 @@
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.regex.Pattern;
@@ -10,8 +9,8 @@ import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.serialization.StringSerializer;
 
-/** Kafka's own command-line tools, as its users call them. */
-public final class Tools {
+/** Kafka's own command-line tools, as its users call them; those for groups are in GroupTools. */
+public final class Tools extends Checks {
     private static final String TOOLS = "org.apache.kafka.tools.";
 
     private final Harness harness = new Harness();
@@ -256,60 +255,5 @@ public final class Tools {
 
     private Harness.Result run(String tool, String input, String... arguments) throws Exception {
         return harness.run(TOOLS + tool, input, arguments);
-    }
-
-    private static String[] with(String[] arguments, String... more) {
-        List<String> all = new ArrayList<>(Arrays.asList(arguments));
-        all.addAll(Arrays.asList(more));
-        return all.toArray(String[]::new);
-    }
-
-    /** The tool must end well and print each of these texts. */
-    private static void prints(Harness.Result result, String... texts) {
-        if (result.exitCode() != 0) throw new AssertionError("expected exit code 0, came " + shown(result));
-        for (String text : texts) {
-            if (!result.out().contains(text)) throw new AssertionError("expected \"" + text + "\", came " + shown(result));
-        }
-    }
-
-    private static void matches(Harness.Result result, String pattern) {
-        if (!Pattern.compile(pattern).matcher(result.out()).find()) {
-            throw new AssertionError("expected /" + pattern + "/, came " + shown(result));
-        }
-    }
-
-    private static void lacks(Harness.Result result, String text) {
-        prints(result);
-        if (result.out().contains(text)) throw new AssertionError("expected no \"" + text + "\", came " + shown(result));
-    }
-
-    /** The tool must end with an error that says this. */
-    private static void fails(Harness.Result result, String text) {
-        String said = result.out() + result.err();
-        if (result.exitCode() == 0 || !said.contains(text)) {
-            throw new AssertionError("expected an error with \"" + text + "\", came " + shown(result));
-        }
-    }
-
-    /** What one request changed, the next may see an instant later: the check is repeated for some seconds. */
-    private static void eventually(Outcomes.Test check) throws Exception {
-        long deadlineMs = System.currentTimeMillis() + 5_000;
-        while (true) {
-            try {
-                check.run();
-                return;
-            } catch (AssertionError error) {
-                if (System.currentTimeMillis() > deadlineMs) throw error;
-                Thread.sleep(50);
-            }
-        }
-    }
-
-    private static void equal(String what, Object expected, Object actual) {
-        if (!expected.equals(actual)) throw new AssertionError(what + ": expected " + expected + ", came " + actual);
-    }
-
-    private static String shown(Harness.Result result) {
-        return "exit code " + result.exitCode() + ", " + result.out() + " " + result.err();
     }
 }

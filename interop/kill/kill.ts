@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import type { ChildProcess } from 'node:child_process'
 import { killAtStart, sleep, startBroker, type Broker, type BrokerKind } from '../runner/broker.ts'
 import { dumpLogs } from '../runner/dump.ts'
+import { between, seededRandom } from '../runner/random.ts'
 import type { Options } from '../runner/options.ts'
 import { cached } from '../runner/paths.ts'
 import { run, signalGroup, start, type Command } from '../runner/process.ts'
@@ -171,17 +172,4 @@ function errorResults(killed: readonly string[], stopped: readonly string[]): Re
 function spread(timesMs: readonly number[]): string {
   const mean = timesMs.reduce((sum, time) => sum + time, 0) / timesMs.length
   return `${Math.round(mean)} ms, at most ${Math.round(Math.max(...timesMs))} ms`
-}
-
-function between(random: () => number, { least, most }: { least: number; most: number }): number {
-  return least + random() * (most - least)
-}
-
-/** A small generator, so that a seed gives the same waiting times again. */
-function seededRandom(seed: number): () => number {
-  let state = seed >>> 0
-  return () => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
-    return state / 2 ** 32
-  }
 }

@@ -95,6 +95,13 @@ export const suites: readonly Suite[] = [
     timeLimitMs: 3 * 60_000,
   },
   {
+    name: 'group-tools',
+    family: 'groups',
+    about: "Kafka's command-line tools for groups, offsets and transactions, and its verifiable clients",
+    builds: ['kafka-tools'],
+    timeLimitMs: 2 * 60_000,
+  },
+  {
     name: 'groups',
     family: 'groups',
     about: 'classic groups of Java, librdkafka, franz-go, sarama and Node members at once, for each assignor',
@@ -114,6 +121,13 @@ export const suites: readonly Suite[] = [
     family: 'groups',
     about: 'a working group goes from the classic to the consumer protocol and back',
     builds: ['java-4.3.1', 'python', 'go', 'node'],
+    timeLimitMs: 4 * 60_000,
+  },
+  {
+    name: 'exactly-once',
+    family: 'groups',
+    about: 'consume, transform and produce with Java, librdkafka and franz-go, while workers and the broker are killed',
+    builds: ['java-4.3.1', 'python', 'go', 'kafka-tools'],
     timeLimitMs: 4 * 60_000,
   },
   {

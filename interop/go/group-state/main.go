@@ -31,9 +31,10 @@ func main() {
 		fail(err)
 	}
 	fmt.Println("listed", listed[group].State, or(listed[group].ProtocolType))
-	if args["protocol"] == "consumer" {
+	switch args["protocol"] {
+	case "consumer":
 		describe848(ctx, client, group)
-	} else {
+	case "classic":
 		described, err := admin.DescribeGroups(ctx, group)
 		if err != nil {
 			fail(err)

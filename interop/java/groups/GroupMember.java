@@ -31,6 +31,13 @@ public final class GroupMember implements ConsumerRebalanceListener {
     private final Map<TopicPartition, OffsetAndMetadata> uncommitted = new HashMap<>();
 
     private GroupMember(Map<String, String> args) {
+        consumer = new KafkaConsumer<>(settings(args), new StringDeserializer(), new StringDeserializer());
+        if (args.containsKey("pattern")) consumer.subscribe(new SubscriptionPattern(args.get("pattern")), this);
+        else consumer.subscribe(List.of(args.get("topic").split(",")), this);
+    }
+
+    /** What a consumer in a group is started with, by the program's arguments. */
+    static Properties settings(Map<String, String> args) {
         Properties settings = new Properties();
         settings.put("bootstrap.servers", args.get("bootstrap"));
         settings.put("client.id", args.get("name"));
@@ -49,9 +56,7 @@ public final class GroupMember implements ConsumerRebalanceListener {
         } else if (args.containsKey("assignor")) {
             settings.put("group.remote.assignor", args.get("assignor"));
         }
-        consumer = new KafkaConsumer<>(settings, new StringDeserializer(), new StringDeserializer());
-        if (args.containsKey("pattern")) consumer.subscribe(new SubscriptionPattern(args.get("pattern")), this);
-        else consumer.subscribe(List.of(args.get("topic").split(",")), this);
+        return settings;
     }
 
     public static void main(String[] args) {
