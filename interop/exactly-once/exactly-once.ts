@@ -129,7 +129,7 @@ class ExactlyOnce {
     await until('there are topics', [this.#load, maker], () => this.#load.has('acknowledged') && maker.has('ready'))
     await maker.stop()
     for (const [at, { name, clients, protocol, assignor }] of plans.entries()) {
-      const settings = { protocol, assignor, sessionMs, heartbeatMs: 200, transactionMs: 10_000 }
+      const settings = { protocol, assignor, sessionMs, heartbeatMs: 200, transactionMs: 30_000 }
       const group: Group = { name, output: outputs[at]!, settings, places: [] }
       this.#groups.push(group)
       for (const [number, client] of clients.entries()) {

@@ -6,7 +6,7 @@ import { java, startBroker, useBroker, type Broker } from '../runner/broker.ts'
 import { dumpLogs } from '../runner/dump.ts'
 import { inTurns } from '../runner/in-turns.ts'
 import type { Options } from '../runner/options.ts'
-import { kafkaToolClasses } from '../runner/paths.ts'
+import { cached, kafkaToolClasses } from '../runner/paths.ts'
 import { run } from '../runner/process.ts'
 import { readProgram, type Result } from '../runner/results.ts'
 import { assignors, classicScenario, type Assignor } from './classic.ts'
@@ -29,9 +29,9 @@ type Part = (address: string) => Promise<Result[]>
 
 /** Several groups at a time: their members wait more than they work. */
 const atATime = 3
-const toolsLimitMs = 3 * 60_000
+const programLimitMs = 3 * 60_000
 
-export const groupSuites = ['groups', 'groups-consumer', 'groups-migration', 'group-tools'] as const
+export const groupSuites = ['groups', 'groups-consumer', 'groups-migration', 'group-tools', 'spring'] as const
 export type GroupSuite = (typeof groupSuites)[number]
 
 /** The chosen suites, all against one broker, the longest groups first. */
@@ -43,6 +43,7 @@ export function runGroups(
 ): Promise<Result[]> {
   const parts: Record<GroupSuite, Part[]> = {
     'group-tools': [address => groupTools('group-tools', address)],
+    spring: [address => springProgram('spring', address)],
     'groups-migration': plans.map(
       plan => address => migrationScenario('groups-migration', address, plan, dir, progress),
     ),
@@ -90,8 +91,19 @@ async function onBroker(suite: string, options: Options, dir: string, parts: rea
 
 async function groupTools(suite: string, address: string): Promise<Result[]> {
   const options = ['-XX:TieredStopAtLevel=1', '-Dorg.slf4j.simpleLogger.defaultLogLevel=off']
-  const args = [address, '-', `i${Date.now().toString(36)}`]
-  return readProgram(suite, await run(java(options, 'GroupTools', args, kafkaToolClasses), toolsLimitMs)).results
+  const command = java(options, 'GroupTools', programArguments(address), kafkaToolClasses)
+  return readProgram(suite, await run(command, programLimitMs)).results
+}
+
+async function springProgram(suite: string, address: string): Promise<Result[]> {
+  const classpath = `${cached('spring', 'classes')}:${cached('spring', 'jars')}/*`
+  const args = ['-XX:TieredStopAtLevel=1', '-cp', classpath, 'SpringKafka', ...programArguments(address)]
+  return readProgram(suite, await run({ file: 'java', args }, programLimitMs)).results
+}
+
+/** Those of every program, see runner/suites.ts; these two need no vectors. */
+function programArguments(address: string): string[] {
+  return [address, '-', `i${Date.now().toString(36)}`]
 }
 
 function open({ against }: Options, dir: string): Promise<Broker> {

@@ -14,6 +14,7 @@ export type BuildName =
   | 'java-3.9.1'
   | 'java-2.3.1'
   | 'kafka-tools'
+  | 'spring'
   | 'python'
   | 'go'
   | 'rust'
@@ -45,7 +46,19 @@ const builds: Record<BuildName, Build> = {
     inputs: ['kafka-tools'],
     timeLimitMs: 5 * minuteMs,
     output: kafkaToolClasses,
-    steps: () => [copyJars('kafka-tools/pom.xml', kafkaJars), compileJava('kafka-tools', kafkaToolClasses, kafkaJars)],
+    steps: () => [
+      copyJars('kafka-tools/pom.xml', kafkaJars),
+      compileJava(['kafka-tools'], kafkaToolClasses, kafkaJars),
+    ],
+  },
+  spring: {
+    inputs: ['spring', 'java/src/Report.java'],
+    timeLimitMs: 5 * minuteMs,
+    output: cached('spring', 'classes'),
+    steps: () => [
+      copyJars('spring/pom.xml', cached('spring', 'jars')),
+      compileJava(['spring/src', 'java/src/Report.java'], cached('spring', 'classes'), cached('spring', 'jars')),
+    ],
   },
   python: {
     inputs: ['python/requirements.txt'],
@@ -101,12 +114,12 @@ function javaBuild(version: (typeof javaVersions)[number]): Build {
   const jars = javaJars(version)
   const classes = join(cacheDir, `java-${version}`, 'classes')
   // The programs of groups need what only the newest client has.
-  const groups = version === '4.3.1' ? [compileJava('java/groups', groupClasses, jars)] : []
+  const groups = version === '4.3.1' ? [compileJava(['java/groups'], groupClasses, jars)] : []
   return {
     inputs: ['java/src', `java/${version}`, ...(groups.length > 0 ? ['java/groups'] : [])],
     timeLimitMs: 5 * minuteMs,
     output: classes,
-    steps: () => [copyJars(`java/${version}/pom.xml`, jars), compileJava('java/src', classes, jars), ...groups],
+    steps: () => [copyJars(`java/${version}/pom.xml`, jars), compileJava(['java/src'], classes, jars), ...groups],
   }
 }
 
@@ -116,8 +129,9 @@ function copyJars(pom: string, jars: string): Command {
   return { file: 'mvn', args }
 }
 
-function compileJava(sourceDir: string, classes: string, jars: string): Command {
-  const sources = filesBelow(join(interopDir, sourceDir)).filter(path => path.endsWith('.java'))
+function compileJava(from: readonly string[], classes: string, jars: string): Command {
+  const below = from.flatMap(path => filesBelow(join(interopDir, path)))
+  const sources = below.filter(path => path.endsWith('.java'))
   const flags = [
     '-encoding',
     'UTF-8',

@@ -102,6 +102,14 @@ export const suites: readonly Suite[] = [
     timeLimitMs: 2 * 60_000,
   },
   {
+    name: 'spring',
+    family: 'groups',
+    about:
+      'Spring for Apache Kafka: listener containers, acknowledgements, transactional templates, annotated listeners',
+    builds: ['spring'],
+    timeLimitMs: 2 * 60_000,
+  },
+  {
     name: 'groups',
     family: 'groups',
     about: 'classic groups of Java, librdkafka, franz-go, sarama and Node members at once, for each assignor',

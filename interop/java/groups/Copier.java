@@ -106,8 +106,17 @@ public final class Copier implements ConsumerRebalanceListener {
             throw error;
         } catch (KafkaException error) {
             events.say("refused", error);
-            producer.abortTransaction();
+            abort();
             rewind();
+        }
+    }
+
+    private void abort() {
+        try {
+            producer.abortTransaction();
+        } catch (KafkaException error) {
+            // A transaction that took too long was aborted by the broker, and its producer may not go on.
+            throw new ProducerFencedException(error.toString());
         }
     }
 
