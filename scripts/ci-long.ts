@@ -17,7 +17,7 @@ const seed = values.seed ?? String(randomInt(2 ** 31))
 
 const parts: readonly (readonly [script: string, ...args: string[]])[] = [
   ['check'],
-  ['test'],
+  ['test', '--timeout-ms', '1200000'],
   ['protocol:check'],
   ['sim', '--minutes', String(minutes)],
   // Half of it at the decoder, half at a broker.
@@ -27,6 +27,9 @@ const parts: readonly (readonly [script: string, ...args: string[]])[] = [
   ['bench:codec'],
   ['bench'],
 ]
+
+// Tests that have a long form take it.
+process.env['OTTLA_TEST_LONG'] = '1'
 
 const failed: string[] = []
 console.log(`seed ${seed}`)

@@ -28,6 +28,18 @@ test('far more operations at a time than there are threads all come to their end
   await file.close()
 })
 
+test('who writes a few bytes does not wait for all the megabytes that others are about to read', async () => {
+  const file = await disk.open(join(folder, 'large'), { write: true, create: true })
+  await file.writev([new Uint8Array(1024 * 1024)], 0)
+  const ended: string[] = []
+  const targets = Array.from({ length: 200 }, () => new Uint8Array(1024 * 1024))
+  const large = targets.map(target => file.read(target, 0).then(() => ended.push('large')))
+  const small = file.writev([bytesOf('x')], 0).then(() => ended.push('small'))
+  await Promise.all([...large, small])
+  assert.ok(ended.indexOf('small') < 100, `${ended.indexOf('small')} before it`)
+  await file.close()
+})
+
 test('a path that no system call takes fails, and takes no place from those after it', async () => {
   for (let i = 0; i < 20; i++) assert.equal(await codeOf(disk.open('a\0b')), 'ERR_INVALID_ARG_VALUE')
   assert.ok((await disk.stat(folder))?.directory)

@@ -9,6 +9,7 @@
 import * as fs from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { assert } from '../std/assert.ts'
+import { Fifo } from '../std/fifo.ts'
 import type { DirectoryEntry, Disk, DiskFile, DiskLock, FileStat, OpenOptions } from './io.ts'
 import { takeFileLock } from './node-lock.ts'
 
@@ -34,41 +35,56 @@ interface DeviceGates {
 const filePlaces = (threads: number): number => Math.max(2, threads >> 1)
 const pathPlaces = (threads: number): number => Math.max(2, threads >> 2)
 
-/** Lets at most so many operations run at a time; the others wait in order. */
+/** Above this an operation is a large one: megabytes take milliseconds, which those who move a few kilobytes are not to wait for. */
+const smallBytesMax = 128 * 1024
+
+/**
+ * Lets at most so many operations run at a time; the others wait in order. Small ones go before large ones, and large ones leave a quarter of the places to them: else
+ * a batch of a kilobyte would wait for all that is read from cold segments.
+ */
 class Gate {
   readonly #runningMax: number
-  readonly #waiting: (() => void)[] = []
+  readonly #largeRunningMax: number
+  readonly #waiting = new Fifo<() => void>()
+  readonly #largeWaiting = new Fifo<() => void>()
   #running = 0
+  #largeRunning = 0
 
   constructor(runningMax: number) {
     this.#runningMax = runningMax
+    this.#largeRunningMax = Math.max(1, runningMax - Math.ceil(runningMax / 4))
   }
 
-  /** Starts `operation` when there is room; it has ended when it calls back. */
-  run<T>(operation: (callback: Callback<T>) => void): Promise<T> {
+  /** Starts `operation`, which moves so many bytes, when there is room; it has ended when it calls back. */
+  run<T>(operation: (callback: Callback<T>) => void, bytes = 0): Promise<T> {
+    const isLarge = bytes > smallBytesMax
     return new Promise<T>((settle, fail) => {
       const start = (): void => {
         this.#running += 1
+        if (isLarge) this.#largeRunning += 1
         try {
           operation((error, value) => {
-            this.#leave()
+            this.#leave(isLarge)
             if (error) fail(error)
             else settle(value)
           })
         } catch (error) {
           // Node throws at once for what no system call could take, such as a path with a zero byte.
-          this.#leave()
+          this.#leave(isLarge)
           fail(error)
         }
       }
-      if (this.#running < this.#runningMax) start()
+      if (this.#running < this.#runningMax && (!isLarge || this.#largeRunning < this.#largeRunningMax)) start()
+      else if (isLarge) this.#largeWaiting.push(start)
       else this.#waiting.push(start)
     })
   }
 
-  #leave(): void {
+  #leave(wasLarge: boolean): void {
     this.#running -= 1
-    this.#waiting.shift()?.()
+    if (wasLarge) this.#largeRunning -= 1
+    if (this.#waiting.length > 0) this.#waiting.shift()!()
+    else if (this.#largeRunning < this.#largeRunningMax) this.#largeWaiting.shift()?.()
   }
 }
 
@@ -273,8 +289,9 @@ class NodeFile implements DiskFile {
       let filledBytes = 0
       while (filledBytes < target.length) {
         const offset = filledBytes
-        const bytes = await this.#gate.run<number>(callback =>
-          fs.read(this.#fd, target, offset, target.length - offset, position + offset, callback),
+        const bytes = await this.#gate.run<number>(
+          callback => fs.read(this.#fd, target, offset, target.length - offset, position + offset, callback),
+          target.length - offset,
         )
         if (bytes === 0) break
         filledBytes += bytes
@@ -302,7 +319,7 @@ class NodeFile implements DiskFile {
       while (rest.bytes > 0) {
         const at = position + rest.writtenBytes
         const next = rest.next()
-        rest.written(await this.#gate.run<number>(callback => fs.writev(this.#fd, next, at, callback)))
+        rest.written(await this.#gate.run<number>(callback => fs.writev(this.#fd, next, at, callback), rest.bytes))
       }
     })
   }
