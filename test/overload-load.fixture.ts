@@ -23,6 +23,16 @@ const requestsAhead = 64
 /** Once this waits in the client its system is full, and with it the broker's. */
 const writtenAheadBytesMax = 8 * 1024 * 1024
 
+/** What it writes about itself. */
+export interface Seen {
+  readonly answers: number
+  readonly errors: number
+  readonly readBytes: number
+  /** Connections that the broker takes no more from at the moment. */
+  readonly heldBack: number
+  readonly closed: number
+}
+
 const seen = { answers: 0, errors: 0, readBytes: 0, heldBack: 0, closed: 0 }
 const sockets: Socket[] = []
 

@@ -9,22 +9,16 @@ import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { it } from 'node:test'
 import { GoodClient, MiB, Peer, eventually, onLinux, sleep, withBroker, withFolder } from './hostile.fixture.ts'
+import type { Seen } from './overload-load.fixture.ts'
 
 const loadMs = process.env['OTTLA_TEST_LONG'] === '1' ? 60_000 : 8000
 /** Of the undisturbed rate, a second after the load is over. A machine that does other things as well is never the same for long. */
 const recoveredShareMin = 0.4
 const overloadTopic = { name: 'overload', partitions: 8 }
 
-interface Seen {
-  readonly answers: number
-  readonly readBytes: number
-  readonly heldBack: number
-  readonly closed: number
-}
-
 /** The process that does it, and what it last said. */
 class Load {
-  seen: Seen = { answers: 0, readBytes: 0, heldBack: 0, closed: 0 }
+  seen: Seen = { answers: 0, errors: 0, readBytes: 0, heldBack: 0, closed: 0 }
   readonly #child
   readonly #ended
 
