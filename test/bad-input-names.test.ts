@@ -255,6 +255,41 @@ describe('numbers beyond 2^53', () => {
           }),
         )
         await exchange(requestBytes(apis.InitProducerId, 4, 1, { producerId: marker, producerEpoch: 1 }))
+        for (const keyType of [0, 1]) await peer.request(apis.FindCoordinator, 3, { key: 'g', keyType })
+        const offset = [
+          { name: 't', partitions: [{ partitionIndex: 0, committedOffset: marker, committedMetadata: '' }] },
+        ]
+        await exchange(requestBytes(apis.OffsetCommit, 8, 1, { groupId: 'g', topics: offset }))
+        const producer = { transactionalId: 'x', producerId: marker, producerEpoch: 0 }
+        await exchange(
+          requestBytes(apis.TxnOffsetCommit, 3, 1, {
+            ...producer,
+            producerId: 1,
+            groupId: 'g',
+            topics: offset,
+          }),
+        )
+        await exchange(requestBytes(apis.TxnOffsetCommit, 3, 1, { ...producer, groupId: 'g', topics: [] }))
+        await exchange(requestBytes(apis.AddOffsetsToTxn, 3, 1, { ...producer, groupId: 'g' }))
+        await exchange(requestBytes(apis.EndTxn, 4, 1, { ...producer, committed: true }))
+        await exchange(
+          requestBytes(apis.AddPartitionsToTxn, 4, 1, {
+            transactions: [{ ...producer, topics: [{ name: 't', partitions: [0] }] }],
+          }),
+        )
+        await exchange(
+          requestBytes(apis.WriteTxnMarkers, 1, 1, {
+            markers: [
+              {
+                ...producer,
+                transactionResult: true,
+                topics: [{ name: 't', partitionIndexes: [0] }],
+                coordinatorEpoch: 0,
+              },
+            ],
+          }),
+        )
+        await exchange(requestBytes(apis.ListTransactions, 0, 1, { producerIdFilters: [marker] }))
         const batch = batchOf(['x'], { producerId: 5, producerEpoch: 0, baseSequence: 0 })
         for (const at of [0, Batch.BASE_TIMESTAMP_AT, Batch.MAX_TIMESTAMP_AT, Batch.PRODUCER_ID_AT]) {
           const spoiled = Buffer.from(batch)
