@@ -23,6 +23,8 @@ export interface BenchBroker {
   /** Begins an interval for which `loopDelay` will tell; nothing where there is no event loop to be measured. */
   beginLoopDelay(): void
   loopDelay(): Promise<LoopDelay | undefined>
+  /** All that it wrote. */
+  log(): string
   /** What it wrote last, and how it ended if it has, to explain a failure. */
   lastWords(): string
   stop(): Promise<void>
@@ -44,6 +46,8 @@ export interface StartSettings {
   readonly measureLoop?: boolean
   /** Answers a produce request only when the disk has its batch (`flush.messages=1`). */
   readonly synced?: boolean
+  /** Has it say when a coordinator's partition is loaded. */
+  readonly tellsLoads?: boolean
   /** In addition to those that all get. */
   readonly config?: Readonly<Record<string, string>>
 }
@@ -68,15 +72,17 @@ export async function startBenchBroker(
   const dataFolder = join(folder, 'data')
   const measuresLoop = settings.measureLoop === true && packages[contender] !== undefined
   const config = { ...common, ...(settings.synced === true ? synced : {}), ...settings.config }
-  const place: Place = { port, folder, dataFolder, synced: settings.synced === true, config }
+  const { tellsLoads = false } = settings
+  const place: Place = { port, folder, dataFolder, synced: settings.synced === true, tellsLoads, config }
   const { file, args } = await launchOf(contender, packages[contender], place, measuresLoop)
   const log = openSync(join(folder, 'broker.log'), 'a')
   const startedMs = performance.now()
   const child = spawn(file, args, { stdio: measuresLoop ? ['ignore', log, log, 'ipc'] : ['ignore', log, log] })
   const ended = new Promise<void>(resolve => child.once('exit', () => resolve()))
+  const written = (): string => readFileSync(join(folder, 'broker.log'), 'utf8')
   const lastWords = (): string => {
     const end = child.exitCode ?? child.signalCode
-    const lines = readFileSync(join(folder, 'broker.log'), 'utf8').trimEnd().split('\n').slice(-20).join('\n')
+    const lines = written().trimEnd().split('\n').slice(-20).join('\n')
     return `${contender} ${end === null ? 'is running' : `has ended with ${end}`}; it wrote last:\n${lines}`
   }
   await untilTrue(child, () => accepts(port), lastWords)
@@ -94,6 +100,7 @@ export async function startBenchBroker(
       if (measuresLoop) child.send('begin')
     },
     loopDelay: async () => (measuresLoop ? askLoopDelay(child) : undefined),
+    log: written,
     lastWords,
     stop: async () => {
       child.kill('SIGTERM')
@@ -119,6 +126,7 @@ interface Place {
   readonly folder: string
   readonly dataFolder: string
   readonly synced: boolean
+  readonly tellsLoads: boolean
   readonly config: Readonly<Record<string, string>>
 }
 
@@ -143,20 +151,26 @@ async function launchOf(
   }
 }
 
-function ottlaLaunch(packageFolder: string, { port, dataFolder, config }: Place, measuresLoop: boolean): Launch {
+function ottlaLaunch(
+  packageFolder: string,
+  { port, dataFolder, tellsLoads, config }: Place,
+  measuresLoop: boolean,
+): Launch {
   const overrides = Object.entries(config).flatMap(([key, value]) => ['--override', `${key}=${value}`])
   const preload = measuresLoop ? ['--require', join(import.meta.dirname, 'event-loop-delay.cjs')] : []
   const command = [join(packageFolder, 'dist/cli.js'), 'start', '--port', String(port), '--data', dataFolder]
-  return { file: process.execPath, args: [...preload, ...command, ...overrides] }
+  const logging = tellsLoads ? ['--log-level', 'info'] : []
+  return { file: process.execPath, args: [...preload, ...command, ...logging, ...overrides] }
 }
 
-async function kafkaLaunch({ port, folder, dataFolder, config }: Place): Promise<Launch> {
+async function kafkaLaunch({ port, folder, dataFolder, tellsLoads, config }: Place): Promise<Launch> {
   const propertiesPath = join(folder, 'server.properties')
   const properties = { ...kafkaProperties(port, await freePort(), dataFolder), ...config }
   const lines = Object.entries(properties).map(([key, value]) => `${key}=${value}\n`)
   writeFileSync(propertiesPath, lines.join(''))
   await formatKafka(propertiesPath)
-  const options = ['-Xmx1g', '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn']
+  const loads = '-Dorg.slf4j.simpleLogger.log.org.apache.kafka.coordinator.common.runtime=info'
+  const options = ['-Xmx1g', '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn', ...(tellsLoads ? [loads] : [])]
   const { file, args } = java(options, 'kafka.Kafka', [propertiesPath])
   return { file, args: args ?? [] }
 }

@@ -73,13 +73,37 @@ export interface EndToEndLoad {
   readonly recordBytes: number
   readonly warmupSeconds: number
   readonly seconds: number
+  /** Each record is a transaction, and what is committed is read. */
+  readonly inTransactions?: boolean
 }
 
 /** One Java process that sends at a rate and consumes what it sent. */
 export async function javaEndToEnd(port: number, topic: string, load: EndToEndLoad): Promise<EndToEndResult> {
-  const { recordsPerSecond, recordBytes, warmupSeconds, seconds } = load
-  const args = [address(port), topic, ...[recordsPerSecond, recordBytes, warmupSeconds, seconds].map(String)]
+  const { recordsPerSecond, recordBytes, warmupSeconds, seconds, inTransactions = false } = load
+  const numbers = [recordsPerSecond, recordBytes, warmupSeconds, seconds].map(String)
+  const args = [address(port), topic, ...numbers, ...(inTransactions ? ['committed'] : [])]
   return JSON.parse(await runJava('EndToEnd', args, await compileJava())) as EndToEndResult
+}
+
+export interface TransactionsResult {
+  /** In the seconds that are measured, and in all. */
+  readonly transactions: number
+  readonly total: number
+  readonly seconds: number
+  readonly p50Us: number
+  readonly p99Us: number
+}
+
+/** Java producers in one process, each with a partition and one transaction after the other. */
+export async function javaTransactions(
+  port: number,
+  topic: string,
+  producers: number,
+  warmupSeconds: number,
+  seconds: number,
+): Promise<TransactionsResult> {
+  const args = [address(port), topic, ...[producers, warmupSeconds, seconds].map(String)]
+  return JSON.parse(await runJava('Transactions', args, await compileJava())) as TransactionsResult
 }
 
 /** librdkafka with its defaults (acks=all is one of them). */

@@ -10,9 +10,9 @@ const run = promisify(execFile)
 const cache = join(import.meta.dirname, '..', '.cache', 'bench')
 
 /** Gives the path of the program, which has its source's digest in its name. `librdkafka` needs that library's headers. */
-export async function compile(name: 'load' | 'yardstick' | 'librdkafka'): Promise<string> {
+export async function compile(name: 'load' | 'groups' | 'yardstick' | 'librdkafka'): Promise<string> {
   const source = join(import.meta.dirname, `${name}.c`)
-  const program = join(cache, `${name}-${digest([source])}`)
+  const program = join(cache, `${name}-${digest([source, join(import.meta.dirname, 'wire.h')])}`)
   if (existsSync(program)) return program
   mkdirSync(cache, { recursive: true })
   // Beside its place first: another run may be at the same.

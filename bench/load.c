@@ -21,60 +21,13 @@
  * Prints one JSON object: requests, bytes of records as they are on the wire, seconds, and the latency of a request in microseconds from when it was due. Speaks
  * Produce v7 and Fetch v11, the last versions that old and new brokers share and that have no tagged fields.
  */
-#include <arpa/inet.h>
-#include <errno.h>
-#include <fcntl.h>
+#include "wire.h"
+
 #include <ftw.h>
-#include <netdb.h>
-#include <netinet/tcp.h>
-#include <stdarg.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
-#include <sys/timerfd.h>
-#include <time.h>
-#include <unistd.h>
 
 /* Of one connection; a power of two. */
 enum { in_flight_max = 8192 };
-
-static void fail(const char *format, ...) {
-  va_list arguments;
-  va_start(arguments, format);
-  vfprintf(stderr, format, arguments);
-  va_end(arguments);
-  fputc('\n', stderr);
-  exit(1);
-}
-
-static uint64_t now_ns(void) {
-  struct timespec time;
-  clock_gettime(CLOCK_MONOTONIC, &time);
-  return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
-}
-
-/* Big-endian numbers, as everywhere in the protocol. */
-
-static uint8_t *put(uint8_t *at, uint64_t value, int bytes) {
-  for (int i = bytes - 1; i >= 0; i--) *at++ = (uint8_t)(value >> (8 * i));
-  return at;
-}
-
-static uint64_t get(const uint8_t *at, int bytes) {
-  uint64_t value = 0;
-  for (int i = 0; i < bytes; i++) value = value << 8 | at[i];
-  return value;
-}
-
-static uint8_t *put_string(uint8_t *at, const char *text) {
-  size_t length = strlen(text);
-  at = put(at, length, 2);
-  memcpy(at, text, length);
-  return at + length;
-}
 
 /* Settings. */
 
@@ -90,11 +43,8 @@ static struct settings parse(int argc, char **argv) {
   struct settings s = {.topic = argv[3], .partitions = 1, .spread = 1, .connections = 1, .inflight = 5, .slice = 1 << 20, .seconds = 2};
   s.is_fetch = strcmp(argv[1], "fetch") == 0;
   if (!s.is_fetch && strcmp(argv[1], "produce") != 0) fail("unknown mode %s", argv[1]);
-  char *colon = strrchr(argv[2], ':');
-  if (colon == NULL) fail("%s is not HOST:PORT", argv[2]);
-  *colon = 0;
   s.host = argv[2];
-  s.port = colon + 1;
+  s.port = split_address(argv[2]);
   for (int i = 4; i < argc; i++) {
     char *equals = strchr(argv[i], '=');
     if (equals == NULL) fail("%s is not key=value", argv[i]);
@@ -215,44 +165,15 @@ static void aim(struct connection *c, const struct settings *s) {
 }
 
 static void dial(struct connection *c, const struct settings *s) {
-  struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *addresses;
-  if (getaddrinfo(s->host, s->port, &hints, &addresses) != 0) fail("cannot resolve %s", s->host);
-  c->socket = socket(addresses->ai_family, SOCK_STREAM, 0);
-  if (connect(c->socket, addresses->ai_addr, addresses->ai_addrlen) != 0) fail("cannot connect to %s:%s: %s", s->host, s->port, strerror(errno));
-  freeaddrinfo(addresses);
-  int on = 1;
-  setsockopt(c->socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  fcntl(c->socket, F_SETFL, fcntl(c->socket, F_GETFL) | O_NONBLOCK);
+  c->socket = open_socket(s->host, s->port);
   c->input_capacity = (size_t)s->slice * (size_t)s->spread + 4 * 1024 * 1024;
   c->input = malloc(c->input_capacity);
 }
 
-/* Measurements. */
-
 static struct {
-  uint64_t requests, bytes, *latencies;
-  size_t count, capacity;
+  uint64_t requests, bytes;
   int measuring;
 } total;
-
-static void record_latency(uint64_t ns) {
-  if (total.count == total.capacity) {
-    total.capacity = total.capacity == 0 ? 1 << 20 : total.capacity * 2;
-    total.latencies = realloc(total.latencies, total.capacity * sizeof *total.latencies);
-  }
-  total.latencies[total.count++] = ns;
-}
-
-static int compare(const void *a, const void *b) {
-  uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-  return x < y ? -1 : x > y;
-}
-
-static double quantile_us(double q) {
-  if (total.count == 0) return 0;
-  size_t index = (size_t)(q * (double)(total.count - 1));
-  return (double)total.latencies[index] / 1000.0;
-}
 
 /* The conversation. */
 
@@ -401,11 +322,6 @@ static void begin_all(int epoll, struct connection *connections, const struct se
   }
 }
 
-static void set_timer(int timer, uint64_t at_ns) {
-  struct itimerspec spec = {.it_value = {.tv_sec = (time_t)(at_ns / 1000000000u), .tv_nsec = (long)(at_ns % 1000000000u)}};
-  timerfd_settime(timer, TFD_TIMER_ABSTIME, &spec, NULL);
-}
-
 int main(int argc, char **argv) {
   if (argc == 3 && strcmp(argv[1], "drop") == 0) return nftw(argv[2], drop_file, 64, FTW_PHYS) == 0 ? 0 : 1;
   struct settings s = parse(argc, argv);
@@ -439,7 +355,7 @@ int main(int argc, char **argv) {
     }
   }
   double seconds = (double)(now_ns() - measure_ns) / 1e9;
-  qsort(total.latencies, total.count, sizeof *total.latencies, compare);
+  sort_latencies();
   printf("{\"requests\":%llu,\"bytes\":%llu,\"seconds\":%.6f,\"p50Us\":%.1f,\"p99Us\":%.1f,\"maxUs\":%.1f}\n", (unsigned long long)total.requests,
          (unsigned long long)total.bytes, seconds, quantile_us(0.5), quantile_us(0.99), quantile_us(1));
   return 0;

@@ -15,6 +15,7 @@ import { line, markdown } from './report.ts'
 import { durable } from './suites/durable.ts'
 import { endToEnd, javaClients, librdkafka } from './suites/clients.ts'
 import { fetchSuite } from './suites/fetch.ts'
+import { groupsSuite, transactionsSuite } from './suites/groups.ts'
 import { connections, partitions, startup } from './suites/idle.ts'
 import { latency, partitionsOfRequest, produceSuite } from './suites/produce.ts'
 
@@ -28,6 +29,8 @@ const suites: readonly Suite[] = [
   javaClients,
   librdkafka,
   endToEnd,
+  groupsSuite,
+  transactionsSuite,
   connections,
   partitions,
 ]

@@ -1,8 +1,10 @@
 import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.UUID;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.LockSupport;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
@@ -14,9 +16,9 @@ import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 
 /**
- * From send to having been polled, in one process with one clock: {@code EndToEnd HOST:PORT TOPIC RATE BYTES WARMUP SECONDS} sends RATE records of BYTES a second to
+ * From send to having been polled, in one process with one clock: {@code EndToEnd HOST:PORT TOPIC RATE BYTES WARMUP SECONDS [committed]} sends RATE records of BYTES a second to
  * partition 0 with acks=all and no lingering, each when it is due, while another thread consumes them, assigned. Prints one JSON object: p50Us, p99Us, maxUs of
- * the records that were due after the warm-up.
+ * the records that were due after the warm-up. With {@code committed} each record is a transaction, and the consumer reads what is committed.
  */
 final class EndToEnd {
     private EndToEnd() {}
@@ -28,7 +30,10 @@ final class EndToEnd {
         int total = warmUp + (int) (Double.parseDouble(arguments[5]) * rate);
         long[] latencies = new long[total];
         AtomicReference<Throwable> failure = new AtomicReference<>();
-        Map<String, Object> reading = Map.of("bootstrap.servers", arguments[0], "auto.offset.reset", "earliest", "enable.auto.commit", false);
+        boolean inTransactions = arguments.length > 6 && arguments[6].equals("committed");
+        String isolation = inTransactions ? "read_committed" : "read_uncommitted";
+        Map<String, Object> reading =
+            Map.of("bootstrap.servers", arguments[0], "auto.offset.reset", "earliest", "enable.auto.commit", false, "isolation.level", isolation);
         var consumer = new KafkaConsumer<>(reading, new ByteArrayDeserializer(), new ByteArrayDeserializer());
         var partition = new TopicPartition(arguments[1], 0);
         consumer.assign(List.of(partition));
@@ -42,17 +47,21 @@ final class EndToEnd {
             }
         });
         reader.start();
-        Map<String, Object> writing = Map.of("bootstrap.servers", arguments[0], "acks", "all", "linger.ms", 0);
+        Map<String, Object> writing = new HashMap<>(Map.of("bootstrap.servers", arguments[0], "acks", "all", "linger.ms", 0));
+        if (inTransactions) writing.put("transactional.id", arguments[1] + "-" + UUID.randomUUID());
         try (var producer = new KafkaProducer<>(writing, new ByteArraySerializer(), new ByteArraySerializer())) {
+            if (inTransactions) producer.initTransactions();
             long began = System.nanoTime() + 100_000_000L;
             for (int i = 0; i < total; i++) {
                 long due = began + i * 1_000_000_000L / rate;
                 for (long left = due - System.nanoTime(); left > 0; left = due - System.nanoTime()) LockSupport.parkNanos(left);
+                if (inTransactions) producer.beginTransaction();
                 byte[] value = new byte[Math.max(bytes, 8)];
                 ByteBuffer.wrap(value).putLong(due);
                 producer.send(new ProducerRecord<>(arguments[1], 0, null, value), (sent, problem) -> {
                     if (problem != null) failure.set(problem);
                 });
+                if (inTransactions) producer.commitTransaction();
             }
         }
         reader.join(60_000);

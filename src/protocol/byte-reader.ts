@@ -196,6 +196,7 @@ export class ByteReader {
   }
 
   #utf8(byteCount: number): string {
+    if (byteCount === 0) return ''
     if (byteCount > STRING_BYTES_MAX) {
       throw new ProtocolError(
         `a string of ${byteCount} bytes at byte ${this.position}, ${STRING_BYTES_MAX} are allowed`,

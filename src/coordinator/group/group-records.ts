@@ -4,7 +4,6 @@
  * One table says which messages make up a record type and which version of the value is written; types, encoding and decoding follow from it.
  */
 
-import { ByteReader } from '../../protocol/byte-reader.ts'
 import { ByteWriter } from '../../protocol/byte-writer.ts'
 import { codecOf } from '../../protocol/codec.ts'
 import { GroupMetadataKey, GroupMetadataValue } from '../../protocol/internal/classic-group-records.ts'
@@ -113,15 +112,13 @@ export const groupRecordFormat: RecordFormat<GroupRecord> = {
   },
 
   decode(key, value): GroupRecord | undefined {
-    const keyReader = new ByteReader(key)
-    const keyVersion = keyReader.int16()
+    const keyVersion = key.int16()
     const type = typeByKeyVersion.get(keyVersion)
     if (type === undefined) return undefined
     const entry: RecordType = recordTypes[type]
-    const decodedKey = codecOf(entry.key, bodyVersionOf(entry.key, keyVersion)).decode(keyReader)
+    const decodedKey = codecOf(entry.key, bodyVersionOf(entry.key, keyVersion)).decode(key)
     if (value === null) return { type, key: decodedKey, value: null } as unknown as GroupRecord
-    const valueReader = new ByteReader(value)
-    const decodedValue = codecOf(entry.value, valueReader.int16()).decode(valueReader)
+    const decodedValue = codecOf(entry.value, value.int16()).decode(value)
     return { type, key: decodedKey, value: decodedValue } as unknown as GroupRecord
   },
 }

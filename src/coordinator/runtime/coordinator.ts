@@ -26,6 +26,7 @@
  * `runtime.ts` is the runtime, `shard-runner.ts` one shard in it. The broker's side of it (partitions, leadership, sockets) is `src/broker/coordinators/`.
  */
 
+import type { ByteReader } from '../../protocol/byte-reader.ts'
 import type { ErrorName } from '../../protocol/errors.ts'
 import type { Uuid } from '../../protocol/uuid.ts'
 import type { CoordinatorTimers } from './timers.ts'
@@ -35,8 +36,11 @@ import type { Timeline } from './timeline.ts'
 export interface RecordFormat<R> {
   /** A null value is a tombstone. */
   encode(record: R): EncodedRecord
-  /** Undefined: of a type that this version does not know, to be passed over. Throws where the bytes are not what they should be. */
-  decode(key: Uint8Array, value: Uint8Array | null): R | undefined
+  /**
+   * Undefined: of a type that this version does not know, to be passed over. Throws where the bytes are not what they should be. The readers are at the start of key and
+   * value, and serve for the next record again.
+   */
+  decode(key: ByteReader, value: ByteReader | null): R | undefined
 }
 
 export interface EncodedRecord {

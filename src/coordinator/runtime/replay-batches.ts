@@ -2,6 +2,7 @@
  * Replays what a coordinator's partition holds into a shard, a step at a time, so that whoever drives it can let other work go on in between.
  */
 
+import { ByteReader } from '../../protocol/byte-reader.ts'
 import * as Batch from '../../protocol/records/batch-header.ts'
 import { endTransactionMarker } from '../../protocol/records/control.ts'
 import { decodeBatch, verifyChecksum } from '../../protocol/records/decode.ts'
@@ -22,6 +23,8 @@ export interface ReplayTarget<R> {
   /** Records below are committed: what they change needs no way back. */
   readonly committedOffset: number
 }
+
+const noBytes = new Uint8Array(0)
 
 /** Records between two looks at the clock. */
 const recordsPerStep = 128
@@ -61,6 +64,9 @@ function* replayBatch<R>(
   const isTransactional = isNew && Batch.isTransactional(bytes, at)
   const producerId = isTransactional ? Batch.producerId(bytes, at) : -1
   const producerEpoch = isTransactional ? Batch.producerEpoch(bytes, at) : -1
+  // One reader each for all keys and all values: a view of its own for each would cost more than what is in it.
+  const key = new ByteReader(noBytes)
+  const value = new ByteReader(noBytes)
   let replayed = 0
   for (const record of records) {
     const { offset } = record
@@ -71,7 +77,7 @@ function* replayBatch<R>(
       const marker = endTransactionMarker(record)
       if (marker !== undefined) target.shard.replayEndTransaction?.(producerId, producerEpoch, marker.type, offset)
     } else {
-      replayRecord(record.key, record.value, { offset, producerId, producerEpoch }, target)
+      replayRecord(record.readKey(key), record.readValue(value), { offset, producerId, producerEpoch }, target)
     }
     replayed += 1
     if (replayed % recordsPerStep === 0) yield
@@ -81,8 +87,8 @@ function* replayBatch<R>(
 }
 
 function replayRecord<R>(
-  key: Uint8Array | null,
-  value: Uint8Array | null,
+  key: ByteReader | null,
+  value: ByteReader | null,
   place: { readonly offset: number; readonly producerId: number; readonly producerEpoch: number },
   target: ReplayTarget<R>,
 ): void {

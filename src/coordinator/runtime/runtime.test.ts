@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import type { ByteReader } from '../../protocol/byte-reader.ts'
 import * as header from '../../protocol/records/batch-header.ts'
 import type { ErrorName } from '../../protocol/errors.ts'
 import type { CoordinatorResult, CoordinatorShard, RecordPlace, ShardContext } from './coordinator.ts'
@@ -56,12 +57,16 @@ class Counters implements CoordinatorShard<Add> {
 
 const format = {
   encode: ({ name, amount }: Add) => ({ key: Buffer.from(name), value: Buffer.from(String(amount)) }),
-  decode: (key: Uint8Array, value: Uint8Array | null): Add | undefined => {
-    const name = Buffer.from(key).toString()
+  decode: (key: ByteReader, value: ByteReader | null): Add | undefined => {
+    const name = textOf(key)
     if (name === 'from the future') return undefined
     if (name === 'bad') throw new RangeError('not ours')
-    return { name, amount: Number(Buffer.from(value!).toString()) }
+    return { name, amount: Number(textOf(value!)) }
   },
+}
+
+function textOf(reader: ByteReader): string {
+  return Buffer.from(reader.rawBytes(reader.remaining)).toString()
 }
 
 class World {

@@ -1,12 +1,17 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { ByteReader } from '../../protocol/byte-reader.ts'
 import { transactionLogFormat } from './transaction-log.ts'
 import type { TransactionRecord } from './transaction-log.ts'
 import { completed, createdTransaction, initialized, prepared, withPartitions } from './transaction-metadata.ts'
 import type { TransactionMetadata } from './transaction-metadata.ts'
 import { partitionsOf } from './transaction.fixture.ts'
 
-const { encode, decode } = transactionLogFormat
+const { encode } = transactionLogFormat
+
+function decode(key: Uint8Array, value: Uint8Array | null): TransactionRecord | undefined {
+  return transactionLogFormat.decode(new ByteReader(key), value === null ? null : new ByteReader(value))
+}
 
 function begun(): TransactionMetadata {
   return initialized(createdTransaction('pay', 4000, 60_000, 100), undefined, 60_000, 200) as TransactionMetadata

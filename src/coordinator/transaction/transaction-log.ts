@@ -3,7 +3,8 @@
  * version 1.
  */
 
-import { decodeVersioned, encodeVersioned, versionOf } from '../../protocol/codec.ts'
+import type { ByteReader } from '../../protocol/byte-reader.ts'
+import { codecOf, encodeVersioned } from '../../protocol/codec.ts'
 import { TransactionLogKey, TransactionLogValue } from '../../protocol/internal/transaction-records.ts'
 import type { EncodedRecord, RecordFormat } from '../runtime/coordinator.ts'
 import { NO_PRODUCER_EPOCH, NO_PRODUCER_ID, noPartitions, PRODUCER_EPOCH_MAX } from './transaction-metadata.ts'
@@ -40,11 +41,11 @@ function encode({ transactionalId, metadata, valueVersion }: TransactionRecord):
 }
 
 /** The last epoch is not in the log. Where each transaction has its epoch it follows from the present one, and a request that is repeated after a failover is known. */
-function decode(key: Uint8Array, value: Uint8Array | null): TransactionRecord | undefined {
-  if (versionOf(key) !== keyVersion) return undefined
-  const { transactionalId } = decodeVersioned(TransactionLogKey, key)
+function decode(key: ByteReader, value: ByteReader | null): TransactionRecord | undefined {
+  if (key.int16() !== keyVersion) return undefined
+  const { transactionalId } = codecOf(TransactionLogKey, keyVersion).decode(key)
   if (value === null) return { transactionalId, metadata: undefined, valueVersion: newestValueVersion }
-  const logged = decodeVersioned(TransactionLogValue, value)
+  const logged = codecOf(TransactionLogValue, value.int16()).decode(value)
   const state = transactionStates[logged.transactionStatus]
   if (state === undefined) throw new Error(`${transactionalId} is in the state ${logged.transactionStatus}`)
   const metadata: TransactionMetadata = {

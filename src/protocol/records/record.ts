@@ -4,6 +4,7 @@
  */
 
 import { VarintReader } from '../../std/varint.ts'
+import type { ByteReader } from '../byte-reader.ts'
 
 /** Kafka's headers have no particular order and may repeat a key. */
 export interface RecordHeader {
@@ -78,6 +79,20 @@ export class Record {
   /** A view: it keeps the whole batch in memory. */
   get value(): Uint8Array | null {
     return this.valueLength < 0 ? null : this.#context.bytes.subarray(this.#valueAt, this.#valueAt + this.valueLength)
+  }
+
+  /** Has `reader` read the key, which is quicker than a view where many records are read; null where there is none. */
+  readKey(reader: ByteReader): ByteReader | null {
+    if (this.keyLength < 0) return null
+    reader.reset(this.#context.bytes, this.#keyAt, this.#keyAt + this.keyLength)
+    return reader
+  }
+
+  /** The same with the value. */
+  readValue(reader: ByteReader): ByteReader | null {
+    if (this.valueLength < 0) return null
+    reader.reset(this.#context.bytes, this.#valueAt, this.#valueAt + this.valueLength)
+    return reader
   }
 
   get headers(): readonly RecordHeader[] {

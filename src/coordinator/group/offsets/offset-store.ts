@@ -2,6 +2,8 @@
  * The committed offsets of one shard's groups, and those that transactions have pending. Changed by replaying records and end-transaction markers only.
  */
 
+import { ZERO_UUID } from '../../../protocol/uuid.ts'
+import type { Uuid } from '../../../protocol/uuid.ts'
 import { TimelineMap } from '../../runtime/timeline.ts'
 import type { Timeline } from '../../runtime/timeline.ts'
 import type { RecordPlace, TransactionResult } from '../../runtime/coordinator.ts'
@@ -18,6 +20,8 @@ export class OffsetStore {
   readonly #pending: TimelineMap<number, OffsetTable>
   /** The producers with pending offsets of a group. */
   readonly #producersOf: TimelineMap<string, TimelineMap<number, Flag>>
+
+  #lastTopicId: Uuid = ZERO_UUID
 
   constructor(timeline: Timeline) {
     this.#timeline = timeline
@@ -61,6 +65,8 @@ export class OffsetStore {
       this.#delete(group, topic, partition)
       return
     }
+    // One string for all that name the same topic: each that is decoded is another one.
+    if (value.topicId !== this.#lastTopicId) this.#lastTopicId = value.topicId
     const committed: CommittedOffset = {
       offset: value.offset,
       leaderEpoch: value.leaderEpoch,
@@ -68,7 +74,7 @@ export class OffsetStore {
       commitTimestampMs: value.commitTimestamp,
       expireTimestampMs: value.expireTimestamp,
       recordOffset,
-      topicId: value.topicId,
+      topicId: this.#lastTopicId,
     }
     if (producerId === -1) this.committed.set(group, topic, partition, committed)
     else this.#setPending(producerId, group, topic, partition, committed)
