@@ -276,6 +276,11 @@ export class LogCore {
   }
 
   /** For `LogReader`. */
+  leaderEpochAt(offset: number): number | undefined {
+    return this.epochs.epochFor(offset)
+  }
+
+  /** For `LogReader`. */
   indexBroken(segment: LogSegment): void {
     this.rebuildIndexes(segment).then(undefined, () => {})
   }

@@ -322,7 +322,7 @@ async function recover(loading: Loading, wasClean: boolean): Promise<LogEnd> {
   const { disk } = context.io
   // A clean shutdown whose active segment does not end well: what came before is as durable as it ever was.
   const recoveryPoint = wasClean ? segments.active.baseOffset : (options.recoveryPoint ?? 0)
-  const { logEndOffset, dropped, truncatedBytes } = await recoverLog({
+  const { logEndOffset, dropped, truncatedBytes, endsDamaged } = await recoverLog({
     ...loading,
     config: options.config,
     statedStartOffset: options.logStartOffset,
@@ -341,6 +341,11 @@ async function recover(loading: Loading, wasClean: boolean): Promise<LogEnd> {
   const above = snapshots.filter(offset => offset > logEndOffset)
   for (const offset of above) await disk.remove(snapshotPath(folder, offset))
   if (above.length > 0) await disk.syncDirectory(folder)
+  if (endsDamaged) {
+    const segment = newSegment(context, folder, options.config, logEndOffset)
+    segments.add(segment)
+    await segment.createFiles()
+  }
   if (logEndOffset > loading.logStartOffset && !snapshots.includes(logEndOffset)) {
     await writeSnapshot(disk, folder, logEndOffset, producers.snapshot())
   }

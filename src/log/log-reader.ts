@@ -1,18 +1,19 @@
 /**
  * Reading a log from disk: finds the batch that holds an offset and gives back whole batches from there on, as views of what was read.
  *
- * Nothing that is read is believed (L11): each batch must have a possible header, follow the one before it, and match its checksum; what comes
- * before the first that does not is served, and the next read fails with CORRUPT_MESSAGE. A reader that goes on where it stopped is remembered,
- * so that only its first read searches an index.
+ * Nothing that is read is believed (L11): each batch must have a possible header, match its checksum, and have the offsets and the leader epoch that belong where it lies, which no
+ * checksum covers. What comes before the first that does not is served; a read from it fails with CORRUPT_MESSAGE, and one from behind it finds what is there (`damage.ts`). A
+ * reader that goes on where it stopped is remembered, so that only its first read searches an index.
  */
 import type { DiskError } from '../io/io.ts'
-import { LENGTH_AT, LOG_OVERHEAD_BYTES } from '../protocol/records/batch-header.ts'
+import { LENGTH_AT, LOG_OVERHEAD_BYTES, magic } from '../protocol/records/batch-header.ts'
 import { verifyChecksum } from '../protocol/records/decode.ts'
-import { readInt32 } from '../protocol/records/int64.ts'
+import { readInt32, readInt64 } from '../protocol/records/int64.ts'
 import { batchSizeAt, CORRUPT, INCOMPLETE } from '../protocol/records/walk.ts'
 import { memoryPool } from '../std/memory-pool.ts'
 import type { PooledMemory } from '../std/memory-pool.ts'
-import { baseOffsetOf, hasPlausibleHeader, lastOffsetOf } from './log-batch.ts'
+import { batchMayEndAt, nextSoundBatch } from './damage.ts'
+import { baseOffsetOf, hasPlausibleHeader, lastOffsetOf, leaderEpochOf } from './log-batch.ts'
 import type { LogSegment } from './log-segment.ts'
 import type { LogSegments } from './log-segments.ts'
 import type { ReadFailed, ReadOk, ReadOptions, ReadOutcome } from './log-types.ts'
@@ -39,6 +40,9 @@ export interface LogReaderOwner {
   readonly indexIntervalBytes: number
   /** Another number whenever what has been read of the files may not be in them any more. */
   readonly cuts: number
+  readonly logEndOffset: number
+  /** The leader epoch that the batch at an offset must have; `undefined` where none is known. */
+  leaderEpochAt(offset: number): number | undefined
   indexBroken(segment: LogSegment): void
   readFailed(error: DiskError): void
 }
@@ -51,13 +55,25 @@ interface Gathering {
   sizeBytes: number
   firstOffset: number
   nextOffset: number
+  /** The offset behind the batch before, from which the next may not differ without a reason; `undefined` where an index entry has led to it. */
+  expectedOffset: number | undefined
+}
+
+/** Where a chunk lies. */
+interface Place {
+  readonly position: number
+  /** Nothing is behind it in the segment. */
+  readonly isLast: boolean
+  /** The offsets of the segment are below this. */
+  readonly endOffset: number
+  readonly leaderEpochAt: (offset: number) => number | undefined
 }
 
 /** How one chunk ended: read on at a position, in the next segment, or be done. */
 type ChunkEnd =
   | { readonly kind: 'more'; readonly position: number; readonly neededBytes: number }
   | { readonly kind: 'done'; readonly position: number }
-  | { readonly kind: 'corrupt'; readonly message: string }
+  | { readonly kind: 'corrupt'; readonly position: number; readonly message: string }
 
 export class LogReader {
   readonly #owner: LogReaderOwner
@@ -82,6 +98,7 @@ export class LogReader {
       sizeBytes: 0,
       firstOffset: options.offset,
       nextOffset: options.offset,
+      expectedOffset: undefined,
     }
     let failure: ReadFailed | undefined
     try {
@@ -106,10 +123,15 @@ export class LogReader {
     const known = cursor === undefined ? -1 : segments.indexOf(cursor.segment)
     let index = known < 0 ? Math.max(0, this.#owner.segments.floorIndex(offset)) : known
     let position = known < 0 ? undefined : cursor!.position
+    if (known >= 0) gathering.expectedOffset = offset
     for (; index < segments.length; index++) {
       const segment = segments[index]!
-      position ??= await segment.positionFor(gathering.nextOffset, () => this.#owner.indexBroken(segment))
-      const end = await this.#gatherFrom(segment, position, gathering)
+      if (position === undefined) {
+        position = await segment.positionFor(gathering.nextOffset, () => this.#owner.indexBroken(segment))
+        gathering.expectedOffset = position === 0 ? segment.baseOffset : undefined
+      }
+      const endOffset = segments[index + 1]?.baseOffset ?? this.#owner.logEndOffset
+      const end = await this.#gatherSound(segment, position, endOffset, gathering)
       if (end.kind === 'corrupt') return { kind: 'failed', error: 'CORRUPT_MESSAGE', message: end.message }
       if (end.kind === 'done') {
         this.#remember(gathering.nextOffset, { segment, position: end.position }, cuts)
@@ -122,8 +144,21 @@ export class LogReader {
     return undefined
   }
 
+  /** Reads on in one segment until there is enough or it ends, past what is broken as long as that is not what is wanted. */
+  async #gatherSound(segment: LogSegment, from: number, endOffset: number, gathering: Gathering): Promise<ChunkEnd> {
+    for (let position = from; ;) {
+      const end = await this.#gatherFrom(segment, position, endOffset, gathering)
+      if (end.kind !== 'corrupt' || gathering.slices.length > 0) return end
+      const lost = gathering.expectedOffset ?? segment.baseOffset
+      const next = await nextSoundBatch(segment, end.position, { from: lost + 1, to: endOffset })
+      if (next === undefined || next.baseOffset > gathering.options.offset) return corrupt(segment, end)
+      position = next.position
+      gathering.expectedOffset = next.baseOffset
+    }
+  }
+
   /** Reads on in one segment until there is enough or it ends. */
-  async #gatherFrom(segment: LogSegment, from: number, gathering: Gathering): Promise<ChunkEnd> {
+  async #gatherFrom(segment: LogSegment, from: number, endOffset: number, gathering: Gathering): Promise<ChunkEnd> {
     let position = from
     let neededBytes = readBytesMin
     while (position < segment.writtenBytes) {
@@ -134,7 +169,9 @@ export class LogReader {
       const { chunk, memory } = await this.#owner.host.readLimit.run(() => readChunk(segment, start, length))
       gathering.memories.push(memory)
       const slicesBefore = gathering.slices.length
-      const end = takeBatches(chunk, position, gathering)
+      const isLast = position + length === segment.writtenBytes
+      const leaderEpochAt = (offset: number): number | undefined => this.#owner.leaderEpochAt(offset)
+      const end = takeBatches(chunk, { position, isLast, endOffset, leaderEpochAt }, gathering)
       if (gathering.slices.length === slicesBefore) gathering.memories.pop()!.release()
       if (end.kind !== 'more') return end
       if (end.position === position && chunk.length < length) {
@@ -142,7 +179,10 @@ export class LogReader {
         return { kind: 'done', position }
       }
       if (end.position === position && position + end.neededBytes > segment.writtenBytes) {
-        return corrupt(segment, position, 'the last batch is not whole')
+        return { kind: 'corrupt', position, message: 'the last batch is not whole' }
+      }
+      if (end.neededBytes > readBytesMax && !(await batchMayEndAt(segment, end.position + end.neededBytes))) {
+        return { kind: 'corrupt', position: end.position, message: `no batch of ${end.neededBytes} bytes` }
       }
       position = end.position
       neededBytes = Math.max(readBytesMin, end.neededBytes)
@@ -184,8 +224,9 @@ function release(gathering: Gathering): void {
 }
 
 /** Adds the batches of a chunk that are wanted, as one slice: they lie one behind the other. */
-function takeBatches(chunk: Buffer, position: number, gathering: Gathering): ChunkEnd {
+function takeBatches(chunk: Buffer, place: Place, gathering: Gathering): ChunkEnd {
   const { offset, maxBytes, minOneBatch, upTo } = gathering.options
+  const { position } = place
   let at = 0
   let sliceStart = -1
   let end: ChunkEnd | undefined
@@ -195,13 +236,19 @@ function takeBatches(chunk: Buffer, position: number, gathering: Gathering): Chu
       end = incompleteEnd(chunk, at, position, gathering)
       break
     }
-    const problem = size === CORRUPT ? 'no batch begins here' : problemOf(chunk, at, gathering)
+    const problem = size === CORRUPT ? 'no batch begins here' : problemOf(chunk, at, size, place, gathering)
+    if (problem === undecided) {
+      end = { kind: 'more', position: position + at, neededBytes: size + LOG_OVERHEAD_BYTES }
+      break
+    }
     if (problem !== undefined) {
-      end = { kind: 'corrupt', message: `${problem} (position ${position + at}, after offset ${gathering.nextOffset})` }
+      const message = `${problem} (position ${position + at}, after offset ${gathering.nextOffset})`
+      end = { kind: 'corrupt', position: position + at, message }
       break
     }
     const lastOffset = lastOffsetOf(chunk, at)
     if (lastOffset < offset) {
+      gathering.expectedOffset = lastOffset + 1
       at += size
       continue
     }
@@ -215,6 +262,7 @@ function takeBatches(chunk: Buffer, position: number, gathering: Gathering): Chu
     if (isFirst) gathering.firstOffset = baseOffsetOf(chunk, at)
     gathering.sizeBytes += size
     gathering.nextOffset = lastOffset + 1
+    gathering.expectedOffset = lastOffset + 1
     at += size
   }
   if (sliceStart >= 0) gathering.slices.push(chunk.subarray(sliceStart, at))
@@ -233,15 +281,46 @@ function incompleteEnd(chunk: Buffer, at: number, position: number, gathering: G
   return isEnough ? { kind: 'done', position: position + at } : { kind: 'more', position: position + at, neededBytes }
 }
 
-/** What speaks against serving a whole batch. */
-function problemOf(chunk: Buffer, at: number, gathering: Gathering): string | undefined {
+/** `problemOf`: what follows must be seen first, and is not in the chunk. */
+const undecided = Symbol('undecided')
+
+/** What speaks against a whole batch, also one that is only passed over: a broken header may tell of fewer offsets than it has. */
+function problemOf(
+  chunk: Buffer,
+  at: number,
+  size: number,
+  place: Place,
+  { expectedOffset }: Gathering,
+): string | typeof undecided | undefined {
   if (!hasPlausibleHeader(chunk, at)) return 'impossible batch header'
-  if (gathering.sizeBytes > 0 && baseOffsetOf(chunk, at) < gathering.nextOffset) {
-    return `offset ${baseOffsetOf(chunk, at)} follows`
+  if (!verifyChecksum(chunk, at)) return 'the checksum does not match'
+  const baseOffset = baseOffsetOf(chunk, at)
+  const lastOffset = lastOffsetOf(chunk, at)
+  if (expectedOffset !== undefined && magic(chunk, at) === 2) {
+    if (baseOffset < expectedOffset) return `offset ${baseOffset} follows`
+    // Compaction leaves gaps. A batch that lies behind one, and reaches into the next, does not belong there.
+    if (baseOffset > expectedOffset) {
+      const nextOffset = offsetBehind(chunk, at + size, place)
+      if (nextOffset === undecided) return undecided
+      if (lastOffset >= nextOffset) return `offset ${baseOffset} does not belong here`
+    }
   }
-  return verifyChecksum(chunk, at) ? undefined : 'the checksum does not match'
+  const leaderEpoch = magic(chunk, at) === 2 ? place.leaderEpochAt(baseOffset) : undefined
+  if (leaderEpoch !== undefined && leaderEpoch !== leaderEpochOf(chunk, at)) {
+    return `leader epoch ${leaderEpochOf(chunk, at)} instead of ${leaderEpoch}`
+  }
+  return undefined
 }
 
-function corrupt(segment: LogSegment, position: number, problem: string): ChunkEnd {
-  return { kind: 'corrupt', message: `${problem} (segment ${segment.baseOffset}, position ${position})` }
+/** The first offset of what follows. */
+function offsetBehind(chunk: Buffer, end: number, { isLast, endOffset }: Place): number | typeof undecided {
+  if (end + LOG_OVERHEAD_BYTES <= chunk.length) {
+    const baseOffset = readInt64(chunk, end)
+    return Number.isSafeInteger(baseOffset) && baseOffset >= 0 ? Math.min(baseOffset, endOffset) : endOffset
+  }
+  return isLast ? endOffset : undecided
+}
+
+function corrupt(segment: LogSegment, { position, message }: { position: number; message: string }): ChunkEnd {
+  return { kind: 'corrupt', position, message: `${message} (segment ${segment.baseOffset})` }
 }

@@ -13,7 +13,7 @@ import type { DiskError, Timer } from '../io/io.ts'
 import { AppendQueue } from './append-queue.ts'
 import { randomRollJitterMs, segmentMsMax } from './log-config.ts'
 import type { LogConfig } from './log-config.ts'
-import { damaged, diskErrorOf } from './log-context.ts'
+import { diskErrorOf } from './log-context.ts'
 import type { LogContext, LogDirectoryHost } from './log-context.ts'
 import { LogSegment } from './log-segment.ts'
 import type { LogSegments } from './log-segments.ts'
@@ -289,10 +289,13 @@ export class LogWriter {
         const segment = this.#segments.active
         if (segment.warm) return
         const endOffset = await this.#owner.host.readLimit.run(() => segment.warmUp())
-        if (endOffset !== this.#fileEndOffset) {
-          const problem = `${this.#owner.folder} was closed at offset ${this.#fileEndOffset} and ends at ${endOffset}`
-          throw damaged(problem)
-        }
+        if (endOffset === this.#fileEndOffset) return
+        // What the disk has spoiled stays where it is, for reads to answer with CORRUPT_MESSAGE; nothing is written behind it.
+        const { folder } = this.#owner
+        const details = { folder, segment: segment.baseOffset, closedAt: this.#fileEndOffset, endsAt: endOffset }
+        this.#context.logger.error('the end of a segment cannot be read, and a new one begins', details)
+        if (segment.baseOffset < this.#fileEndOffset) this.startSegment(this.#fileEndOffset)
+        else await segment.truncate(segment.baseOffset, this.#context.io.clock.nowMs())
       })
     } catch (error) {
       this.#owner.backgroundFailed(diskErrorOf(error))

@@ -2,15 +2,17 @@
  * Finds out what a log holds after it was not closed in order: what lies above the recovery point is read and checked batch by batch, and the log ends before the first
  * that is not whole (L10). Indexes, producer state and leader epochs are rebuilt on the way.
  *
- * Below the recovery point headers are read at most: records, indexes and snapshots of it are durable. Recovery can be interrupted at any moment and
- * begins anew.
+ * Below the recovery point headers are read at most: records, indexes and snapshots of it are durable, and nothing of it is ever cut off. What the disk has spoiled there is passed
+ * over: reading it gives CORRUPT_MESSAGE (L11), and everything behind it is as it was. Recovery can be interrupted at any moment and begins anew.
  */
+import { BATCH_HEADER_BYTES } from '../protocol/records/batch-header.ts'
 import { verifyChecksum } from '../protocol/records/decode.ts'
+import { batchSizeAt } from '../protocol/records/walk.ts'
+import { nextSoundBatch } from './damage.ts'
 import { IndexBuilder } from './index-recovery.ts'
 import type { LeaderEpochCache } from './leader-epoch-cache.ts'
 import { baseOffsetOf, hasPlausibleHeader, lastOffsetOf, leaderEpochOf } from './log-batch.ts'
 import type { LogConfig } from './log-config.ts'
-import { damaged } from './log-context.ts'
 import type { LogSegment } from './log-segment.ts'
 import { RELATIVE_OFFSET_MAX } from './offset-index.ts'
 import type { OffsetPosition } from './offset-index.ts'
@@ -41,6 +43,8 @@ export interface RecoveryResult {
   /** Base offsets of the segments that were dropped. */
   readonly dropped: readonly number[]
   readonly truncatedBytes: number
+  /** The last segment ends in bytes that cannot be read and must not be cut off: what is appended next belongs in a new one. */
+  readonly endsDamaged: boolean
 }
 
 const batchesPerWrite = 10_000
@@ -57,17 +61,19 @@ export async function recoverLog(input: RecoveryInput): Promise<RecoveryResult> 
   // Where the first segment of the log is to begin; of any other one, what comes before it lies below the recovery point.
   const isFirst = unflushed.length === segments.all.length
   let logEndOffset = isFirst ? input.statedStartOffset : unflushed[0]!.baseOffset
+  let endsDamaged = false
   for (const [index, segment] of unflushed.entries()) {
     if (!follows(input, segment, logEndOffset)) return end(0, unflushed.slice(index))
     if (index > 0) {
       producers.advanceTo(segment.baseOffset)
       await input.saveSnapshot(segment.baseOffset, producers.snapshot())
     }
-    const recovery = new SegmentRecovery(input, segment)
+    const recovery = new SegmentRecovery(input, segment, unflushed[index + 1]?.baseOffset)
     const truncatedBytes = await recovery.scan()
     logEndOffset = recovery.endOffset
     if (truncatedBytes > 0) return end(truncatedBytes, unflushed.slice(index + 1), recovery)
     await recovery.finish(0)
+    endsDamaged = recovery.endsDamaged
   }
   return end(0, [])
 
@@ -80,7 +86,7 @@ export async function recoverLog(input: RecoveryInput): Promise<RecoveryResult> 
     if (dropped.length > 0) await input.drop(dropped)
     await last?.finish(truncatedBytes)
     producers.advanceTo(logEndOffset)
-    return { logEndOffset, dropped: dropped.map(segment => segment.baseOffset), truncatedBytes }
+    return { logEndOffset, dropped: dropped.map(segment => segment.baseOffset), truncatedBytes, endsDamaged }
   }
 }
 
@@ -97,14 +103,20 @@ function follows(input: RecoveryInput, segment: LogSegment, endOffset: number): 
 class SegmentRecovery {
   readonly #input: RecoveryInput
   readonly #segment: LogSegment
+  /** Of the next segment, if there is one. */
+  readonly #nextBaseOffset: number | undefined
   #position = 0
   #endOffset: number
   #maxTimestamp: TimestampOffset
   #isSound = true
+  /** Of a batch behind a gap, which has been found to fit. */
+  #fittingAt = -1
+  #endsDamaged = false
 
-  constructor(input: RecoveryInput, segment: LogSegment) {
+  constructor(input: RecoveryInput, segment: LogSegment, nextBaseOffset: number | undefined) {
     this.#input = input
     this.#segment = segment
+    this.#nextBaseOffset = nextBaseOffset
     this.#endOffset = segment.baseOffset
     this.#maxTimestamp = { timestampMs: -1, offset: segment.baseOffset }
   }
@@ -113,16 +125,23 @@ class SegmentRecovery {
     return this.#endOffset
   }
 
-  /** Finds the end of what is sound; gives back how many bytes are behind it. */
+  /** The segment ends in bytes that cannot be read, and lie below the recovery point. */
+  get endsDamaged(): boolean {
+    return this.#endsDamaged
+  }
+
+  /** Finds the end of what is sound, or was durable; gives back how many bytes are behind it. */
   async scan(): Promise<number> {
-    const { segments, producers, config } = this.#input
+    const { segments, producers, config, recoveryPoint } = this.#input
     const segment = this.#segment
     const kept = await this.#prepareIndexes()
     // From the start of the file, or again through the batch of the last index entry.
     await replayProducers(segments, producers, kept.offset)
     this.#position = kept.position
     const builder = new IndexBuilder(segment, producers, config, this.#position)
-    while (await this.#scanSome(builder)) await segment.writeIndexes(this.#endOffset)
+    do {
+      while (await this.#scanSome(builder)) await segment.writeIndexes(this.#endOffset)
+    } while (this.#position < segment.sizeBytes && this.#endOffset < recoveryPoint && (await this.#passDamage()))
     this.#maxTimestamp = builder.maxTimestamp
     return segment.sizeBytes - this.#position
   }
@@ -130,7 +149,7 @@ class SegmentRecovery {
   /** Cuts off what is not sound, and makes the segment durable with its indexes. */
   async finish(truncatedBytes: number): Promise<void> {
     const segment = this.#segment
-    if (truncatedBytes > 0) await this.#truncate()
+    if (truncatedBytes > 0) await segment.logFile.use(file => file.truncate(this.#position))
     const isDurable = truncatedBytes === 0 && this.#endOffset <= this.#input.recoveryPoint
     segment.recovered(this.#position, this.#maxTimestamp, isDurable)
     segment.seal()
@@ -152,10 +171,15 @@ class SegmentRecovery {
   /** True when there may be more. */
   async #scanSome(builder: IndexBuilder): Promise<boolean> {
     let visited = 0
+    let gap: { position: number; size: number; lastOffset: number } | undefined
     const start = this.#position
     await this.#segment.scan(start, (bytes, at, size, position) => {
       this.#isSound = this.#isValid(bytes, at)
       if (!this.#isSound) return false
+      if (baseOffsetOf(bytes, at) > this.#endOffset && this.#fittingAt !== position) {
+        gap = { position, size, lastOffset: lastOffsetOf(bytes, at) }
+        return false
+      }
       builder.visit(bytes, at, position)
       this.#noteEpoch(bytes, at)
       this.#endOffset = builder.endOffset
@@ -164,7 +188,10 @@ class SegmentRecovery {
       return visited < batchesPerWrite
     })
     this.#input.onProgress(this.#position - start)
-    return this.#isSound && visited === batchesPerWrite
+    if (gap === undefined) return this.#isSound && visited === batchesPerWrite
+    if (!(await this.#fits(gap))) return false
+    this.#fittingAt = gap.position
+    return true
   }
 
   /** A batch that belongs here: unbroken, behind the one before, and not too far from the base of the segment. */
@@ -172,24 +199,51 @@ class SegmentRecovery {
     if (!hasPlausibleHeader(bytes, at) || baseOffsetOf(bytes, at) < this.#endOffset) return false
     const lastOffset = lastOffsetOf(bytes, at)
     if (lastOffset - this.#segment.baseOffset > RELATIVE_OFFSET_MAX) return false
-    // What was durable is not cut off because a bit of it has rotted: reading it gives CORRUPT_MESSAGE.
-    return lastOffset < this.#input.recoveryPoint || verifyChecksum(bytes, at)
+    return verifyChecksum(bytes, at)
+  }
+
+  /** Whether a batch behind a gap, as compaction leaves them, ends before the next one begins. No checksum covers its offset. */
+  async #fits({ position, size, lastOffset }: { position: number; size: number; lastOffset: number }): Promise<boolean> {
+    const header = Buffer.alloc(BATCH_HEADER_BYTES)
+    const read = await this.#segment.logFile.use(file => file.read(header, position + size))
+    if (read < header.length || batchSizeAt(header, 0, Number.MAX_SAFE_INTEGER) < 0) {
+      return lastOffset < (this.#nextBaseOffset ?? Number.MAX_SAFE_INTEGER)
+    }
+    return lastOffset < baseOffsetOf(header, 0)
+  }
+
+  /**
+   * What begins here was durable and is not sound. Goes on with the next batch that is, or, where there is none, regards all that is left of the segment as durable and spoiled.
+   * False when the segment is done.
+   */
+  async #passDamage(): Promise<boolean> {
+    const { recoveryPoint, context, folder } = this.#input
+    const position = this.#position
+    const from = this.#endOffset
+    const to = this.#nextBaseOffset ?? Number.MAX_SAFE_INTEGER
+    const next = await nextSoundBatch(this.#segment, position, { from: from + 1, to })
+    // Behind the recovery point it must follow without a gap: what is missing there may never have been written.
+    const isPart = next !== undefined && next.baseOffset <= Math.max(recoveryPoint, from + 1)
+    this.#endOffset = isPart ? next.baseOffset : Math.min(recoveryPoint, to)
+    this.#position = isPart ? next.position : this.#segment.sizeBytes
+    this.#endsDamaged = !isPart
+    this.#fittingAt = this.#position
+    context.logger.error('records that were durable cannot be read any more; they are answered with CORRUPT_MESSAGE', {
+      folder,
+      segment: this.#segment.baseOffset,
+      position,
+      fromOffset: from,
+      toOffset: this.#endOffset,
+    })
+    return isPart
   }
 
   #noteEpoch(bytes: Uint8Array, at: number): void {
     const leaderEpoch = leaderEpochOf(bytes, at)
-    const { epochs } = this.#input
-    if (leaderEpoch > (epochs.latestEpoch ?? -1)) epochs.assign(leaderEpoch, baseOffsetOf(bytes, at))
-  }
-
-  async #truncate(): Promise<void> {
-    const { recoveryPoint, folder } = this.#input
-    if (this.#endOffset < recoveryPoint) {
-      const where = `position ${this.#position} of segment ${this.#segment.baseOffset}`
-      throw damaged(
-        `${folder}: records that were durable cannot be read at ${where}, below the recovery point ${recoveryPoint}`,
-      )
-    }
-    await this.#segment.logFile.use(file => file.truncate(this.#position))
+    const baseOffset = baseOffsetOf(bytes, at)
+    const { epochs, recoveryPoint } = this.#input
+    // Below the recovery point all epochs are known, and one that differs is a broken header's, which no checksum covers.
+    if (baseOffset < recoveryPoint && epochs.latestEpoch !== undefined) return
+    if (leaderEpoch > (epochs.latestEpoch ?? -1)) epochs.assign(leaderEpoch, baseOffset)
   }
 }

@@ -58,7 +58,7 @@ export class ImageRun {
     const missing: string[] = []
     const perStory = this.#images / this.#stories.length
     for (const { operation, events } of this.#stories) {
-      for (const event of events) {
+      for (const event of perStory < imagesPerTelling ? [] : events) {
         if ((this.#eventsOf[`${operation}: ${event}`] ?? 0) === 0) missing.push(`${operation}: ${event}`)
       }
       for (const kind of perStory < imagesForAllKinds ? [] : imageKinds) {
@@ -105,10 +105,11 @@ export class ImageRun {
       return { image: first, what: operation, error: error as Error }
     }
     for (const [index, imageSeed] of seeds.entries()) {
-      const point = points[index % Math.max(1, points.length)]
-      if (point === undefined || (only !== undefined && only !== first + index)) continue
       // Every kind comes up in its turn, with every operation.
       const kind = imageKinds[(first / imagesPerTelling + index) % imageKinds.length]!
+      const suitable = kind === 'killed in a write' ? points.filter(each => each.event === 'write') : points
+      const point = suitable[index % Math.max(1, suitable.length)]
+      if (point === undefined || (only !== undefined && only !== first + index)) continue
       const second = secondCrashes[imageSeed % secondCrashes.length]!
       try {
         const outcome = await tryImage(point, kind, second, imageSeed)

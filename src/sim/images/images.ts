@@ -53,19 +53,29 @@ export async function takePoints(story: Story, seed: number, count: number): Pro
   const random = simulator.world.random.fork('points')
   const world = new StoryWorld(simulator, story.config?.(simulator.world.random.fork('config')) ?? {})
   const points: Point[] = []
+  /** One of each kind of change, so that the seldom ones come up too. */
+  const ofEach = new Map<VolumeEvent, Point>()
   const seen = new Map<VolumeEvent, number>()
   let number = 0
   await simulator.settle(world.open().then(() => story.prepare(world)))
   const { volume } = world.machine
   volume.observer = event => {
     number += 1
-    seen.set(event, (seen.get(event) ?? 0) + 1)
+    const times = (seen.get(event) ?? 0) + 1
+    seen.set(event, times)
     // Of all points so far, each is among the chosen with the same probability.
     const place = points.length < count ? points.length : random.below(number)
-    if (place < count) points[place] = { number, event, volume: volume.copy(), truth: world.truth }
+    const isOfEach = random.below(times) === 0
+    if (place >= count && !isOfEach) return
+    const point = { number, event, volume: volume.copy(), truth: world.truth }
+    if (place < count) points[place] = point
+    if (isOfEach) ofEach.set(event, point)
   }
   await simulator.settle(story.act(world))
   volume.observer = undefined
+  for (const [index, point] of [...ofEach.values()].slice(0, points.length).entries()) {
+    points[((2 * index) % points.length) + Math.floor((2 * index) / points.length)] = point
+  }
   return { points, seen }
 }
 

@@ -108,7 +108,7 @@ export async function readBatches(log: Log): Promise<FoundBatch[]> {
   return found
 }
 
-function foundBatch(bytes: Uint8Array, at: number): FoundBatch {
+export function foundBatch(bytes: Uint8Array, at: number): FoundBatch {
   const records = decodeBatch(bytes, at)
   assert(Array.isArray(records), () => `L11: the batch at ${header.baseOffset(bytes, at)} cannot be decoded`)
   const text = (value: Uint8Array | null): string => Buffer.from(value ?? []).toString()
