@@ -3,6 +3,7 @@
  *
  *   npm run bitflips                               500 flips of a new seed, which is printed
  *   npm run bitflips -- --flips 5000 --seed 4711   five thousand, of that seed
+ *   npm run bitflips -- --file .index --file .log  in files of these kinds only
  *   npm run bitflips -- --seed 4711 --only 17      the one that failed, again
  *
  * Every kind of file, at every moment in the life of a broker. Prints how often each came up and what came of it, and fails when one that is planned did not.
@@ -16,6 +17,7 @@ const { values } = parseArgs({
   options: {
     flips: { type: 'string', default: '500' },
     seed: { type: 'string' },
+    file: { type: 'string', multiple: true, default: [] },
     only: { type: 'string' },
   },
 })
@@ -40,7 +42,9 @@ async function main(): Promise<boolean> {
   const counts = new Map<string, Map<string, number>>()
   const seen = new Set<string>()
   // Data is most of what there is to be spoiled.
-  const kinds = [...flippedFileKinds, '.log', '.log', '.log', '.log'] as const
+  const all = [...flippedFileKinds, '.log', '.log', '.log', '.log'] as const
+  const kinds = values.file.length === 0 ? all : all.filter(kind => values.file.includes(kind))
+  if (kinds.length === 0) throw new Error(`there are files ${flippedFileKinds.join(', ')}`)
   let count = 0
   for (let flip = 0; flip < flips; flip++) {
     const kind = kinds[flip % kinds.length]!
@@ -57,9 +61,10 @@ async function main(): Promise<boolean> {
       seen.add(`${kind}, ${moment}`)
       count += 1
     } catch (error) {
+      const files = values.file.map(file => ` --file ${file}`).join('')
       console.error(`\n✖ flip ${flip}: ${(error as Error).message}`)
       console.error((error as Error).cause)
-      console.error(`\nagain: npm run bitflips -- --flips ${flips} --seed ${seed} --only ${flip}`)
+      console.error(`\nagain: npm run bitflips -- --flips ${flips} --seed ${seed}${files} --only ${flip}`)
       return false
     }
   }
@@ -70,7 +75,9 @@ async function main(): Promise<boolean> {
   console.log(`${count} flipped bits in ${((performance.now() - startMs) / 1000).toFixed(1)} s`)
   if (only !== undefined || flips < kinds.length * flipMoments.length) return true
   const missing = flippedFileKinds.flatMap(kind =>
-    flipMoments.filter(moment => isPlanned(kind, moment) && !seen.has(`${kind}, ${moment}`)).map(moment => `${kind}, ${moment}`),
+    flipMoments
+      .filter(moment => isPlanned(kind, moment) && !seen.has(`${kind}, ${moment}`))
+      .map(moment => `${kind}, ${moment}`),
   )
   if (missing.length === 0) return true
   console.error(`✖ never came up: ${missing.join('; ')}`)

@@ -3,6 +3,7 @@
  */
 import { dirname } from 'node:path/posix'
 import type { Disk, DiskError } from '../io/io.ts'
+import { unsealText } from './sealed-text.ts'
 
 /** Of files that were being written; they mean nothing after a crash. */
 export const temporarySuffix = '.tmp'
@@ -51,14 +52,18 @@ async function syncName(disk: Disk, path: string): Promise<void> {
   }
 }
 
+/** What stands for the content of a file that does not match its checksum: no reader understands it. */
+const brokenText = 'this file does not match its checksum'
+
 /** The text of a small file; `undefined` when there is none. Other failures are thrown as `DiskError`. */
 export function readTextSync(disk: Disk, path: string): string | undefined {
   if (disk.statSync(path) === undefined) return undefined
   return textOf(disk.readFileSync(path))
 }
 
+/** Without its checksum, if it has one (`sealed-text.ts`). */
 export function textOf(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8')
+  return unsealText(bytes) ?? brokenText
 }
 
 /**

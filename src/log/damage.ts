@@ -10,6 +10,7 @@ import { readInt64 } from '../protocol/records/int64.ts'
 import { batchSizeAt } from '../protocol/records/walk.ts'
 import { baseOffsetOf, hasPlausibleHeader, lastOffsetOf } from './log-batch.ts'
 import type { LogSegment } from './log-segment.ts'
+import type { BatchVisitor } from './segment-scan.ts'
 
 export interface SoundBatch {
   readonly position: number
@@ -66,6 +67,72 @@ async function soundBatchAt(
   if ((await segment.logFile.use(file => file.read(bytes, position))) < size) return undefined
   if (!hasPlausibleHeader(bytes, 0) || lastOffsetOf(bytes, 0) >= range.to || !verifyChecksum(bytes, 0)) return undefined
   return { position, baseOffset: baseOffsetOf(bytes, 0) }
+}
+
+/**
+ * Visits the sound batches of a segment in order, from the one at a position whose offset is known not to be below `start.baseOffset`, and passes over what is broken. The visitor ends it
+ * with false. Rejects with a `DiskError`.
+ */
+export async function visitSoundBatches(
+  segment: LogSegment,
+  start: SoundBatch,
+  endOffset: number,
+  visit: BatchVisitor,
+): Promise<void> {
+  let { position, baseOffset: expectedOffset } = start
+  let fittingAt = position
+  for (;;) {
+    let gap: { position: number; size: number; lastOffset: number } | undefined
+    const end = await segment.scan(position, (bytes, at, size, batchPosition) => {
+      position = batchPosition
+      const baseOffset = baseOffsetOf(bytes, at)
+      if (!hasPlausibleHeader(bytes, at) || baseOffset < expectedOffset || !verifyChecksum(bytes, at)) {
+        gap = { position, size: 0, lastOffset: Number.MAX_SAFE_INTEGER }
+        return false
+      }
+      const lastOffset = lastOffsetOf(bytes, at)
+      if (baseOffset > expectedOffset && fittingAt !== position) {
+        gap = { position, size, lastOffset }
+        return false
+      }
+      expectedOffset = lastOffset + 1
+      position += size
+      return visit(bytes, at, size, batchPosition)
+    })
+    if (gap === undefined && (end.reason === 'end' || end.reason === 'stopped')) return
+    const isSound = gap !== undefined && gap.size > 0 && (await endsBeforeNext(segment, gap, endOffset))
+    if (!isSound) {
+      const next = await nextSoundBatch(segment, position, { from: expectedOffset + 1, to: endOffset })
+      if (next === undefined) return
+      position = next.position
+    }
+    fittingAt = position
+  }
+}
+
+/**
+ * Whether a batch behind a gap, as compaction leaves them, ends before the next one begins, or, where it is the last, below `endOffset`: no checksum covers the offset that it
+ * states.
+ */
+export async function endsBeforeNext(
+  segment: LogSegment,
+  batch: { readonly position: number; readonly size: number; readonly lastOffset: number },
+  endOffset: number,
+): Promise<boolean> {
+  const header = Buffer.alloc(BATCH_HEADER_BYTES)
+  const read = await segment.logFile.use(file => file.read(header, batch.position + batch.size))
+  const isBatch = read === header.length && batchSizeAt(header, 0, Number.MAX_SAFE_INTEGER) >= 0
+  return batch.lastOffset < (isBatch ? baseOffsetOf(header, 0) : endOffset)
+}
+
+/** Where the last sound batch of a segment ends, in the file and among the offsets. */
+export async function soundEndOf(segment: LogSegment): Promise<{ readonly position: number; readonly offset: number }> {
+  let end = { position: 0, offset: segment.baseOffset }
+  const start = { position: 0, baseOffset: segment.baseOffset }
+  await visitSoundBatches(segment, start, Number.MAX_SAFE_INTEGER, (bytes, at, size, position) => {
+    end = { position: position + size, offset: lastOffsetOf(bytes, at) + 1 }
+  })
+  return end
 }
 
 /** Whether the header of a batch, or the end of the segment, is at a position: what must hold before a length is believed that asks for a lot of memory. */

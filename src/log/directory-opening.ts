@@ -22,6 +22,7 @@ import {
 import { formatMetaProperties, parseMetaProperties } from './meta-properties.ts'
 import type { MetaProperties } from './meta-properties.ts'
 import { diskErrorOf } from './log-context.ts'
+import { sealText } from './sealed-text.ts'
 
 export interface OpenedDirectory {
   readonly path: string
@@ -193,7 +194,7 @@ async function takeOver(
   const directoryId = properties?.directoryId ?? newUuid(io)
   if (properties?.version !== 1 || properties.directoryId === undefined) {
     const content = formatMetaProperties({ clusterId, nodeId, directoryId }, io.clock.nowMs())
-    await replaceFile(disk, path, META_PROPERTIES, content)
+    await replaceFile(disk, path, META_PROPERTIES, sealText(`${content}#\n`))
   }
   const checkpoints = [
     RECOVERY_POINT_CHECKPOINT,

@@ -2,6 +2,8 @@
  * Builds the indexes of a segment from its log file: after a crash, for what lies above the recovery point, and whenever an index is found not to agree with its log.
  */
 import { assert } from '../std/assert.ts'
+import { visitSoundBatches } from './damage.ts'
+import type { SoundBatch } from './damage.ts'
 import { lastOffsetOf, maxTimestampOf } from './log-batch.ts'
 import type { LogConfig } from './log-config.ts'
 import type { LogSegment } from './log-segment.ts'
@@ -75,19 +77,24 @@ export async function rebuildIndexes(
   await segment.loadIndexes()
   await segment.clearIndexes()
   const builder = new IndexBuilder(segment, producers, log.config, 0)
-  let position = 0
-  let visited: number
-  do {
-    visited = 0
-    const end = await segment.scan(position, (bytes, at, _size, batchPosition) => {
+  const next = segments.all[segments.all.indexOf(segment) + 1]
+  const endOffset = next?.baseOffset ?? Number.MAX_SAFE_INTEGER
+  let position: number | undefined = 0
+  while (position !== undefined) {
+    const start: SoundBatch = { position, baseOffset: builder.endOffset }
+    let visited = 0
+    position = undefined
+    await visitSoundBatches(segment, start, endOffset, (bytes, at, size, batchPosition) => {
       builder.visit(bytes, at, batchPosition)
       visited += 1
-      return visited < batchesPerWrite
+      if (visited < batchesPerWrite) return true
+      position = batchPosition + size
+      return false
     })
-    position = end.position
     await segment.writeIndexes(builder.endOffset)
-  } while (visited === batchesPerWrite)
-  segment.recovered(position, builder.maxTimestamp, false)
+  }
+  // As long as it was: what is broken in it stays.
+  segment.recovered(segment.writtenBytes, builder.maxTimestamp, false)
   segment.seal()
   await segment.syncIndexes(builder.endOffset)
 }

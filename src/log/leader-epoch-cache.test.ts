@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { simulate } from '../sim/simulator.ts'
+import { textOf } from './atomic-file.ts'
 import { parseEpochCheckpoint } from './checkpoint-file.ts'
 import { LeaderEpochCache } from './leader-epoch-cache.ts'
 
@@ -8,8 +9,7 @@ async function withCache(body: (cache: LeaderEpochCache, saved: () => unknown) =
   await simulate(1, async simulator => {
     const { disk } = simulator.machine('a').boot()
     await disk.makeDirectory('/t-0')
-    const saved = (): unknown =>
-      parseEpochCheckpoint(Buffer.from(disk.readFileSync('/t-0/leader-epoch-checkpoint')).toString())
+    const saved = (): unknown => parseEpochCheckpoint(textOf(disk.readFileSync('/t-0/leader-epoch-checkpoint')))
     await body(new LeaderEpochCache(disk, '/t-0', []), saved)
   })
 }

@@ -11,6 +11,7 @@ import { FileReplacer, replaceFile } from './atomic-file.ts'
 import { formatEpochCheckpoint } from './checkpoint-file.ts'
 import type { EpochEntry } from './checkpoint-file.ts'
 import { LEADER_EPOCH_CHECKPOINT } from './file-names.ts'
+import { sealText } from './sealed-text.ts'
 
 export class LeaderEpochCache {
   readonly #disk: Disk
@@ -96,7 +97,9 @@ export class LeaderEpochCache {
     this.#replacer ??= new FileReplacer(async () => {
       await this.#suspension?.promise
       this.#dirty = false
-      return replaceFile(this.#disk, this.#directory, LEADER_EPOCH_CHECKPOINT, formatEpochCheckpoint(this.#entries))
+      const text = formatEpochCheckpoint(this.#entries)
+      const content = this.#entries.length > 0 ? sealText(text) : text
+      return replaceFile(this.#disk, this.#directory, LEADER_EPOCH_CHECKPOINT, content)
     })
     return this.#replacer.replace()
   }

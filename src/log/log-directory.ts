@@ -22,6 +22,7 @@ import {
 import { diskErrorOf } from './log-context.ts'
 import type { LogDirectoryHost } from './log-context.ts'
 import type { Log } from './log.ts'
+import { sealText } from './sealed-text.ts'
 import { ReadLimit } from './read-limit.ts'
 
 /** Logs that are closed at a time: each waits for the disk some times. More of them wait longer each, and are not done sooner. */
@@ -144,7 +145,7 @@ export class LogDirectory implements LogDirectoryHost {
 
   async #markClean(brokerEpoch: number): Promise<void> {
     await this.saveAll()
-    await replaceFile(this.#disk, this.path, CLEAN_SHUTDOWN, formatCleanShutdown(brokerEpoch))
+    await replaceFile(this.#disk, this.path, CLEAN_SHUTDOWN, sealText(formatCleanShutdown(brokerEpoch)))
   }
 
   #checkpoint(name: string, offsetOf: (log: Log) => number | undefined): FileReplacer {
@@ -159,7 +160,8 @@ export class LogDirectory implements LogDirectoryHost {
       const text = formatOffsetCheckpoint(entries)
       if (text === saved) return
       saved = undefined
-      await replaceFile(this.#disk, this.path, name, text)
+      // A line for each entry is what may end in blanks.
+      await replaceFile(this.#disk, this.path, name, entries.length > 0 ? sealText(text) : text)
       saved = text
     })
   }

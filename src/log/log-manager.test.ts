@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { textOf as unsealedText } from './atomic-file.ts'
 import type { Disk, DiskError, Io } from '../io/io.ts'
 import type { Machine } from '../io/memory.ts'
 import { simulate, type Simulator } from '../sim/simulator.ts'
@@ -38,7 +39,7 @@ async function write(disk: Disk, path: string, text: string): Promise<void> {
 }
 
 function textOf(disk: Disk, path: string): string {
-  return Buffer.from(disk.readFileSync(path)).toString()
+  return unsealedText(disk.readFileSync(path))
 }
 
 const names = (disk: Disk, path: string): string[] => disk.listSync(path).map(entry => entry.name)

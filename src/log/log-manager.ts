@@ -33,6 +33,7 @@ import type { Log } from './log.ts'
 import { OpenFiles } from './open-files.ts'
 import { formatPartitionMetadata } from './partition-metadata.ts'
 import type { ProducerStateOptions } from './producer-state.ts'
+import { sealText } from './sealed-text.ts'
 import { TailCache } from './tail-cache.ts'
 
 export type { LogManagerOpenError } from './directory-opening.ts'
@@ -252,7 +253,7 @@ export class LogManager {
       await disk.makeDirectory(folder)
       // As a whole, and with its name: without its id the log would be taken for another topic's, and a power cut that keeps records and loses it would leave records that
       // nobody may serve.
-      await replaceFile(disk, folder, PARTITION_METADATA, formatPartitionMetadata(topicId))
+      await replaceFile(disk, folder, PARTITION_METADATA, sealText(formatPartitionMetadata(topicId)))
     } catch (error) {
       if (directoryFailures.has((error as DiskError).code)) directory.failed(error as DiskError)
       throw error

@@ -11,6 +11,7 @@
  */
 import { assert } from '../std/assert.ts'
 import { BATCH_HEADER_BYTES, magic } from '../protocol/records/batch-header.ts'
+import { verifyChecksum } from '../protocol/records/decode.ts'
 import { readInt64 } from '../protocol/records/int64.ts'
 import {
   DELETED_SUFFIX,
@@ -165,7 +166,7 @@ export class LogSegment {
 
   /**
    * Prepares for appending: learns the timestamp that `segment.ms` counts from and, by walking from the last index entry, the largest timestamp and the offset
-   * behind the last batch, which it gives back; `undefined` when the file does not end with a whole batch.
+   * behind the last batch, which it gives back; `undefined` when the file does not end with a whole batch, or the time index contradicts it.
    */
   async warmUp(): Promise<number | undefined> {
     const nextOffset = await this.readTail()
@@ -187,7 +188,8 @@ export class LogSegment {
   async readTail(): Promise<number | undefined> {
     await this.loadIndexes()
     await this.transactionIndex.loadLast()
-    const { max, nextOffset } = await this.#walkTail(await this.timeIndex.loadLast())
+    if (!(await this.confirmsLastTimestamp())) return undefined
+    const { max, nextOffset } = await this.#walkTail()
     if (nextOffset !== undefined) this.#maxTimestamp = max
     return nextOffset
   }
@@ -271,7 +273,9 @@ export class LogSegment {
       position: 0,
     }
     if (kept.position > 0 && !(await this.#confirms(kept))) return undefined
-    await this.timeIndex.keepBelow(offset)
+    const forgotten = await this.timeIndex.keepBelow(offset)
+    // An entry of what lies above is true, or was never finished; a broken one of what lies below would be missed.
+    if (forgotten !== undefined && !(await this.confirmsTimestamp(forgotten))) return undefined
     await this.transactionIndex.loadLast()
     await this.transactionIndex.truncate(offset)
     return kept
@@ -352,14 +356,19 @@ export class LogSegment {
   async loadMaxTimestamp(onBroken: () => void = () => {}): Promise<TimestampOffset> {
     if (this.#maxTimestamp === undefined) {
       await this.loadIndexes()
-      const last = await this.timeIndex.loadLast()
-      const isRight = last.timestampMs < 0 || (await this.confirmsTimestamp(last))
+      const isRight = await this.confirmsLastTimestamp()
       if (!isRight) onBroken()
-      const known = { timestampMs: -1, offset: this.baseOffset }
-      const { max } = isRight ? await this.#walkTail(last) : await this.#walk(0, known)
+      const none = { timestampMs: -1, offset: this.baseOffset }
+      const { max } = isRight ? await this.#walkTail() : await this.#walk(0, none)
       this.#maxTimestamp ??= max
     }
     return this.#maxTimestamp
+  }
+
+  /** Whether the last entry of the time index, if there is one, is true. */
+  async confirmsLastTimestamp(): Promise<boolean> {
+    const last = await this.timeIndex.loadLast()
+    return this.timeIndex.entries.entryCount === 0 || this.confirmsTimestamp(last)
   }
 
   /** Whether the batch that ends with the offset of an entry of the time index has its timestamp. */
@@ -489,9 +498,9 @@ export class LogSegment {
   }
 
   /** From the last batch that the offset index has. */
-  async #walkTail(known: TimestampOffset): Promise<TailEnd> {
+  async #walkTail(): Promise<TailEnd> {
     const last = await this.offsetIndex.last()
-    return this.#walk(last !== undefined && (await this.#confirms(last)) ? last.position : 0, known)
+    return this.#walk(last !== undefined && (await this.#confirms(last)) ? last.position : 0, this.timeIndex.last)
   }
 
   /** The largest timestamp from a position on, or the one known; and the offset behind the last batch, unless the file does not end with one. */
@@ -503,7 +512,8 @@ export class LogSegment {
       (bytes, at) => {
         nextOffset = lastOffsetOf(bytes, at) + 1
         const timestampMs = maxTimestampOf(bytes, at)
-        if (timestampMs > max.timestampMs) max = { timestampMs, offset: nextOffset - 1 }
+        // A broken header may state any.
+        if (timestampMs > max.timestampMs && verifyChecksum(bytes, at)) max = { timestampMs, offset: nextOffset - 1 }
       },
       lookupChunkBytes,
     )

@@ -13,7 +13,8 @@ import type { DiskError, Timer } from '../io/io.ts'
 import { AppendQueue } from './append-queue.ts'
 import { randomRollJitterMs, segmentMsMax } from './log-config.ts'
 import type { LogConfig } from './log-config.ts'
-import { diskErrorOf } from './log-context.ts'
+import { soundEndOf } from './damage.ts'
+import { damaged, diskErrorOf } from './log-context.ts'
 import type { LogContext, LogDirectoryHost } from './log-context.ts'
 import { LogSegment } from './log-segment.ts'
 import type { LogSegments } from './log-segments.ts'
@@ -290,8 +291,12 @@ export class LogWriter {
         if (segment.warm) return
         const endOffset = await this.#owner.host.readLimit.run(() => segment.warmUp())
         if (endOffset === this.#fileEndOffset) return
-        // What the disk has spoiled stays where it is, for reads to answer with CORRUPT_MESSAGE; nothing is written behind it.
         const { folder } = this.#owner
+        const sound = await soundEndOf(segment)
+        if (sound.position === segment.writtenBytes && sound.offset !== this.#fileEndOffset) {
+          throw damaged(`${folder} was closed at offset ${this.#fileEndOffset} and ends at ${sound.offset}`)
+        }
+        // What the disk has spoiled stays where it is, for reads to answer with CORRUPT_MESSAGE; nothing is written behind it.
         const details = { folder, segment: segment.baseOffset, closedAt: this.#fileEndOffset, endsAt: endOffset }
         this.#context.logger.error('the end of a segment cannot be read, and a new one begins', details)
         if (segment.baseOffset < this.#fileEndOffset) this.startSegment(this.#fileEndOffset)

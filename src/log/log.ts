@@ -21,6 +21,7 @@ import { damaged, diskErrorOf } from './log-context.ts'
 import type { LogContext } from './log-context.ts'
 import { LogCore } from './log-core.ts'
 import type { AdvanceListener, LogState } from './log-core.ts'
+import type { LogSegment } from './log-segment.ts'
 import * as maintenance from './log-maintenance.ts'
 import type {
   AbortedTransaction,
@@ -295,14 +296,16 @@ export class Log {
   ): Promise<TimestampAndOffset | ReadFailed | undefined> {
     const { segments, logStartOffset } = this.#core
     const end = Math.min(upTo, this.writtenEndOffset)
-    return this.#lookup(() => findTimestamp(segments.all, timestampMs, logStartOffset, end))
+    const broken = (segment: LogSegment): void => this.#core.indexBroken(segment)
+    return this.#lookup(() => findTimestamp(segments.all, timestampMs, logStartOffset, end, broken))
   }
 
   /** The record with the largest timestamp (the earliest such), if it is below `upTo`. Never rejects. */
   maxTimestamp(upTo = this.writtenEndOffset): Promise<TimestampAndOffset | ReadFailed | undefined> {
     const { segments, logStartOffset } = this.#core
     const end = Math.min(upTo, this.writtenEndOffset)
-    return this.#lookup(() => findMaxTimestamp(segments.all, logStartOffset, end))
+    const broken = (segment: LogSegment): void => this.#core.indexBroken(segment)
+    return this.#lookup(() => findMaxTimestamp(segments.all, logStartOffset, end, broken))
   }
 
   /** Beginnings of segments, newest first, by when their files were last changed: see legacy-offsets.ts. Rejects with a `DiskError`. */

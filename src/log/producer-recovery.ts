@@ -4,6 +4,7 @@
  */
 import type { Disk } from '../io/io.ts'
 import { replaceFile } from './atomic-file.ts'
+import { visitSoundBatches } from './damage.ts'
 import { lastOffsetOf } from './log-batch.ts'
 import { offsetName, offsetOfFileName, PRODUCER_SNAPSHOT_SUFFIX } from './file-names.ts'
 import type { LogContext } from './log-context.ts'
@@ -65,16 +66,23 @@ export async function restoreNewest(recovery: ProducerRecovery, snapshots: reado
 /** Takes in the batches from where the state is to the one before `offset`. */
 export async function replayProducers(segments: LogSegments, producers: ProducerState, offset: number): Promise<void> {
   const first = Math.max(0, segments.floorIndex(producers.mapEndOffset))
-  for (const segment of segments.all.slice(first)) {
+  for (const [index, segment] of segments.all.entries()) {
+    if (index < first) continue
     if (segment.baseOffset >= offset || producers.mapEndOffset >= offset) break
-    await replaySegment(segment, producers, offset)
+    const endOffset = segments.all[index + 1]?.baseOffset ?? Number.MAX_SAFE_INTEGER
+    await replaySegment(segment, endOffset, producers, offset)
   }
   producers.advanceTo(offset)
 }
 
-async function replaySegment(segment: LogSegment, producers: ProducerState, offset: number): Promise<void> {
-  const start = await segment.positionFor(producers.mapEndOffset, () => {})
-  await segment.scan(start, (bytes, at) => {
+async function replaySegment(
+  segment: LogSegment,
+  endOffset: number,
+  producers: ProducerState,
+  offset: number,
+): Promise<void> {
+  const position = await segment.positionFor(producers.mapEndOffset, () => {})
+  await visitSoundBatches(segment, { position, baseOffset: segment.baseOffset }, endOffset, (bytes, at) => {
     const lastOffset = lastOffsetOf(bytes, at)
     if (lastOffset >= offset) return false
     if (lastOffset >= producers.mapEndOffset) producers.append(bytes, at)

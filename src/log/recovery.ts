@@ -5,10 +5,8 @@
  * Below the recovery point headers are read at most: records, indexes and snapshots of it are durable, and nothing of it is ever cut off. What the disk has spoiled there is passed
  * over: reading it gives CORRUPT_MESSAGE (L11), and everything behind it is as it was. Recovery can be interrupted at any moment and begins anew.
  */
-import { BATCH_HEADER_BYTES } from '../protocol/records/batch-header.ts'
 import { verifyChecksum } from '../protocol/records/decode.ts'
-import { batchSizeAt } from '../protocol/records/walk.ts'
-import { nextSoundBatch } from './damage.ts'
+import { endsBeforeNext, nextSoundBatch } from './damage.ts'
 import { IndexBuilder } from './index-recovery.ts'
 import type { LeaderEpochCache } from './leader-epoch-cache.ts'
 import { baseOffsetOf, hasPlausibleHeader, lastOffsetOf, leaderEpochOf } from './log-batch.ts'
@@ -163,7 +161,7 @@ class SegmentRecovery {
     const segment = this.#segment
     await segment.loadIndexes()
     const kept = recoveryPoint > segment.baseOffset ? await segment.keepIndexesBelow(recoveryPoint) : undefined
-    if (kept !== undefined) return kept
+    if (kept !== undefined && (await segment.confirmsLastTimestamp())) return kept
     await segment.clearIndexes()
     return { offset: segment.baseOffset, position: 0 }
   }
@@ -189,7 +187,7 @@ class SegmentRecovery {
     })
     this.#input.onProgress(this.#position - start)
     if (gap === undefined) return this.#isSound && visited === batchesPerWrite
-    if (!(await this.#fits(gap))) return false
+    if (!(await endsBeforeNext(this.#segment, gap, this.#nextBaseOffset ?? Number.MAX_SAFE_INTEGER))) return false
     this.#fittingAt = gap.position
     return true
   }
@@ -200,16 +198,6 @@ class SegmentRecovery {
     const lastOffset = lastOffsetOf(bytes, at)
     if (lastOffset - this.#segment.baseOffset > RELATIVE_OFFSET_MAX) return false
     return verifyChecksum(bytes, at)
-  }
-
-  /** Whether a batch behind a gap, as compaction leaves them, ends before the next one begins. No checksum covers its offset. */
-  async #fits({ position, size, lastOffset }: { position: number; size: number; lastOffset: number }): Promise<boolean> {
-    const header = Buffer.alloc(BATCH_HEADER_BYTES)
-    const read = await this.#segment.logFile.use(file => file.read(header, position + size))
-    if (read < header.length || batchSizeAt(header, 0, Number.MAX_SAFE_INTEGER) < 0) {
-      return lastOffset < (this.#nextBaseOffset ?? Number.MAX_SAFE_INTEGER)
-    }
-    return lastOffset < baseOffsetOf(header, 0)
   }
 
   /**

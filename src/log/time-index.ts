@@ -82,21 +82,24 @@ export class TimeIndex {
     return this.#last
   }
 
-  /** Keeps the longest prefix of entries that grow and are of batches below `offset`, and forgets the rest. */
-  async keepBelow(offset: number): Promise<TimestampOffset> {
+  /** Keeps the longest prefix of entries that grow and are of batches below `offset`, and forgets the rest. Gives back the first that is forgotten, unless it is zeros. */
+  async keepBelow(offset: number): Promise<TimestampOffset | undefined> {
     const count = this.entries.entryCount
     const bytes = count === 0 ? new Uint8Array(0) : await this.entries.readEntries(0, count)
     let kept: TimestampOffset = { timestampMs: -1, offset: this.#baseOffset }
+    let forgotten: TimestampOffset | undefined
     let keptCount = 0
     for (let at = 0; bytes !== undefined && at < bytes.length; at += entryBytes) {
       const entry = this.#readEntry(bytes, at)
+      forgotten = entry.timestampMs === 0 && entry.offset === this.#baseOffset ? undefined : entry
       if (entry.timestampMs <= kept.timestampMs || entry.offset < kept.offset || entry.offset >= offset) break
+      forgotten = undefined
       kept = entry
       keptCount++
     }
     await this.entries.trim(keptCount)
     this.#last = kept
-    return kept
+    return forgotten
   }
 
   /** Drops the entries of batches at and above `offset`. */

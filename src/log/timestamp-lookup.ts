@@ -5,12 +5,16 @@
  * enough; the largest timestamp of each segment, read once, says where it cannot be.
  */
 import { decodeBatch, verifyChecksum } from '../protocol/records/decode.ts'
-import { leaderEpochOf, lastOffsetOf, maxTimestampOf } from './log-batch.ts'
+import { endsBeforeNext, nextSoundBatch } from './damage.ts'
+import { baseOffsetOf, leaderEpochOf, lastOffsetOf, maxTimestampOf } from './log-batch.ts'
 import type { LogSegment } from './log-segment.ts'
 import type { ReadFailed, TimestampAndOffset } from './log-types.ts'
 import type { TimestampOffset } from './time-index.ts'
 
 type Found = TimestampAndOffset | ReadFailed | undefined
+
+/** Called for a segment whose indexes contradict its log. */
+type OnBroken = (segment: LogSegment) => void
 
 const chunkBytes = 16 * 1024
 
@@ -20,14 +24,16 @@ export async function findTimestamp(
   timestampMs: number,
   fromOffset: number,
   upTo: number,
+  onBroken: OnBroken = () => {},
 ): Promise<Found> {
   for (const [index, segment] of segments.entries()) {
     const next = segments[index + 1]
     if (segment.baseOffset >= upTo) return undefined
     if (next !== undefined && next.baseOffset <= fromOffset) continue
-    const largest = await segment.loadMaxTimestamp()
+    const largest = await segment.loadMaxTimestamp(() => onBroken(segment))
     if (largest.timestampMs < timestampMs) continue
-    const found = await findInSegment(segment, timestampMs, fromOffset, upTo)
+    const endOffset = next?.baseOffset ?? upTo
+    const found = await findInSegment(segment, { timestampMs, fromOffset, upTo, endOffset }, onBroken)
     if (found !== undefined) return found
   }
   return undefined
@@ -38,11 +44,12 @@ export async function findMaxTimestamp(
   segments: readonly LogSegment[],
   fromOffset: number,
   upTo: number,
+  onBroken: OnBroken = () => {},
 ): Promise<Found> {
   let best: { segment: LogSegment; largest: TimestampOffset } | undefined
   for (const segment of segments) {
     if (segment.baseOffset >= upTo) break
-    const known = await segment.loadMaxTimestamp()
+    const known = await segment.loadMaxTimestamp(() => onBroken(segment))
     // What the segment is known for may have been deleted.
     const isGone = segment.baseOffset < fromOffset && known.offset < fromOffset
     const largest = isGone ? await largestFrom(segment, fromOffset) : known
@@ -63,7 +70,8 @@ export async function findMaxTimestamp(
     },
     chunkBytes,
   )
-  return end.reason === 'corrupt' ? corrupt(noBatchAt(segment, end.position)) : found
+  const isBroken = end.reason === 'corrupt' || end.reason === 'incomplete'
+  return isBroken ? corrupt(noBatchAt(segment, end.position)) : found
 }
 
 /** The largest timestamp of a segment's batches that do not end before `fromOffset`. */
@@ -78,26 +86,85 @@ async function largestFrom(segment: LogSegment, fromOffset: number): Promise<Tim
   return largest
 }
 
-async function findInSegment(
+interface Wanted {
+  readonly timestampMs: number
+  readonly fromOffset: number
+  readonly upTo: number
+  /** Of the segment. */
+  readonly endOffset: number
+}
+
+async function findInSegment(segment: LogSegment, wanted: Wanted, onBroken: OnBroken): Promise<Found> {
+  let position = await startFor(segment, wanted, onBroken)
+  let expectedOffset = position === 0 ? segment.baseOffset : undefined
+  for (;;) {
+    const found = await findFrom(segment, position, expectedOffset, wanted)
+    if (!(found instanceof Broken)) return found
+    // What has been deleted may be broken without harm.
+    const next = await nextSoundBatch(segment, found.position, { from: found.afterOffset, to: wanted.endOffset })
+    if (next === undefined || next.baseOffset > wanted.fromOffset) {
+      return corrupt(`no batch begins at position ${found.position} of segment ${segment.baseOffset}`)
+    }
+    position = next.position
+    expectedOffset = next.baseOffset
+  }
+}
+
+/** Where a search ended, at something that is no sound batch. */
+class Broken {
+  readonly position: number
+  readonly afterOffset: number
+
+  constructor(position: number, afterOffset: number) {
+    this.position = position
+    this.afterOffset = afterOffset
+  }
+}
+
+async function findFrom(
   segment: LogSegment,
-  timestampMs: number,
-  fromOffset: number,
-  upTo: number,
-): Promise<Found> {
-  // What the time index has below the timestamp says that no earlier record has a larger one.
-  const entry = (await segment.timeIndex.lookup(timestampMs - 1)) ?? { offset: segment.baseOffset }
-  const start = await segment.positionFor(Math.max(entry.offset, fromOffset), () => {})
-  let found: Found
+  start: number,
+  startOffset: number | undefined,
+  { timestampMs, fromOffset, upTo, endOffset }: Wanted,
+): Promise<Found | Broken> {
+  let expectedOffset = startOffset
+  let behindGap: { position: number; size: number; lastOffset: number } | undefined
+  let found: Found | Broken
   const end = await segment.scan(
     start,
-    (bytes, at) => {
-      if (lastOffsetOf(bytes, at) < fromOffset || maxTimestampOf(bytes, at) < timestampMs) return true
+    (bytes, at, size, position) => {
+      const lastOffset = lastOffsetOf(bytes, at)
+      const baseOffset = baseOffsetOf(bytes, at)
+      // Also of those that are passed over: a broken header may state another timestamp.
+      if (!verifyChecksum(bytes, at) || baseOffset < (expectedOffset ?? 0)) {
+        found = new Broken(position, expectedOffset ?? segment.baseOffset)
+        return false
+      }
+      behindGap =
+        expectedOffset !== undefined && baseOffset > expectedOffset ? { position, size, lastOffset } : undefined
+      expectedOffset = lastOffset + 1
+      if (lastOffset < fromOffset || maxTimestampOf(bytes, at) < timestampMs) return true
       found = firstRecord(bytes, at, timestampMs, fromOffset, upTo)
-      return found === undefined && lastOffsetOf(bytes, at) < upTo
+      return found === undefined && lastOffset < upTo
     },
     chunkBytes,
   )
-  return end.reason === 'corrupt' ? corrupt(noBatchAt(segment, end.position)) : found
+  if (end.reason === 'corrupt' || end.reason === 'incomplete') {
+    return new Broken(end.position, expectedOffset ?? segment.baseOffset)
+  }
+  const isPlaced = behindGap === undefined || (await endsBeforeNext(segment, behindGap, endOffset))
+  return isPlaced ? found : new Broken(behindGap!.position, fromOffset)
+}
+
+/** What the time index has below the timestamp says that no earlier record has a larger one, if it is true. */
+async function startFor(segment: LogSegment, { timestampMs, fromOffset }: Wanted, onBroken: OnBroken): Promise<number> {
+  await segment.loadIndexes()
+  const entry = await segment.timeIndex.lookup(timestampMs - 1)
+  const isNone = entry === undefined || entry.timestampMs < 0
+  const isRight = !isNone && (await segment.confirmsTimestamp(entry))
+  if (!isNone && !isRight) onBroken(segment)
+  const offset = isRight ? Math.max(entry.offset, fromOffset) : fromOffset
+  return segment.positionFor(offset, () => onBroken(segment))
 }
 
 function firstRecord(bytes: Uint8Array, at: number, timestampMs: number, fromOffset: number, upTo: number): Found {

@@ -12,6 +12,7 @@ import {
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import type { TestContext } from 'node:test'
+import { textOf } from '../atomic-file.ts'
 import { createNodeIo } from '../../io/node.ts'
 import { filledDirectory, flipByte, segmentPath } from './filled-log.fixture.ts'
 import type { Filled } from './filled-log.fixture.ts'
@@ -51,7 +52,7 @@ const segmentsIn = (folder: string): number[] =>
     .sort((a, b) => a - b)
 
 const swapLines = (path: string, change: (text: string) => string): void =>
-  writeFileSync(path, change(readFileSync(path, 'utf8')))
+  writeFileSync(path, change(textOf(readFileSync(path))))
 
 function overwrite(path: string, position: number, bytes: readonly number[]): void {
   const content = readFileSync(path)

@@ -33,7 +33,12 @@ export type FlippedFile = keyof typeof flippedFiles
 export const flippedFileKinds = Object.keys(flippedFiles) as FlippedFile[]
 
 /** What the broker is doing when the bit flips. */
-export const flipMoments = ['closed in order', 'killed, all flushed', 'killed, with a tail that is not', 'running'] as const
+export const flipMoments = [
+  'closed in order',
+  'killed, all flushed',
+  'killed, with a tail that is not',
+  'running',
+] as const
 export type FlipMoment = (typeof flipMoments)[number]
 
 export interface FlipOutcome {
@@ -83,7 +88,9 @@ export async function tryFlip(
 ): Promise<FlipOutcome | undefined> {
   const { simulator, world, truth } = await prepare(seed, moment)
   const { machine } = world
-  const paths = directories.flatMap(path => filesBelow(machine.volume, path)).filter(path => flippedFiles[kind].test(path))
+  const paths = directories
+    .flatMap(path => filesBelow(machine.volume, path))
+    .filter(path => flippedFiles[kind].test(path))
   if (paths.length === 0) return undefined
   const path = random.pick(paths)
   const position = random.below(machine.volume.findFile(path, 'rot').current.length)
@@ -92,9 +99,14 @@ export async function tryFlip(
   try {
     let manager = world.manager
     if (moment !== 'running') {
-      const opened = await simulator.settle(LogManager.open(machine.boot(), managerOptions(managerSettings(truth.config))))
+      const opened = await simulator.settle(
+        LogManager.open(machine.boot(), managerOptions(managerSettings(truth.config))),
+      )
       if (!opened.ok) {
-        assert(opened.error.message.includes(path), () => `it does not start and does not say why: ${opened.error.message}`)
+        assert(
+          opened.error.message.includes(path),
+          () => `it does not start and does not say why: ${opened.error.message}`,
+        )
         return { path, verdict: 'does not start, and says why' }
       }
       manager = opened.manager

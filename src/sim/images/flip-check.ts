@@ -17,7 +17,11 @@ export interface Flip {
 }
 
 /** What it has done: nothing that anybody sees, one batch that cannot be read, or a partition that is not served and says so. */
-export type FlipVerdict = 'nothing is seen of it' | 'CORRUPT_MESSAGE for the batch' | 'the partition is not served' | 'the tail is cut off'
+export type FlipVerdict =
+  | 'nothing is seen of it'
+  | 'CORRUPT_MESSAGE for the batch'
+  | 'the partition is not served'
+  | 'the tail is cut off'
 
 export async function checkAfterFlip(
   manager: LogManager,
@@ -47,21 +51,33 @@ async function checkLog(log: Log, truth: LogTruth, flip: Flip | undefined, rando
   const { logStartOffset, logEndOffset } = log
   const isTail = flip?.kind === '.log' && flip.moment === 'killed, with a tail that is not'
   const endLeast = isTail ? truth.durableEnd : truth.writtenEnd
-  assert(logEndOffset >= endLeast && logEndOffset <= truth.writtenEnd, () => `L10: it ends at ${logEndOffset} of ${truth.writtenEnd}`)
+  assert(
+    logEndOffset >= endLeast && logEndOffset <= truth.writtenEnd,
+    () => `L10: it ends at ${logEndOffset} of ${truth.writtenEnd}`,
+  )
   // Where it starts is written down nowhere else.
   const startLeast = flip?.kind === 'log-start-offset-checkpoint' ? 0 : truth.startLeast
-  assert(logStartOffset >= startLeast && logStartOffset <= truth.startMost, () => `L9: it starts at ${logStartOffset} and not ${truth.startLeast}`)
+  assert(
+    logStartOffset >= startLeast && logStartOffset <= truth.startMost,
+    () => `L9: it starts at ${logStartOffset} and not ${truth.startLeast}`,
+  )
   log.updateHighWatermark(log.writtenEndOffset)
   const kept = prefixOf(truth.contents[0]!, logEndOffset)
   const broken = await checkReads(log, batches)
   assert(broken.size <= (flip?.kind === '.log' ? 1 : 0), () => `batches at ${[...broken].join(', ')} cannot be read`)
   await checkTimestamps(log, kept, broken.size > 0, random)
-  await checkTransactions(log, kept, random)
+  // Nobody can be shown what cannot be read.
+  await checkTransactions(
+    log,
+    kept,
+    kept.filter(batch => !broken.has(batch.baseOffset)),
+    random,
+  )
   for (const { baseOffset, leaderEpoch } of kept.filter(batch => batch.baseOffset >= logStartOffset)) {
     const known = log.epochForOffset(baseOffset)
     assert(known === leaderEpoch, () => `L2: ${baseOffset} is of epoch ${leaderEpoch}, and known as of ${known}`)
   }
-  checkRetries(log, kept, flip?.kind === '.log')
+  checkRetries(log, kept, broken, flip?.kind === '.log')
   await checkGoesOn(log)
   if (logEndOffset < truth.writtenEnd) return 'the tail is cut off'
   return broken.size > 0 ? 'CORRUPT_MESSAGE for the batch' : 'nothing is seen of it'
@@ -118,28 +134,38 @@ async function checkTimestamps(
   assert(found === largest || mayFail, () => `the largest timestamp is ${largest}, found ${JSON.stringify(outcome)}`)
 }
 
-async function checkTransactions(log: Log, kept: readonly TruthBatch[], random: SeededRandom): Promise<void> {
+async function checkTransactions(
+  log: Log,
+  kept: readonly TruthBatch[],
+  readable: readonly TruthBatch[],
+  random: SeededRandom,
+): Promise<void> {
   const { aborted, firstUnstable } = transactionsOf(kept)
-  const unstable = firstUnstable && Math.max(firstUnstable, log.logStartOffset)
-  assert(log.firstUnstableOffset === unstable, () => `P4: unstable from ${unstable}, known ${log.firstUnstableOffset}`)
+  const unstable = firstUnstable === undefined ? undefined : Math.max(firstUnstable, log.logStartOffset)
+  const isKnown = readable.some(batch => batch.baseOffset === firstUnstable)
+  assert(
+    log.firstUnstableOffset === unstable || !isKnown,
+    () => `P4: unstable from ${unstable}, known ${log.firstUnstableOffset}`,
+  )
   for (let times = 8; times > 0; times--) {
     const from = random.between(log.logStartOffset, log.logEndOffset)
     const to = random.between(from, log.logEndOffset)
     const known = await log.abortedTransactions(from, to)
-    for (const { producer, baseOffset, marker } of kept) {
+    for (const { producer, baseOffset, marker } of readable) {
       if (producer?.isTransactional !== true || marker !== undefined || baseOffset < from || baseOffset >= to) continue
       const isIn = (range: (typeof aborted)[number]): boolean =>
         range.producerId === producer.id && range.firstOffset <= baseOffset && baseOffset < range.lastOffset
       assert(
         aborted.some(isIn) === known.some(isIn),
-        () => `P4: ${baseOffset} of ${from} to ${to}: aborted ${JSON.stringify(aborted)}, known ${JSON.stringify(known)}`,
+        () =>
+          `P4: ${baseOffset} of ${from} to ${to}: aborted ${JSON.stringify(aborted)}, known ${JSON.stringify(known)}`,
       )
     }
   }
 }
 
-/** What was appended once is never appended again; where the batches themselves are broken, a retry may be refused. */
-function checkRetries(log: Log, kept: readonly TruthBatch[], mayRefuse: boolean): void {
+/** What was appended once is never appended again; what cannot be read any more may be, and where the batches tell of their producers, a retry may be refused. */
+function checkRetries(log: Log, kept: readonly TruthBatch[], broken: ReadonlySet<number>, mayRefuse: boolean): void {
   const leaderEpoch = Math.max(0, log.latestEpoch ?? 0)
   for (const batch of [...retriesOf(kept).values()].flat()) {
     const bytes = batchBytes(batch.records, batch.producer, batch.timestampMs)
@@ -147,7 +173,7 @@ function checkRetries(log: Log, kept: readonly TruthBatch[], mayRefuse: boolean)
     const isRight =
       outcome.kind === 'duplicate'
         ? outcome.firstOffset === batch.baseOffset
-        : outcome.kind === 'rejected' && mayRefuse
+        : mayRefuse && (outcome.kind === 'rejected' || broken.has(batch.baseOffset))
     assert(isRight, () => `P1: a retry of ${batch.baseOffset} is ${JSON.stringify(outcome)}`)
   }
 }
@@ -159,7 +185,10 @@ async function checkGoesOn(log: Log): Promise<void> {
     leaderEpoch,
     origin: 'client',
   })
-  assert(outcome.kind === 'appended' && outcome.firstOffset === offset, () => `it takes nothing: ${JSON.stringify(outcome)}`)
+  assert(
+    outcome.kind === 'appended' && outcome.firstOffset === offset,
+    () => `it takes nothing: ${JSON.stringify(outcome)}`,
+  )
   await new Promise<void>(resolve => {
     const stop = log.onAdvance(() => {
       if (log.writtenEndOffset < log.logEndOffset && log.failure === undefined) return
@@ -169,5 +198,8 @@ async function checkGoesOn(log: Log): Promise<void> {
   })
   assert(log.failure === undefined, () => `it cannot be written to: ${log.failure!.message}`)
   const read = await log.read({ offset, maxBytes: 100, minOneBatch: true, upTo: log.writtenEndOffset })
-  assert(read.kind === 'ok' && read.firstOffset === offset, () => `what is appended cannot be read: ${JSON.stringify(read)}`)
+  assert(
+    read.kind === 'ok' && read.firstOffset === offset,
+    () => `what is appended cannot be read: ${JSON.stringify(read)}`,
+  )
 }
