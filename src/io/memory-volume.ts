@@ -99,7 +99,8 @@ interface NameChange {
 }
 
 /** What has just happened to a volume, in the words of the calls that do it. */
-export type VolumeEvent = 'write' | 'truncate' | 'sync' | 'create' | 'rename' | 'unlink' | 'sync directory'
+export const volumeEvents = ['write', 'truncate', 'sync', 'create', 'rename', 'unlink', 'sync directory'] as const
+export type VolumeEvent = (typeof volumeEvents)[number]
 
 /** How a power cut treats the changes of one file or of all names. */
 type Fate = 'none' | 'all' | 'prefix' | 'subset'

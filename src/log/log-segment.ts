@@ -276,8 +276,7 @@ export class LogSegment {
     const forgotten = await this.timeIndex.keepBelow(offset)
     // An entry of what lies above is true, or was never finished; a broken one of what lies below would be missed.
     if (forgotten !== undefined && !(await this.confirmsTimestamp(forgotten))) return undefined
-    await this.transactionIndex.loadLast()
-    await this.transactionIndex.truncate(offset)
+    await this.transactionIndex.keepBelow(offset, this.baseOffset)
     return kept
   }
 

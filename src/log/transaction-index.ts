@@ -98,6 +98,24 @@ export class TransactionIndex {
     if (bytes !== undefined) this.#lastOffset = readEntry(bytes, 0).lastOffset
   }
 
+  /**
+   * Keeps the longest prefix of entries that can be true, with markers that grow from `baseOffset` on and are below `offset`, and forgets the rest: also zeros, where a power cut has
+   * left the length of the file and not what was in it.
+   */
+  async keepBelow(offset: number, baseOffset: number): Promise<void> {
+    const entries = this.entries.entryCount === 0 ? [] : await this.all()
+    let keptCount = 0
+    let lastOffset = baseOffset - 1
+    for (const entry of entries ?? []) {
+      const isPossible = entry.firstOffset >= 0 && entry.firstOffset <= entry.lastOffset && entry.producerId >= 0
+      if (!isPossible || entry.lastOffset <= lastOffset || entry.lastOffset >= offset) break
+      lastOffset = entry.lastOffset
+      keptCount += 1
+    }
+    await this.entries.trim(keptCount)
+    this.#lastOffset = keptCount === 0 ? -1 : lastOffset
+  }
+
   /** Drops the entries whose markers are at and above `offset`. */
   async truncate(offset: number): Promise<void> {
     const floor = await this.entries.floor((source, at) => readEntry(source, at).lastOffset < offset, readEntry)

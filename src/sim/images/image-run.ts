@@ -1,4 +1,5 @@
 /** So many images, chosen by one seed out of all operations, points and kinds; and how often each came up. */
+import { volumeEvents } from '../../io/memory-volume.ts'
 import type { VolumeEvent } from '../../io/memory-volume.ts'
 import { SeededRandom } from '../../std/random.ts'
 import { count } from '../scenario.ts'
@@ -64,6 +65,9 @@ export class ImageRun {
       for (const kind of perStory < imagesForAllKinds ? [] : imageKinds) {
         if ((this.#kindsOf[`${operation}: ${kind}`] ?? 0) === 0) missing.push(`${operation}: ${kind}`)
       }
+    }
+    for (const event of perStory < imagesForAllKinds ? [] : volumeEvents) {
+      if (!Object.keys(this.#eventsOf).some(name => name.endsWith(`: ${event}`))) missing.push(event)
     }
     for (const kind of imageKinds) if ((this.#kinds[kind] ?? 0) === 0) missing.push(kind)
     for (const second of secondCrashes) if ((this.#seconds[second] ?? 0) === 0) missing.push(`second crash ${second}`)
