@@ -13,6 +13,7 @@ import {
   onLinux,
   produceBody,
   requestBytes,
+  sleep,
   withBroker,
 } from './hostile.fixture.ts'
 
@@ -60,8 +61,9 @@ it(
         }
         const growthBytes = broker.residentBytes - residentBytes
         t.diagnostic(`${producerIds} producer ids took ${Math.round(growthBytes / MiB)} MiB`)
-        // At most 400 bytes each, and what the process takes for anything.
-        assert.ok(growthBytes < 96 * MiB + 400 * producerIds, `${growthBytes / MiB} MiB`)
+        // At most 400 bytes each, of as many as are remembered by default, and what the process takes for anything.
+        assert.ok(growthBytes < 96 * MiB + 400 * Math.min(producerIds, 275_000), `${growthBytes / MiB} MiB`)
+        assert.ok((await active()) <= 275_000)
         // The last one is known still: what it sends again is not appended again.
         const again = (await peer.produce('t', new Map([[0, batchOfProducer(producerIds)]]))).get(0)!
         assert.deepEqual([again.error, again.baseOffset], ['NONE', producerIds - 1], 'P1')
@@ -154,3 +156,152 @@ it('a crowd of sessions that name partitions of which there are none is bounded 
     peer.close()
   }),
 )
+
+it('of a crowd of producer ids as many are remembered as are allowed, and those who go on among them', () =>
+  withBroker({ settings: { 'ottla.producer.ids.max': 2000 } }, async broker => {
+    const peer = await Peer.connect(broker.port)
+    await peer.createTopic('t')
+    const active = async (): Promise<number[]> => {
+      const { topics } = await peer.request(apis.DescribeProducers, 0, {
+        topics: [{ name: 't', partitionIndexes: [0] }],
+      })
+      return topics[0]!.partitions[0]!.activeProducers.map(({ producerId }) => producerId)
+    }
+    const steady = 7
+    for (let round = 0; round < 20; round++) {
+      assert.equal(await peer.put('t', batchOfProducer(steady, round)), 'NONE')
+      const requests = Array.from({ length: 500 }, (_, index) =>
+        requestBytes(apis.Produce, 9, 1, produceBody('t', new Map([[0, batchOfProducer(1000 + round * 500 + index)]]))),
+      )
+      void peer.send(Buffer.concat(requests))
+      for (let i = 0; i < requests.length; i++) await peer.nextFrame()
+      // So that ages differ.
+      await sleep(5)
+    }
+    const remembered = await active()
+    assert.ok(remembered.length <= 2201, `${remembered.length}`)
+    assert.ok(remembered.includes(steady))
+    const again = (await peer.produce('t', new Map([[0, batchOfProducer(steady, 19)]]))).get(0)!
+    assert.deepEqual([again.error, again.baseOffset], ['NONE', 19 * 501], 'P1')
+    peer.close()
+  }))
+
+const coordinatorSettings = {
+  'group.initial.rebalance.delay.ms': 0,
+  'offsets.topic.num.partitions': 4,
+  'transaction.state.log.num.partitions': 4,
+}
+
+async function startCoordinator(peer: Peer, keyType: 0 | 1): Promise<void> {
+  await eventually('the coordinator is there', async () => {
+    const { coordinators } = await peer.request(apis.FindCoordinator, 4, { keyType, coordinatorKeys: ['any'] })
+    return coordinators[0]!.errorCode === 0
+  })
+}
+
+/** Asks again while it is told to. */
+async function patiently(ask: () => Promise<{ readonly errorCode: number }>): Promise<string> {
+  for (;;) {
+    const error = errorName((await ask()).errorCode)
+    if (!/LOAD_IN_PROGRESS|NOT_COORDINATOR|CONCURRENT/.test(error)) return error
+    await sleep(10)
+  }
+}
+
+it('of a crowd of transactional ids as many are known as are allowed, and none that has a transaction open is dropped', () =>
+  withBroker({ settings: { ...coordinatorSettings, 'ottla.transactional.ids.max': 300 } }, async broker => {
+    const peer = await Peer.connect(broker.port)
+    await peer.createTopic('t')
+    await startCoordinator(peer, 1)
+    const init = async (transactionalId: string) => {
+      let answer: { errorCode: number; producerId: number; producerEpoch: number } | undefined
+      const error = await patiently(
+        async () =>
+          (answer = await peer.request(apis.InitProducerId, 4, { transactionalId, transactionTimeoutMs: 60_000 })),
+      )
+      assert.equal(error, 'NONE', transactionalId)
+      return { producerId: answer!.producerId, producerEpoch: answer!.producerEpoch }
+    }
+    const open = await init('open')
+    const partition = {
+      v3AndBelowTransactionalId: 'open',
+      v3AndBelowProducerId: open.producerId,
+      v3AndBelowProducerEpoch: open.producerEpoch,
+    }
+    await peer.request(apis.AddPartitionsToTxn, 3, { ...partition, v3AndBelowTopics: [{ name: 't', partitions: [0] }] })
+    for (let i = 0; i < 3000; i++) await init(`crowd-${i}`)
+    const { transactionStates } = await peer.request(apis.ListTransactions, 0, {
+      stateFilters: [],
+      producerIdFilters: [],
+    })
+    assert.ok(transactionStates.length <= 300, `${transactionStates.length}`)
+    assert.ok(
+      transactionStates.some(
+        ({ transactionalId, transactionState }) => transactionalId === 'open' && transactionState === 'Ongoing',
+      ),
+    )
+    assert.ok(transactionStates.some(({ transactionalId }) => transactionalId === 'crowd-2999'))
+    const ended = await patiently(() =>
+      peer.request(apis.EndTxn, 3, { transactionalId: 'open', ...open, committed: true }),
+    )
+    assert.equal(ended, 'NONE')
+    peer.close()
+  }))
+
+it('groups and members beyond what is allowed are told to come later, and those who are there go on', () =>
+  withBroker(
+    { settings: { ...coordinatorSettings, 'ottla.groups.max': 200, 'ottla.group.members.max': 150 } },
+    async broker => {
+      const peer = await Peer.connect(broker.port)
+      await peer.createTopic('t')
+      await startCoordinator(peer, 0)
+      const commit = (groupId: string) =>
+        patiently(async () => {
+          const { topics } = await peer.request(apis.OffsetCommit, 8, {
+            ...{ groupId, generationIdOrMemberEpoch: -1, memberId: '', groupInstanceId: null },
+            topics: [{ name: 't', partitions: [{ partitionIndex: 0, committedOffset: 1, committedMetadata: '' }] }],
+          })
+          return topics[0]!.partitions[0]!
+        })
+      const joinClassic = (groupId: string, version: number) =>
+        patiently(() =>
+          peer.request(apis.JoinGroup, version, {
+            ...{ groupId, sessionTimeoutMs: 30_000, rebalanceTimeoutMs: 30_000, memberId: '', groupInstanceId: null },
+            ...{ protocolType: 'consumer', protocols: [{ name: 'range', metadata: Buffer.alloc(6) }] },
+          }),
+        )
+      const joinNew = (groupId: string, memberId: string) =>
+        patiently(() =>
+          peer.request(apis.ConsumerGroupHeartbeat, 1, {
+            ...{ groupId, memberId, memberEpoch: 0, rebalanceTimeoutMs: 1000 },
+            ...{ subscribedTopicNames: ['t'], topicPartitions: [] },
+          }),
+        )
+      const count = async (times: number, ask: (index: number) => Promise<string>): Promise<Record<string, number>> => {
+        const counts: Record<string, number> = {}
+        for (let i = 0; i < times; i++) {
+          const error = await ask(i)
+          counts[error] = (counts[error] ?? 0) + 1
+        }
+        return counts
+      }
+      assert.deepEqual(await count(40, index => joinNew('new', `m${index}`)), { NONE: 40 })
+      // Ids that are given out, many more than there may be members.
+      const given = await count(300, () => joinClassic('classic', 5))
+      assert.equal(
+        given['MEMBER_ID_REQUIRED']! >= 100 && given['MEMBER_ID_REQUIRED']! <= 112,
+        true,
+        JSON.stringify(given),
+      )
+      assert.equal(given['MEMBER_ID_REQUIRED']! + given['COORDINATOR_NOT_AVAILABLE']!, 300)
+      assert.equal(await joinNew('new', 'late'), 'COORDINATOR_NOT_AVAILABLE')
+      assert.equal(await joinNew('new', 'm0'), 'NONE')
+      assert.deepEqual(await count(300, index => commit(`offsets-${index}`)), {
+        NONE: 198,
+        COORDINATOR_NOT_AVAILABLE: 102,
+      })
+      assert.equal(await commit('offsets-0'), 'NONE')
+      assert.equal(await joinClassic('yet another', 5), 'COORDINATOR_NOT_AVAILABLE')
+      peer.close()
+    },
+  ))

@@ -350,6 +350,7 @@ export class Broker implements BrokerContext {
     this.#acceptor.limitsChanged()
     this.logs.setCacheBudget(config.logCacheBytes ?? this.#options.logCacheBytes)
     this.logs.setProducerIdExpiration(config.producerIdExpirationMs)
+    this.logs.setProducerIdsMax(config.producerIdsMax)
     this.logs.setTransactionVerification(config.transactions.partitionVerificationEnable)
     this.logs.cleaner?.updateOptions(config.logCleaner)
     for (const problem of config.settings.problems) this.logger.warn(`ignoring a dynamic setting: ${problem}`)

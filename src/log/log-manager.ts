@@ -32,6 +32,7 @@ import type { LogDescription } from './log-types.ts'
 import type { Log } from './log.ts'
 import { OpenFiles } from './open-files.ts'
 import { formatPartitionMetadata } from './partition-metadata.ts'
+import { ProducerQuota } from './producer-quota.ts'
 import type { ProducerStateOptions } from './producer-state.ts'
 import { sealText } from './sealed-text.ts'
 import { TailCache } from './tail-cache.ts'
@@ -58,6 +59,8 @@ export interface LogManagerOptions {
   readonly highWatermarkCheckpointIntervalMs: number
   /** `producer.id.expiration.ms`. */
   readonly producerIdExpirationMs: number
+  /** `ottla.producer.ids.max`; left out: no limit. */
+  readonly producerIdsMax?: number
   /** `producer.id.expiration.check.interval.ms`; 10 minutes by default. */
   readonly producerIdExpirationCheckIntervalMs?: number
   /** `transaction.partition.verification.enable`; true by default. */
@@ -114,6 +117,7 @@ export class LogManager {
   readonly previousBrokerEpoch: number
   readonly #context: LogContext
   readonly #producerOptions: { -readonly [K in keyof ProducerStateOptions]: ProducerStateOptions[K] }
+  readonly #producerQuota: ProducerQuota
   readonly #options: LogManagerOptions
   readonly #logger: Logger
   readonly #directories: LogDirectory[] = []
@@ -166,10 +170,12 @@ export class LogManager {
     this.#options = options
     this.#logger = options.logging.logger('kafka.log.LogManager')
     this.#offlineAtStart = offline
+    this.#producerQuota = new ProducerQuota(options.producerIdsMax ?? Infinity, () => this.#logs.values())
     this.#producerOptions = {
       producerIdExpirationMs: options.producerIdExpirationMs,
       verifyTransactions: options.verifyTransactions ?? true,
       nowMs: () => io.clock.nowMs(),
+      onNewProducer: () => this.#producerQuota.producerComes(),
     }
     const openFilesMax = options.openFilesMax ?? 2000
     const disk = new BoundedDisk(io.disk, openFilesMax)
@@ -316,6 +322,11 @@ export class LogManager {
   /** `producer.id.expiration.ms`, from now on. */
   setProducerIdExpiration(expirationMs: number): void {
     this.#producerOptions.producerIdExpirationMs = expirationMs
+  }
+
+  /** `ottla.producer.ids.max`, from now on. */
+  setProducerIdsMax(max: number): void {
+    this.#producerQuota.max = max
   }
 
   /** `transaction.partition.verification.enable`, which may change at run time. */

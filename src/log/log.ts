@@ -359,6 +359,15 @@ export class Log {
     return this.#core.producers.describe()
   }
 
+  get producerCount(): number {
+    return this.#core.producers.size
+  }
+
+  /** Forgets about so many of those that have not written for the longest. */
+  forgetProducers(count: number): number {
+    return this.#core.producers.forgetOldest(count)
+  }
+
   /** Forgets producers that have not written for `producer.id.expiration.ms`. */
   removeExpiredProducers(nowMs: number): void {
     this.#core.producers.removeExpired(nowMs)

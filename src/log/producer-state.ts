@@ -27,6 +27,8 @@ export interface ProducerStateOptions {
   readonly verifyTransactions: boolean
   /** Wall clock. */
   readonly nowMs: () => number
+  /** Somebody new is about to be remembered. */
+  readonly onNewProducer?: () => void
 }
 
 /** What `check` looks at. */
@@ -73,6 +75,12 @@ interface Verification {
 
 /** Longer than clients go on retrying by default (`delivery.timeout.ms`, 2 minutes). */
 const restoredGraceMs = 15 * 60_000
+
+/** Transactions that one log waits to hear of from their coordinators. */
+const verificationsMax = 10_000
+
+/** So many tell well enough when the others last wrote. */
+const ageSamples = 500
 
 const isNew: ProducerVerdict = { kind: 'new' }
 const producerEpochMax = 0x7fff
@@ -199,6 +207,8 @@ export class ProducerState {
     this.#verifications ??= new Map()
     let state = this.#verifications.get(producerId)
     if (state === undefined) {
+      // Anybody may ask for one, with any id. Whose guard is gone has its batch refused, and tries again.
+      if (this.#verifications.size >= verificationsMax) this.#verifications.delete(firstKey(this.#verifications)!)
       const guard: VerificationGuard = { producerId }
       state = { guard, createdMs: nowMs, supportsEpochBump, lowestSequence: sequence, producerEpoch }
       this.#verifications.set(producerId, state)
@@ -219,6 +229,35 @@ export class ProducerState {
     for (const [producerId, { createdMs }] of this.#verifications ?? []) {
       if (nowMs - createdMs >= this.#options.producerIdExpirationMs) this.#verifications!.delete(producerId)
     }
+  }
+
+  /** How many are remembered. */
+  get size(): number {
+    return this.#producers?.size ?? 0
+  }
+
+  /** Forgets about `count` of those that have not written for the longest, none that has a transaction open; how many it were. */
+  forgetOldest(count: number): number {
+    if (count <= 0) return 0
+    const lastSeenMs = this.#ageOf(count)
+    let forgotten = 0
+    for (const [producerId, entry] of this.#producers ?? []) {
+      if (forgotten >= count) break
+      if (entry.hasOpenTransaction || entry.lastSeenMs > lastSeenMs) continue
+      this.#producers!.delete(producerId)
+      forgotten += 1
+    }
+    return forgotten
+  }
+
+  /** When the last of so many that are to go last wrote, by a sample. */
+  #ageOf(count: number): number {
+    const step = Math.max(1, Math.floor(this.size / ageSamples))
+    const ages: number[] = []
+    let index = 0
+    for (const entry of this.#producers?.values() ?? []) if (index++ % step === 0) ages.push(entry.lastSeenMs)
+    ages.sort((a, b) => a - b)
+    return ages[Math.min(ages.length - 1, Math.floor((count / Math.max(1, this.size)) * ages.length))] ?? 0
   }
 
   /** The last batch of each producer, for the cleaner, which keeps these. */
@@ -277,6 +316,7 @@ export class ProducerState {
     this.#producers ??= new Map()
     let entry = this.#producers.get(producerId)
     if (entry === undefined) {
+      this.#options.onNewProducer?.()
       entry = new ProducerEntry(producerId)
       this.#producers.set(producerId, entry)
     }
@@ -392,7 +432,7 @@ function outOfOrder(producerId: number, sequence: number, expected: number): Pro
   return refused('OUT_OF_ORDER_SEQUENCE_NUMBER', `sequence ${sequence} of producer ${producerId}, ${expected} is next`)
 }
 
-function firstKey(map: Map<number, number> | undefined): number | undefined {
+function firstKey(map: Map<number, unknown> | undefined): number | undefined {
   if (map === undefined) return undefined
   for (const key of map.keys()) return key
   return undefined

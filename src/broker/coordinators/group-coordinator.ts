@@ -12,7 +12,9 @@ import type { LeaveAnswer } from '../../coordinator/group/classic/leave.ts'
 import { ConsumerGroups } from '../../coordinator/group/consumer/consumer-groups.ts'
 import type { DescribedConsumerGroup } from '../../coordinator/group/consumer/describe.ts'
 import type { HeartbeatAnswer } from '../../coordinator/group/consumer/heartbeats.ts'
+import { JOIN_EPOCH } from '../../coordinator/group/consumer/member.ts'
 import type { GroupConfig } from '../../coordinator/group/group-config.ts'
+import { GroupLoad } from '../../coordinator/group/group-load.ts'
 import { groupRecordFormat } from '../../coordinator/group/group-records.ts'
 import type { GroupRecord } from '../../coordinator/group/group-records.ts'
 import { GroupShard } from '../../coordinator/group/group-shard.ts'
@@ -20,6 +22,7 @@ import type { GroupShardOptions } from '../../coordinator/group/group-shard.ts'
 import type { ListedGroup } from '../../coordinator/group/group.ts'
 import type { CommitOutcome, OffsetCommit, OffsetDelete } from '../../coordinator/group/offsets/offset-commits.ts'
 import type { FetchedTopic, OffsetFetch } from '../../coordinator/group/offsets/offset-fetches.ts'
+import { respond } from '../../coordinator/runtime/coordinator.ts'
 import type {
   CoordinatorResult,
   TransactionalProducer,
@@ -57,6 +60,7 @@ export class GroupCoordinator {
   constructor(options: GroupCoordinatorOptions) {
     this.#options = options
     const { config, logger, newerGroups } = options
+    const load = new GroupLoad({ config, nowMs: () => options.clock.nowMs(), shards: () => this.#shards() })
     this.#host = new CoordinatorHost({
       ...options,
       topic: GROUP_TOPIC,
@@ -64,7 +68,7 @@ export class GroupCoordinator {
         name: 'group',
         format: groupRecordFormat,
         createShard: context =>
-          new GroupShard(context, { config, logger, ...(newerGroups === undefined ? {} : { newerGroups }) }),
+          new GroupShard(context, { config, logger, load, ...(newerGroups === undefined ? {} : { newerGroups }) }),
         performEffect: () => {},
       },
     })
@@ -135,7 +139,10 @@ export class GroupCoordinator {
   consumerGroupHeartbeat(requester: GroupRequester, request: ConsumerGroupHeartbeatRequest): Answer<HeartbeatAnswer> {
     return this.#write<HeartbeatAnswer>(
       request.groupId,
-      shard => consumerGroupsOf(shard).consumerGroupHeartbeat(request, requester),
+      shard =>
+        request.memberEpoch === JOIN_EPOCH && !shard.hasRoomFor(request.groupId, request.memberId)
+          ? respond({ errorCode: ErrorCode.COORDINATOR_NOT_AVAILABLE })
+          : consumerGroupsOf(shard).consumerGroupHeartbeat(request, requester),
       error => ({ errorCode: ErrorCode[error] }),
     )
   }
@@ -229,6 +236,17 @@ export class GroupCoordinator {
     reply: (error: ErrorName | undefined) => void,
   ): void {
     this.runtime.completeTransaction(partition, marker, reply)
+  }
+
+  *#shards(): Generator<GroupShard> {
+    for (const partition of this.runtime.activePartitions()) {
+      const shard = this.runtime.read<GroupShard | undefined>(
+        partition,
+        each => each,
+        () => undefined,
+      )
+      if (shard !== undefined) yield shard
+    }
   }
 
   /** An operation that answers by itself, unless it fails. */

@@ -117,10 +117,24 @@ export class Transactions {
           new TransactionShard(context, () => ({
             ...config().transactions,
             transactionVersion: transactionVersionOf(image),
+            isFull: () => this.#transactionalIdCount() >= config().transactions.transactionalIdsMax,
           })),
         performEffect: (effect, partition) => this.coordinator.performEffect(effect, partition),
       },
     })
+  }
+
+  #transactionalIdCount(): number {
+    const { runtime } = this.#host
+    let count = 0
+    for (const partition of runtime.activePartitions()) {
+      count += runtime.read(
+        partition,
+        shard => shard.size,
+        () => 0,
+      )
+    }
+    return count
   }
 
   #makeCoordinator(): TransactionCoordinator {

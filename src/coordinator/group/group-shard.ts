@@ -30,6 +30,7 @@ import type { Join } from './classic/join.ts'
 import type { LeaveAnswer } from './classic/leave.ts'
 import type { Sync } from './classic/sync.ts'
 import type { GroupConfig } from './group-config.ts'
+import type { GroupCounts, GroupLoad } from './group-load.ts'
 import type { GroupRecord } from './group-records.ts'
 import type { Group, ListedGroup, View } from './group.ts'
 import type { NewerGroups } from './newer-groups.ts'
@@ -45,6 +46,8 @@ export type GroupShardContext = ShardContext<GroupRecord, never>
 export interface GroupShardOptions {
   readonly config: () => GroupConfig
   readonly logger: Logger
+  /** What all shards hold together; left out: no limit. */
+  readonly load?: GroupLoad | undefined
   /** The parts for groups of newer protocols. */
   readonly newerGroups?: (parts: GroupShardParts) => NewerGroups
 }
@@ -63,7 +66,7 @@ const expiryKey = 'expiry'
 /** Groups that one turn looks through for expired offsets. */
 const expirySliceGroups = 200
 
-export class GroupShard implements CoordinatorShard<GroupRecord> {
+export class GroupShard implements CoordinatorShard<GroupRecord>, GroupCounts {
   readonly #context: GroupShardContext
   readonly #config: () => GroupConfig
   readonly #groups: TimelineMap<string, Group>
@@ -71,11 +74,13 @@ export class GroupShard implements CoordinatorShard<GroupRecord> {
   readonly #offsets: OffsetStore
   readonly #commits: OffsetCommits
   readonly #newer: NewerGroups | undefined
+  readonly #load: GroupLoad | undefined
 
   constructor(context: GroupShardContext, options: GroupShardOptions) {
     const { config, logger } = options
     this.#context = context
     this.#config = config
+    this.#load = options.load
     this.#groups = new TimelineMap(context.timeline)
     this.#classic = new ClassicGroups({ shard: context, groups: this.#groups, config, logger })
     this.#offsets = new OffsetStore(context.timeline)
@@ -126,9 +131,30 @@ export class GroupShard implements CoordinatorShard<GroupRecord> {
     })
   }
 
+  get groupCount(): number {
+    return this.#groups.size
+  }
+
+  countMembers(): number {
+    let count = 0
+    for (const { memberCount } of this.#groups.values()) count += memberCount
+    return count
+  }
+
+  /** Whether there is room for somebody who joins, and for its group where that is new. */
+  hasRoomFor(groupId: string, memberId: string): boolean {
+    const group = this.#groups.get(groupId)
+    if (this.#load === undefined || group?.hasMember(memberId) === true) return true
+    return (group !== undefined || this.#load.hasRoomForGroup) && this.#load.admitsMember()
+  }
+
   joinGroup(join: Join): ClassicResult {
     const { groupId, memberId } = join.request
     const group = this.#groups.get(groupId)
+    if (memberId === '' && !this.hasRoomFor(groupId, memberId)) {
+      join.answer(refusal(memberId, 'COORDINATOR_NOT_AVAILABLE'))
+      return nothing
+    }
     if (group === undefined || group instanceof ClassicGroup) return this.#classic.join(join)
     if (this.#newer === undefined || !this.#newer.takesClassicMembers(group)) {
       join.answer(refusal('', 'INCONSISTENT_GROUP_PROTOCOL'))
@@ -169,6 +195,7 @@ export class GroupShard implements CoordinatorShard<GroupRecord> {
   /** OffsetCommit, and TxnOffsetCommit where it `isTransactional`. */
   commitOffsets(request: OffsetCommit): CoordinatorResult<GroupRecord, CommitOutcome> {
     const group = this.#groups.get(request.groupId)
+    if (group === undefined && this.#load?.hasRoomForGroup === false) return respond('COORDINATOR_NOT_AVAILABLE')
     const result = this.#commits.commit(group, request)
     // With any error the response is a name.
     if (group instanceof ClassicGroup && !request.isTransactional && typeof result.response !== 'string')
@@ -226,21 +253,21 @@ export class GroupShard implements CoordinatorShard<GroupRecord> {
   #scheduleExpiry(): void {
     const { offsetsRetentionCheckIntervalMs } = this.#config()
     this.#context.timers.schedule(expiryKey, offsetsRetentionCheckIntervalMs, () =>
-      this.#expire([...this.#groups.keys()]),
+      this.#expire([...this.#groups.keys()], 0),
     )
   }
 
   /** Looks through some of the groups, then leaves the rest to a later turn. */
-  #expire(groupIds: readonly string[]): ClassicResult {
+  #expire(groupIds: readonly string[], from: number): ClassicResult {
     const nowMs = this.#context.nowMs()
     const { offsetsRetentionMs } = this.#config()
     const records: GroupRecord[] = []
-    for (const groupId of groupIds.slice(0, expirySliceGroups)) {
+    const to = from + expirySliceGroups
+    for (const groupId of groupIds.slice(from, to)) {
       const group = this.#groups.get(groupId)
       if (group !== undefined) records.push(...expireGroup(this.#offsets, group, nowMs, offsetsRetentionMs))
     }
-    const rest = groupIds.slice(expirySliceGroups)
-    if (rest.length > 0) this.#context.timers.schedule(expiryKey, 0, () => this.#expire(rest))
+    if (to < groupIds.length) this.#context.timers.schedule(expiryKey, 0, () => this.#expire(groupIds, to))
     else this.#scheduleExpiry()
     return { records, response: undefined, isDivisible: true }
   }

@@ -24,6 +24,8 @@ export const defaultGroupConfig: GroupConfig = {
   maxSessionTimeoutMs: 1_800_000,
   initialRebalanceDelayMs: 3000,
   maxSize: 2_147_483_647,
+  groupsMax: 100_000,
+  membersMax: 100_000,
   offsetMetadataMaxBytes: 4096,
   offsetsRetentionMs: 10_080 * 60_000,
   offsetsRetentionCheckIntervalMs: 600_000,

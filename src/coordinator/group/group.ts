@@ -50,6 +50,8 @@ export interface Group {
   readonly groupId: string
   /** Without members. */
   isEmpty(): boolean
+  /** Ids that were given out to join with count as well. */
+  readonly memberCount: number
   state(view: View): string
   listed(view: View): ListedGroup
   hasMember(memberId: string): boolean

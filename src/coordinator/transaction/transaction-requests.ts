@@ -13,6 +13,8 @@ export interface TransactionSettings {
   readonly abortTimedOutIntervalMs: number
   /** `transaction.remove.expired.transaction.cleanup.interval.ms` */
   readonly removeExpiredIntervalMs: number
+  /** As many transactional ids are known as may be. */
+  readonly isFull: () => boolean
 }
 
 /** Markers for all partitions of a transaction that has been decided. `markersWritten` is to be called when all are there. */

@@ -29,6 +29,43 @@ describe('InitProducerId', () => {
     assert.deepEqual(coordinator.init('another'), { producerId: 1001, producerEpoch: 0 })
   })
 
+  it('takes the place of one that is idle where there is no more room, never of one that has a transaction open', () => {
+    const { coordinator, producer } = begun()
+    coordinator.add(id, producer, { t: [0] })
+    for (let i = 0; i < 100; i++) {
+      coordinator.nowMs += 1
+      coordinator.init(`idle-${i}`)
+    }
+    coordinator.settings = { ...coordinator.settings, isFull: () => true }
+    const known = (): number => coordinator.read(shard => shard.size)
+    const before = known()
+    for (let i = 0; i < 300; i++) {
+      coordinator.nowMs += 1
+      assert.notEqual(typeof coordinator.init(`new-${i}`), 'string')
+      assert.equal(known(), before)
+    }
+    assert.equal(stateOf(coordinator), 'Ongoing')
+    assert.equal(coordinator.end(id, producer, 'COMMIT') === 'INVALID_PRODUCER_ID_MAPPING', false)
+    assert.equal(
+      coordinator.read(shard => shard.get('new-299')?.state),
+      'Empty',
+    )
+    coordinator.restart()
+    assert.equal(known(), before)
+  })
+
+  it('is told to come later where there is no more room and all have transactions open', () => {
+    const coordinator = new TestCoordinator()
+    for (let i = 0; i < 40; i++)
+      coordinator.add(`busy-${i}`, coordinator.init(`busy-${i}`) as ProducerIdAndEpoch, { t: [0] })
+    coordinator.settings = { ...coordinator.settings, isFull: () => true }
+    assert.equal(coordinator.init('one more'), 'COORDINATOR_NOT_AVAILABLE')
+    assert.equal(
+      coordinator.read(shard => shard.size),
+      40,
+    )
+  })
+
   it('goes on with the epoch after a restart (P2)', () => {
     const { coordinator, producer } = begun()
     coordinator.restart()

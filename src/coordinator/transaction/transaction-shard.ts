@@ -46,10 +46,15 @@ import { isIdle, isPrepared } from './transaction-state.ts'
 
 type Result<T> = CoordinatorResult<TransactionRecord, T, TransactionEffect>
 
+/** So many are looked at for the one that has not been used for the longest. */
+const candidates = 32
+
 export class TransactionShard implements CoordinatorShard<TransactionRecord> {
   readonly #context: ShardContext<TransactionRecord, TransactionEffect>
   readonly #settings: () => TransactionSettings
   readonly #transactions: TimelineMap<string, TransactionMetadata>
+  /** Whom to look at next for a place to be given up. */
+  #candidates: Iterator<TransactionMetadata> | undefined
 
   constructor(context: ShardContext<TransactionRecord, TransactionEffect>, settings: () => TransactionSettings) {
     this.#context = context
@@ -91,6 +96,13 @@ export class TransactionShard implements CoordinatorShard<TransactionRecord> {
     const nowMs = this.#context.nowMs()
     const known = this.#transactions.get(transactionalId)
     if (known === undefined && spareProducerId === undefined) return respond(NEEDS_PRODUCER_ID)
+    if (known === undefined && this.#settings().isFull()) {
+      const replaced = this.#makeRoom()
+      if (replaced === undefined) return respond('COORDINATOR_NOT_AVAILABLE')
+      const created = createdTransaction(transactionalId, spareProducerId!, timeoutMs, nowMs)
+      const begun = initialized(created, expected?.producerEpoch, timeoutMs, nowMs)
+      return begun === 'PRODUCER_FENCED' ? respond(begun) : this.#begin(begun, replaced)
+    }
     const current = known ?? createdTransaction(transactionalId, spareProducerId!, timeoutMs, nowMs)
     if (isPrepared(current.state)) return respond('CONCURRENT_TRANSACTIONS')
     if (expected !== undefined && !mayBe(expected, current)) return respond('PRODUCER_FENCED')
@@ -166,8 +178,30 @@ export class TransactionShard implements CoordinatorShard<TransactionRecord> {
     for (const [, transaction] of this.#transactions.committedEntries()) yield transaction
   }
 
-  #begin(begun: TransactionMetadata): Result<ProducerAnswer> {
-    return { records: [this.#record(begun)], response: producerOf(begun) }
+  #begin(begun: TransactionMetadata, before: readonly TransactionRecord[] = []): Result<ProducerAnswer> {
+    return { records: [...before, this.#record(begun)], response: producerOf(begun) }
+  }
+
+  /**
+   * What forgets one of the transactional ids that have not been used for long, so that another can come; undefined where all that are looked at have a transaction
+   * open. Looks at a few more each time, so that a crowd does not cost its square. A shard that has next to none has nothing to give.
+   */
+  #makeRoom(): TransactionRecord[] | undefined {
+    if (this.#transactions.size < candidates) return []
+    let oldest: TransactionMetadata | undefined
+    for (let left = candidates; left > 0; left--) {
+      this.#candidates ??= this.#transactions.values()
+      const { done, value } = this.#candidates.next()
+      if (done === true) {
+        this.#candidates = undefined
+        continue
+      }
+      // It may have changed, or gone, since it was at this place.
+      const current = this.#transactions.get(value.transactionalId)
+      if (current === undefined || !isIdle(current.state)) continue
+      if (oldest === undefined || current.lastUpdateTimestampMs < oldest.lastUpdateTimestampMs) oldest = current
+    }
+    return oldest && [{ transactionalId: oldest.transactionalId, metadata: undefined, valueVersion: 0 }]
   }
 
   #fence<T>(

@@ -26,6 +26,7 @@ export const defaultSettings: TransactionSettings = {
   transactionalIdExpirationMs: 604_800_000,
   abortTimedOutIntervalMs: 10_000,
   removeExpiredIntervalMs: 3_600_000,
+  isFull: () => false,
 }
 
 const noTopics = { version: 0, byName: () => undefined, byId: () => undefined, names: () => [] }

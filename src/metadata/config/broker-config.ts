@@ -38,6 +38,8 @@ export interface TransactionsConfig {
   /** `transaction.max.timeout.ms` */
   readonly timeoutMsMax: number
   readonly transactionalIdExpirationMs: number
+  /** `ottla.transactional.ids.max` */
+  readonly transactionalIdsMax: number
   readonly abortTimedOutIntervalMs: number
   readonly removeExpiredIntervalMs: number
   readonly partitionVerificationEnable: boolean
@@ -50,6 +52,9 @@ export interface TransactionsConfig {
 
 /** Of consumer groups and their committed offsets. */
 export interface GroupsConfig {
+  /** `ottla.groups.max`, `ottla.group.members.max` */
+  readonly groupsMax: number
+  readonly membersMax: number
   readonly minSessionTimeoutMs: number
   readonly maxSessionTimeoutMs: number
   readonly initialRebalanceDelayMs: number
@@ -130,6 +135,8 @@ export interface BrokerConfig {
   readonly logCleaner: LogCleanerConfig
 
   readonly producerIdExpirationMs: number
+  /** `ottla.producer.ids.max` */
+  readonly producerIdsMax: number
   readonly producerIdExpirationCheckIntervalMs: number
   readonly offsetsTopic: InternalTopicConfig
   readonly transactionStateTopic: InternalTopicConfig
@@ -216,6 +223,7 @@ function logsOf(settings: BrokerSettings) {
       ioMaxBytesPerSecond: settings.get('log.cleaner.io.max.bytes.per.second'),
     },
     producerIdExpirationMs: settings.get('producer.id.expiration.ms'),
+    producerIdsMax: settings.get('ottla.producer.ids.max'),
     producerIdExpirationCheckIntervalMs: settings.get('producer.id.expiration.check.interval.ms'),
   }
 }
@@ -224,6 +232,7 @@ function transactionsOf(settings: BrokerSettings): TransactionsConfig {
   return {
     timeoutMsMax: settings.get('transaction.max.timeout.ms'),
     transactionalIdExpirationMs: settings.get('transactional.id.expiration.ms'),
+    transactionalIdsMax: settings.get('ottla.transactional.ids.max'),
     abortTimedOutIntervalMs: settings.get('transaction.abort.timed.out.transaction.cleanup.interval.ms'),
     removeExpiredIntervalMs: settings.get('transaction.remove.expired.transaction.cleanup.interval.ms'),
     partitionVerificationEnable: settings.get('transaction.partition.verification.enable'),
@@ -239,6 +248,8 @@ function groupsOf(settings: BrokerSettings): GroupsConfig {
     maxSessionTimeoutMs: settings.get('group.max.session.timeout.ms'),
     initialRebalanceDelayMs: settings.get('group.initial.rebalance.delay.ms'),
     maxSize: settings.get('group.max.size'),
+    groupsMax: settings.get('ottla.groups.max'),
+    membersMax: settings.get('ottla.group.members.max'),
     offsetMetadataMaxBytes: settings.get('offset.metadata.max.bytes'),
     offsetsRetentionMs: settings.get('offsets.retention.minutes') * 60_000,
     offsetsRetentionCheckIntervalMs: settings.get('offsets.retention.check.interval.ms'),

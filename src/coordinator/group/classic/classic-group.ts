@@ -136,6 +136,10 @@ export class ClassicGroup implements Group {
     return longest
   }
 
+  get memberCount(): number {
+    return this.members.size + this.pendingMembers.size
+  }
+
   hasMember(memberId: string): boolean {
     return this.members.has(memberId)
   }

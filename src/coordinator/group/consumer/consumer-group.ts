@@ -101,6 +101,10 @@ export class ConsumerGroup implements Group {
     return this.members.size === 0
   }
 
+  get memberCount(): number {
+    return this.members.size
+  }
+
   hasMember(memberId: string): boolean {
     return this.members.has(memberId)
   }

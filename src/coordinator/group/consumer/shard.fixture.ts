@@ -161,6 +161,8 @@ const groupConfig: GroupConfig = {
   maxSessionTimeoutMs: 1_800_000,
   initialRebalanceDelayMs: 0,
   maxSize: 2 ** 31 - 1,
+  groupsMax: 100_000,
+  membersMax: 100_000,
   offsetMetadataMaxBytes: 4_096,
   offsetsRetentionMs: 7 * 24 * 3_600_000,
   offsetsRetentionCheckIntervalMs: 600_000,

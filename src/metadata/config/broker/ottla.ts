@@ -1,10 +1,28 @@
 /**
  * Ottla's own keys of the broker, for what Kafka has no key. All begin with `ottla.`.
  */
-import { enforced, long, string, type KeyTable } from '../definition.ts'
+import { enforced, int, long, string, type KeyTable } from '../definition.ts'
 import { hostAndPort } from '../validators.ts'
 
 export const ottlaKeys = {
+  'ottla.group.members.max': int({
+    default: 100_000,
+    min: 1,
+    importance: 'low',
+    updateMode: 'cluster-wide',
+    status: enforced,
+    documentation:
+      'Members that all groups coordinated here have together, ids that were given out to join with among them. Who would be one more is told COORDINATOR_NOT_AVAILABLE and tries again.',
+  }),
+  'ottla.groups.max': int({
+    default: 100_000,
+    min: 1,
+    importance: 'low',
+    updateMode: 'cluster-wide',
+    status: enforced,
+    documentation:
+      'Groups that are coordinated here. Who would begin one more, by joining or by committing offsets, is told COORDINATOR_NOT_AVAILABLE and tries again; groups end with their last offset.',
+  }),
   'ottla.log.cache.bytes': long({
     default: null,
     validator: {
@@ -16,6 +34,24 @@ export const ottlaKeys = {
     status: enforced,
     documentation:
       'Memory in bytes, over all partitions, for the newest batches, from which consumers at the end of a log are served. Unless it is set, a share of the memory that the process may use.',
+  }),
+  'ottla.producer.ids.max': int({
+    default: 250_000,
+    min: 1,
+    importance: 'low',
+    updateMode: 'cluster-wide',
+    status: enforced,
+    documentation:
+      'Producer ids that all partitions here remember together. When there are a tenth more, those that have not written for the longest are forgotten before producer.id.expiration.ms; none that has a transaction open is.',
+  }),
+  'ottla.transactional.ids.max': int({
+    default: 100_000,
+    min: 1,
+    importance: 'low',
+    updateMode: 'cluster-wide',
+    status: enforced,
+    documentation:
+      'Transactional ids that are coordinated here. Who comes with one more takes the place of one that has not been used for long, before transactional.id.expiration.ms; none that has a transaction open is forgotten.',
   }),
   'ottla.metrics.listener': string({
     default: null,
