@@ -68,6 +68,8 @@ export interface DelayRule extends OperationRule {
 export interface MisreadRule extends Omit<OperationRule, 'kind'> {
   /** One bit is flipped on the way, what is read lies some sectors away, or only a part comes at a time. */
   readonly misread: 'flipped bit' | 'misdirected' | 'short'
+  /** Which byte to flip a bit of, for one that was drawn. */
+  readonly flippedAt?: (bytes: Uint8Array, drawn: number) => number
 }
 
 /** What has happened so far. */
@@ -173,10 +175,11 @@ export class SeededDiskFaults implements DiskFaults {
 
   corrupt(operation: DiskOperation, bytes: Uint8Array): void {
     if (bytes.length === 0) return
-    const flips = this.#misreads.match(operation, rule => rule.misread === 'flipped bit') !== undefined
-    if (!flips && !this.#random.chance(this.options.readBitFlipProbability ?? 0)) return
+    const rule = this.#misreads.match(operation, ({ misread }) => misread === 'flipped bit')
+    if (rule === undefined && !this.#random.chance(this.options.readBitFlipProbability ?? 0)) return
     this.counts['flipped bit'] += 1
-    const position = this.#random.below(bytes.length)
+    const drawn = this.#random.below(bytes.length)
+    const position = rule?.flippedAt?.(bytes, drawn) ?? drawn
     bytes[position] = bytes[position]! ^ (1 << this.#random.below(8))
   }
 }

@@ -4,7 +4,7 @@
  */
 import type { Logger } from '../std/logger.ts'
 import type { LogManagerOpenError, OpenedDirectory } from './directory-opening.ts'
-import { parsePartitionDirectory, partitionDirectoryName } from './file-names.ts'
+import { parsePartitionDirectory, partitionDirectoryName, segmentFileName } from './file-names.ts'
 import type { PartitionDirectory } from './file-names.ts'
 import type { LogConfig } from './log-config.ts'
 import { diskErrorOf } from './log-context.ts'
@@ -58,8 +58,10 @@ export async function loadDirectories(options: LoadingOptions): Promise<LoadedDi
   const current = new Map<string, Folder>()
   for (const folder of found.filter(each => each.kind === 'current')) {
     const other = current.get(folder.folderName)
-    if (other !== undefined) return { ok: false, error: duplicate(folder, other) }
-    current.set(folder.folderName, folder)
+    const leftOver = other === undefined ? undefined : await unusedOf(options.context, folder, other)
+    if (other !== undefined && leftOver === undefined) return { ok: false, error: duplicate(folder, other) }
+    if (leftOver !== folder) current.set(folder.folderName, folder)
+    if (leftOver !== undefined) await disk.removeDirectory(pathOf(leftOver))
   }
   const unfinishedMoves: { topic: string; partition: number; directory: LogDirectory }[] = []
   for (const folder of found.filter(each => each.kind === 'future')) {
@@ -183,6 +185,22 @@ class DirectoryLoader {
       megabytes: Math.round(this.#recoveredBytes / 1e6),
     })
   }
+}
+
+/**
+ * Of two folders of one partition, one that has never had a segment: a directory that failed while the partition was made in it, so that it was made in the other
+ * one. `undefined` when both have been written to.
+ */
+async function unusedOf({ io }: LogContext, ...folders: readonly Folder[]): Promise<Folder | undefined> {
+  for (const folder of folders) {
+    const entries = await io.disk.list(pathOf(folder))
+    if (!entries.some(({ name }) => segmentFileName(name) !== undefined)) return folder
+  }
+  return undefined
+}
+
+function pathOf({ directory, folderName }: Folder): string {
+  return `${directory.path}/${folderName}`
 }
 
 function duplicate(folder: Folder, other: Folder): LogManagerOpenError {

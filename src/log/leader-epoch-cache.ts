@@ -97,9 +97,15 @@ export class LeaderEpochCache {
     this.#replacer ??= new FileReplacer(async () => {
       await this.#suspension?.promise
       this.#dirty = false
-      const text = formatEpochCheckpoint(this.#entries)
-      const content = this.#entries.length > 0 ? sealText(text) : text
-      return replaceFile(this.#disk, this.#directory, LEADER_EPOCH_CHECKPOINT, content)
+      try {
+        const text = formatEpochCheckpoint(this.#entries)
+        const content = this.#entries.length > 0 ? sealText(text) : text
+        await replaceFile(this.#disk, this.#directory, LEADER_EPOCH_CHECKPOINT, content)
+      } catch (error) {
+        // Perhaps there was no room: the next time it is tried again.
+        this.#dirty = true
+        throw error
+      }
     })
     return this.#replacer.replace()
   }

@@ -194,7 +194,13 @@ export class LogCore {
     if (offset <= this.logStartOffset) return
     assert(offset <= this.highWatermark, () => `L9: start of ${this.name} moves to ${offset} of ${this.highWatermark}`)
     this.nextLogStartOffset = offset
-    await this.host.saveLogStartOffsets()
+    try {
+      await this.host.saveLogStartOffsets()
+    } catch (error) {
+      // Perhaps there was no room: then it must not become durable behind everybody's back, the next time that there is.
+      this.nextLogStartOffset = this.logStartOffset
+      throw error
+    }
     this.logStartOffset = offset
     this.epochs.truncateFromStart(offset)
     // What was decided below the new start holds no reader back any more.

@@ -61,6 +61,8 @@ interface LogEnd {
   readonly logEndOffset: number
   readonly recoveryPoint: number
   readonly snapshotOffset: number
+  /** Where the log begins, when that is not where its first file does. */
+  readonly logStartOffset?: number
 }
 
 /** Rejects with a `DiskError`. A log whose files contradict each other comes back with its `failure` set: it must not be mistaken for one that is not there. */
@@ -108,7 +110,8 @@ export async function loadLog(context: LogContext, host: LogDirectoryHost, optio
 }
 
 function makeLog(loading: Loading, host: LogDirectoryHost, topicId: Uuid | undefined, end: LogEnd): Log {
-  const { context, options, segments, epochs, producers, logStartOffset } = loading
+  const { context, options, segments, epochs, producers } = loading
+  const logStartOffset = end.logStartOffset ?? loading.logStartOffset
   const { topic, partition, folderName, config } = options
   const { logEndOffset, snapshotOffset } = end
   epochs.truncateFromEnd(logEndOffset)
@@ -291,7 +294,7 @@ async function findEnd(loading: Loading): Promise<LogEnd> {
   const end = options.isClean
     ? ((await findCleanEnd(loading)) ?? (await recover(loading, true)))
     : await recover(loading, false)
-  return end.logEndOffset >= logStartOffset ? end : startOver(loading, end)
+  return end.logEndOffset >= (end.logStartOffset ?? logStartOffset) ? end : startOver(loading, end)
 }
 
 /** `undefined` when the log does not look as a clean shutdown leaves it. */
@@ -331,7 +334,8 @@ async function recover(loading: Loading, wasClean: boolean): Promise<LogEnd> {
     drop: gone => dropSegments(loading, gone),
     onProgress: options.onProgress ?? (() => {}),
   })
-  if (dropped.includes(segments.first.baseOffset)) return startOver(loading, { logEndOffset })
+  // The first file that is left is no part of the log, so that it says nothing about where the log starts.
+  if (dropped.includes(segments.first.baseOffset)) return startOver(loading, { logEndOffset }, options.logStartOffset)
   if (dropped.length > 0 || truncatedBytes > 0) {
     const { highWatermark } = options
     const details = { folder, logEndOffset, truncatedBytes, droppedSegments: dropped, highWatermark }
@@ -346,7 +350,7 @@ async function recover(loading: Loading, wasClean: boolean): Promise<LogEnd> {
     segments.add(segment)
     await segment.createFiles()
   }
-  if (logEndOffset > loading.logStartOffset && !snapshots.includes(logEndOffset)) {
+  if (logEndOffset > segments.first.baseOffset && !snapshots.includes(logEndOffset)) {
     await writeSnapshot(disk, folder, logEndOffset, producers.snapshot())
   }
   return { logEndOffset, recoveryPoint: Math.min(recoveryPoint, logEndOffset), snapshotOffset: logEndOffset }
@@ -362,8 +366,12 @@ async function dropSegments({ context, folder, segments }: Loading, gone: readon
 }
 
 /** Files are missing, at the start of the log or more than all it is known to hold. It goes on, empty, where it is known to start. */
-async function startOver(loading: Loading, end: { logEndOffset: number }): Promise<LogEnd> {
-  const { context, folder, segments, snapshots, epochs, producers, logStartOffset } = loading
+async function startOver(
+  loading: Loading,
+  end: { logEndOffset: number },
+  logStartOffset = loading.logStartOffset,
+): Promise<LogEnd> {
+  const { context, folder, segments, snapshots, epochs, producers } = loading
   context.logger.warn('files of the log are missing, and it is emptied', { folder, logStartOffset, ...end })
   const old = segments.all
   const replacement = newSegment(context, folder, loading.options.config, logStartOffset)
@@ -373,5 +381,10 @@ async function startOver(loading: Loading, end: { logEndOffset: number }): Promi
   await replacement.createFiles()
   epochs.clear()
   producers.reset(logStartOffset)
-  return { logEndOffset: logStartOffset, recoveryPoint: logStartOffset, snapshotOffset: logStartOffset }
+  return {
+    logEndOffset: logStartOffset,
+    recoveryPoint: logStartOffset,
+    snapshotOffset: logStartOffset,
+    logStartOffset,
+  }
 }

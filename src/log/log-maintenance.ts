@@ -7,9 +7,9 @@ import type { DiskError } from '../io/io.ts'
 import type { LogCore } from './log-core.ts'
 import type { LogSegment } from './log-segment.ts'
 import type { AppendRejected } from './log-types.ts'
-import { rebuildProducerState } from './producer-recovery.ts'
+import { rebuildProducerState, removeSnapshots } from './producer-recovery.ts'
 import { deletableSegments } from './retention.ts'
-import { diskErrorOf } from './log-context.ts'
+import { diskErrorOf, isOutOfSpace } from './log-context.ts'
 
 export async function rollLog(core: LogCore): Promise<void> {
   await core.writer.idle()
@@ -77,7 +77,7 @@ export function cutBack(core: LogCore, error: DiskError): void {
   core.fail(error)
   const recovering = core.writer.exclusive(async () => {
     await core.writer.quiet()
-    await truncateNow(core, core.writer.fileEndOffset)
+    await truncateNow(core, core.writer.fileEndOffset, true)
     core.failure = undefined
   })
   recovering.then(undefined, (cause: unknown) => core.host.failed(diskErrorOf(cause)))
@@ -111,7 +111,7 @@ export async function abandonLog(core: LogCore): Promise<void> {
   await core.writer.exclusive(() => core.releaseFiles())
 }
 
-async function truncateNow(core: LogCore, offset: number): Promise<void> {
+async function truncateNow(core: LogCore, offset: number, isFull = false): Promise<void> {
   const { segments, writer } = core
   if (offset < core.logStartOffset || offset < segments.first.baseOffset) return startOverAt(core, offset)
   if (offset > core.logEndOffset) return
@@ -124,7 +124,10 @@ async function truncateNow(core: LogCore, offset: number): Promise<void> {
   await segments.active.syncLog()
   core.forgetFrom(offset)
   core.epochs.truncateFromEnd(offset)
-  await core.epochs.flush()
+  // Without room they are written down later, before the recovery point moves: until then the batches tell their epochs.
+  await core.epochs.flush().catch((error: unknown) => {
+    if (!isFull || !isOutOfSpace(diskErrorOf(error))) throw error
+  })
   cutOffsets(core, offset)
   core.snapshotOffset = await rebuildProducerState(core, offset)
   core.producers.onHighWatermark(core.highWatermark)
@@ -145,7 +148,10 @@ async function startOverAt(core: LogCore, offset: number): Promise<void> {
   core.nextLogStartOffset = offset
   cutOffsets(core, offset)
   core.highWatermark = offset
-  core.snapshotOffset = await rebuildProducerState(core, offset)
+  // Also one taken at the old end, which belongs to no segment: what it tells of is gone.
+  await removeSnapshots(core)
+  core.producers.reset(offset)
+  core.snapshotOffset = offset
 }
 
 function cutOffsets(core: LogCore, endOffset: number): void {

@@ -169,6 +169,8 @@ export class LogMove {
 
   async #copySmallFiles(): Promise<void> {
     await this.#copyWhole(PARTITION_METADATA)
+    // Of the last shutdown, perhaps, at an offset where no segment begins.
+    await this.#copyWhole(offsetName(this.#core.snapshotOffset) + PRODUCER_SNAPSHOT_SUFFIX)
     await this.#core.epochs.flush()
     await this.#copyWhole(LEADER_EPOCH_CHECKPOINT)
   }

@@ -83,6 +83,8 @@ export class LogSegment {
   /** When it was made or emptied, for segments whose records have no timestamps. */
   #createdMs: number
   #isNew: boolean
+  /** The log file is there, though perhaps the first write into it has failed. */
+  #hasFile: boolean
   #isProvisional: boolean
   #logFile: LazyFile | undefined
   #offsetIndex: OffsetIndex | undefined
@@ -110,6 +112,7 @@ export class LogSegment {
     this.#writtenBytes = options.sizeBytes
     this.#createdMs = options.createdMs
     this.#isNew = options.isNew
+    this.#hasFile = !options.isNew
     this.#isProvisional = options.isProvisional
     this.#durableNames = options.isNew ? 'nothing' : 'all'
     if (options.isNew) this.#startEmpty()
@@ -296,15 +299,19 @@ export class LogSegment {
 
   /** Makes the file of a new segment, before the first write. */
   async prepareFile(): Promise<void> {
+    this.#hasFile = true
     await this.logFile.use(async file => {
       if (this.#preallocateBytes > 0) await file.truncate(this.#preallocateBytes)
     }, true)
   }
 
-  /** Gives back what was allocated and not written. */
+  /** Gives back what was allocated and not written, durably: no batch is to be looked for there after a power cut. */
   async trimFile(): Promise<void> {
     if (this.#preallocateBytes === 0 || this.#isNew) return
-    await this.logFile.use(file => file.truncate(this.#writtenBytes))
+    await this.logFile.use(async file => {
+      await file.truncate(this.#writtenBytes)
+      await file.sync()
+    })
   }
 
   /**
@@ -416,10 +423,10 @@ export class LogSegment {
     await this.timeIndex.truncate(offset)
     await this.transactionIndex.truncate(offset)
     // Also when nothing is dropped: a write that failed may have left a part of itself behind the end.
-    if (!this.#isNew) await this.logFile.use(file => file.truncate(end))
+    if (this.#hasFile) await this.logFile.use(file => file.truncate(end))
     this.#sizeBytes = end
     this.#writtenBytes = end
-    this.#unsynced = !this.#isNew
+    this.#unsynced = this.#hasFile
     if (end === 0) {
       this.#createdMs = nowMs
       this.#rollingBaseMs = undefined

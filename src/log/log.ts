@@ -269,6 +269,19 @@ export class Log {
 
   /** The aborted transactions that touch [from, to), in the order of their markers. Rejects with a `DiskError`. */
   async abortedTransactions(from: number, to: number): Promise<AbortedTransaction[]> {
+    for (;;) {
+      const segments = this.#core.segments.all
+      try {
+        return await this.#abortedIn(from, to)
+      } catch (error) {
+        // Compaction has put another segment in the place of one that was just to be asked.
+        const isReplaced = diskErrorOf(error).code === 'ENOENT' && this.#core.segments.all !== segments
+        if (!isReplaced) throw error
+      }
+    }
+  }
+
+  async #abortedIn(from: number, to: number): Promise<AbortedTransaction[]> {
     const core = this.#core
     const found: AbortedTransaction[] = []
     const first = Math.max(0, core.segments.floorIndex(from))
@@ -459,13 +472,17 @@ export class Log {
     return core.writer.isFull ? core.rejected('KAFKA_STORAGE_ERROR', 'the disk does not keep up') : undefined
   }
 
+  /** A disk that fails under a search has failed. */
   async #lookup(
     search: () => Promise<TimestampAndOffset | ReadFailed | undefined>,
   ): Promise<TimestampAndOffset | ReadFailed | undefined> {
     try {
       return this.#unavailable() ?? (await search())
     } catch (error) {
-      return { kind: 'failed', error: 'KAFKA_STORAGE_ERROR', message: diskErrorOf(error).message }
+      const cause = diskErrorOf(error)
+      // A segment that retention has just removed is no failure of the disk.
+      if (cause.code !== 'ENOENT') this.#core.readFailed(cause)
+      return { kind: 'failed', error: 'KAFKA_STORAGE_ERROR', message: cause.message }
     }
   }
 

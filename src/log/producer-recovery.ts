@@ -37,6 +37,18 @@ export async function rebuildProducerState(recovery: ProducerRecovery, offset: n
   return from
 }
 
+/** Removes all snapshots, durably. Rejects with a `DiskError`. */
+export async function removeSnapshots({
+  context,
+  folder,
+}: Pick<ProducerRecovery, 'context' | 'folder'>): Promise<void> {
+  const { disk } = context.io
+  const names = await disk.list(folder)
+  const snapshots = snapshotOffsets(names.map(entry => entry.name))
+  for (const snapshot of snapshots) await disk.remove(snapshotPath(folder, snapshot))
+  if (snapshots.length > 0) await disk.syncDirectory(folder)
+}
+
 /** Offsets of the snapshot files among the names, ascending. */
 export function snapshotOffsets(names: readonly string[]): number[] {
   return names

@@ -69,8 +69,10 @@ export async function recoverLog(input: RecoveryInput): Promise<RecoveryResult> 
     const recovery = new SegmentRecovery(input, segment, unflushed[index + 1]?.baseOffset)
     const truncatedBytes = await recovery.scan()
     logEndOffset = recovery.endOffset
-    if (truncatedBytes > 0) return end(truncatedBytes, unflushed.slice(index + 1), recovery)
-    await recovery.finish(0)
+    // Nothing is missing where the next segment goes on: behind the last batch lies what was allocated and never written.
+    const isWhole = truncatedBytes === 0 || unflushed[index + 1]?.baseOffset === logEndOffset
+    if (!isWhole) return end(truncatedBytes, unflushed.slice(index + 1), recovery)
+    await recovery.finish(truncatedBytes)
     endsDamaged = recovery.endsDamaged
   }
   return end(0, [])

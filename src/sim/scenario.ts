@@ -11,8 +11,12 @@ export interface Scenario {
   readonly summary: string
   /** Every kind of event and fault that is to come up within some seeds. */
   readonly kinds: readonly string[]
-  /** Tells the story of the simulator's seed. Fails when something is not as it must be. */
-  readonly run: (simulator: Simulator) => Promise<Counts>
+  /** So many seeds it takes to see all of them; 20 by default. */
+  readonly seedsForKinds?: number
+  /** A line for each step of a seed's story, for a scenario whose stories can be told in part: those that fail are cut down to what it takes. */
+  readonly planOf?: (seed: number) => readonly string[]
+  /** Tells the story of the simulator's seed, or of its steps those with these numbers. Fails when something is not as it must be. */
+  readonly run: (simulator: Simulator, steps?: readonly number[]) => Promise<Counts>
 }
 
 /** Adds one to a count. */

@@ -1,0 +1,179 @@
+/** Compares everything that a log answers about its content with its model: records, epochs, producers, transactions, timestamps. */
+
+import type { Log } from '../../log/log.ts'
+import { assert } from '../../std/assert.ts'
+import type { LogModel } from './log-model.ts'
+import type { TopicState } from './log-topic.ts'
+import {
+  checkCommitted,
+  checkMissing,
+  checkNewest,
+  checkRange,
+  committedOf,
+  readOnce,
+  type SeenBatch,
+} from './log-view.ts'
+import { lastSequenceOf } from './model-batch.ts'
+
+/** Reads it from its start to where it is written to. Undefined when something of it cannot be read, because bits of it have been changed. */
+export async function checkAll(topic: TopicState, maxBytes: number, nowMs: () => number): Promise<void> {
+  const log = topic.log!
+  const model = topic.model!
+  const batches = await readWhole(topic, log, model, maxBytes, nowMs)
+  checkEpochs(log, model)
+  checkProducers(log, model)
+  if (batches === undefined) return
+  const upTo = log.lastStableOffset
+  await checkReadCommitted(log, model, batches, log.logStartOffset, upTo)
+  const committed = await committedBelow(log, batches, log.logStartOffset, upTo)
+  if (model.isCompacted) checkNewest(model, committed, upTo)
+}
+
+async function readWhole(
+  topic: TopicState,
+  log: Log,
+  model: LogModel,
+  maxBytes: number,
+  nowMs: () => number,
+): Promise<SeenBatch[] | undefined> {
+  const start = log.logStartOffset
+  const end = log.writtenEndOffset
+  const all: SeenBatch[] = []
+  let isWhole = true
+  let next = start
+  while (next < end) {
+    const range = await readOnce(log, next, maxBytes, end)
+    if (log.logStartOffset > next) {
+      // Retention was faster.
+      next = log.logStartOffset
+      all.splice(0, all.findLastIndex(batch => batch.lastOffset < next) + 1)
+      continue
+    }
+    if (typeof range === 'string') {
+      assert(
+        isExcused(topic),
+        () =>
+          `L11 ${model.name}: a read at ${next} of ${start} to ${end} is answered ${range}: ${log.failure?.message ?? ''}`,
+      )
+      if (log.failure !== undefined) return undefined
+      isWhole = false
+      next = (model.batchAt(next)?.lastOffset ?? end) + 1
+      continue
+    }
+    checkRange(model, next, range, nowMs(), isWhole)
+    if (range.batches.length === 0) break
+    all.push(...range.batches)
+    next = range.nextOffset
+  }
+  if (isWhole) checkMissing(model, next, end, nowMs())
+  return isWhole ? all : undefined
+}
+
+/** Whether somebody has spoilt the bits of it. */
+function isExcused(topic: TopicState): boolean {
+  return topic.mayBeDamaged || topic.log?.failure !== undefined
+}
+
+/** Reads [from, upTo) as a consumer of committed records would. */
+export async function checkReadCommitted(
+  log: Log,
+  model: LogModel,
+  batches: readonly SeenBatch[],
+  from: number,
+  upTo: number,
+): Promise<void> {
+  const shown = await committedBelow(log, batches, from, upTo)
+  checkCommitted(
+    model,
+    batches.filter(batch => batch.lastOffset < upTo && batch.lastOffset >= from),
+    shown,
+  )
+}
+
+async function committedBelow(log: Log, batches: readonly SeenBatch[], from: number, upTo: number) {
+  const aborted = await log.abortedTransactions(from, upTo)
+  return committedOf(
+    batches.filter(batch => batch.lastOffset < upTo && batch.lastOffset >= from),
+    aborted,
+  )
+}
+
+/** L3, KIP-101: the epoch of each batch is known, and where each epoch ends. */
+function checkEpochs(log: Log, model: LogModel): void {
+  for (const [index, batch] of model.batches.entries()) {
+    if (batch.firstOffset < log.logStartOffset) continue
+    const { leaderEpoch, firstOffset } = batch
+    const told = log.epochForOffset(firstOffset)
+    assert(
+      told === leaderEpoch,
+      () => `L2 ${model.name}: offset ${firstOffset} is of epoch ${told}, and was written in ${leaderEpoch}`,
+    )
+    const next = model.batches[index + 1]
+    if (next !== undefined && next.leaderEpoch === leaderEpoch) continue
+    const end = log.endOffsetForEpoch(leaderEpoch)
+    const most = next?.firstOffset ?? log.logEndOffset
+    assert(
+      end !== undefined && end.leaderEpoch === leaderEpoch && end.endOffset > batch.lastOffset && end.endOffset <= most,
+      () =>
+        `L3 ${model.name}: epoch ${leaderEpoch} ends at ${JSON.stringify(end)}, between ${batch.lastOffset + 1} and ${most} is right`,
+    )
+  }
+}
+
+/** P1, L10: what the log knows of its producers. */
+function checkProducers(log: Log, model: LogModel): void {
+  const told = new Map(log.activeProducers().map(producer => [producer.producerId, producer]))
+  for (const [producerId, producer] of model.producers.producers) {
+    const found = told.get(producerId)
+    told.delete(producerId)
+    if (producer.mayBeForgotten) continue
+    const last = producer.batches.at(-1)
+    const lastSequence = last === undefined ? -1 : lastSequenceOf(last.batch)
+    // What lies below the start may have been forgotten.
+    const openFrom = producer.openFrom ?? -1
+    const foundFrom = found?.currentTransactionStartOffset ?? -1
+    const isRight = foundFrom === openFrom || (openFrom >= 0 && openFrom < log.logStartOffset && foundFrom > openFrom)
+    assert(
+      found !== undefined &&
+        found.producerEpoch === producer.producerEpoch &&
+        (found.lastSequence === lastSequence || last?.mayBeForgotten === true) &&
+        isRight,
+      () =>
+        `P1 ${model.name}: of producer ${producerId} it knows ${JSON.stringify(found)}, and epoch ${producer.producerEpoch}, sequence ${lastSequence}, transaction from ${openFrom} is right`,
+    )
+  }
+  assert(told.size === 0, () => `P1 ${model.name}: nobody has heard of producers ${[...told.keys()].join()}`)
+}
+
+/** By timestamp, against what is found by reading everything. */
+export async function checkLookups(topic: TopicState, share: number, nowMs: () => number): Promise<void> {
+  const log = topic.log!
+  const model = topic.model!
+  const start = log.logStartOffset
+  const end = log.writtenEndOffset
+  const batches = await readWhole(topic, log, model, 5000, nowMs)
+  if (batches === undefined || batches.length === 0) return
+  const records = batches.flatMap(batch => batch.records).filter(record => record.offset >= start)
+  const times = records.map(record => record.timestampMs)
+  const wanted = Math.floor(Math.min(...times) - 2 + share * (Math.max(...times) - Math.min(...times) + 4))
+  const expected = records.find(record => record.timestampMs >= wanted)
+  const found = await log.lookupTimestamp(wanted)
+  if (log.logStartOffset !== start || log.writtenEndOffset !== end || log.failure !== undefined) return
+  const told = found !== undefined && 'offset' in found ? found : undefined
+  if (found !== undefined && told === undefined && isExcused(topic)) return
+  assert(
+    told?.offset === expected?.offset && told?.timestampMs === expected?.timestampMs,
+    () => `L10 ${model.name}: at ${wanted} is ${JSON.stringify(found)}, and ${JSON.stringify(expected)} is right`,
+  )
+  // What is not readable yet, or not any more, counts too, and hides what is.
+  if (log.firstSegmentOffset < start || log.logEndOffset > end) return
+  const largest = Math.max(...times)
+  const newest = await log.maxTimestamp()
+  if (log.logStartOffset !== start || log.writtenEndOffset !== end || log.failure !== undefined) return
+  // Of several, which one is said depends on how the indexes came to be.
+  const offset = newest !== undefined && 'offset' in newest ? newest.offset : undefined
+  assert(
+    records.find(record => record.offset === offset)?.timestampMs === largest,
+    () => `L10 ${model.name}: the largest timestamp is said to be ${JSON.stringify(newest)}, and it is ${largest}`,
+  )
+}

@@ -1,0 +1,267 @@
+/** The disk's part in a story about logs: what fails, fills up, lies and rots, and what logs may make of that. */
+
+import type { DiskError } from '../../io/io.ts'
+import { lastOffsetOf } from '../../log/log-batch.ts'
+import { ATTRIBUTES_AT } from '../../protocol/records/batch-header.ts'
+import { batchSizeAt } from '../../protocol/records/walk.ts'
+import { offsetOfFileName } from '../../log/file-names.ts'
+import { isDamage, isOutOfSpace } from '../../log/log-context.ts'
+import { assert } from '../../std/assert.ts'
+import { escapeForPattern } from './pattern.ts'
+import type { FileKind, StepOf } from './log-steps.ts'
+import type { LogStory } from './log-story.ts'
+import type { TopicState } from './log-topic.ts'
+import { checkRange, readOnce } from './log-view.ts'
+
+export class LogDiskTrouble {
+  readonly #story: LogStory
+  /** Operations may fail, or have failed, since the process began. */
+  isAcute = false
+  #isFull = false
+  /** Settings that were in force a moment ago. */
+  readonly #earlierSettings = new Map<TopicState, { retentionMs: number; retentionBytes: number }>()
+
+  constructor(story: LogStory) {
+    this.#story = story
+  }
+
+  /** After a failed sync nobody knows what the disk holds, until its machine has begun anew. */
+  get needsPowerCut(): boolean {
+    return this.#story.host.failed.some(
+      ({ operation }) => operation.kind === 'sync' || operation.kind === 'syncDirectory',
+    )
+  }
+
+  /** A new process finds a disk that works. */
+  healed(): void {
+    this.isAcute = false
+    this.#isFull = false
+  }
+
+  async begin(step: StepOf<'I/O error' | 'failed sync' | 'slow disk' | 'stall'>): Promise<void> {
+    const { faults } = this.#story.host.machine
+    switch (step.kind) {
+      case 'I/O error': {
+        this.isAcute = true
+        const path = new RegExp(`^${this.#story.plan.directories[step.directory]!}/`)
+        // A disk that fails once, or for good.
+        faults.failOn({ path, code: 'EIO', after: step.after, times: step.after < 3 ? 1 : 1_000_000 })
+        return
+      }
+      case 'failed sync':
+        this.isAcute = true
+        faults.failOn({
+          kind: 'sync',
+          path: new RegExp(`^${this.#story.plan.directories[step.directory]!}/`),
+          code: 'EIO',
+          after: step.after,
+          times: 1,
+        })
+        return
+      case 'slow disk':
+        faults.options = { latencyMsMean: step.meanMs }
+        return
+      case 'stall':
+        faults.delayOn({ kind: step.of, delayMs: step.ms, times: 1 })
+    }
+  }
+
+  /** The disk is full for some time, while somebody writes; then there is room again, and everything goes on without a restart. */
+  async fillUp(step: StepOf<'full disk'>): Promise<void> {
+    const { host, topics } = this.#story
+    const topic = topics[step.topic]!
+    if (!(await this.#story.ready(topic))) return
+    this.#story.observe()
+    const { volume } = host.machine
+    volume.capacityBytes = volume.usedBytes + step.roomBytes
+    this.#isFull = true
+    for (const { model } of topics) if (model !== undefined) model.wasFull = true
+    for (let left = 5; left > 0; left--) {
+      if (topic.log?.failure === undefined && topic.cutAt === undefined) {
+        const keys = [left % 6, (left + 3) % 6, (left + 7) % 12]
+        const produce = {
+          kind: 'produce',
+          topic: 0,
+          producer: left % 3,
+          mode: 'next',
+          valueBytes: 200,
+          codec: 'none',
+          ageMs: 0,
+          share: 0,
+        } as const
+        topic.produce({ ...produce, batches: [keys, keys] }, host.nowMs)
+      }
+      await host.run(step.ms / 5)
+      this.#story.observe()
+    }
+    if (host.failed.length > 0 || topics.some(({ log }) => log?.failure !== undefined && !isOutOfSpace(log.failure)))
+      this.isAcute = true
+    volume.capacityBytes = 2 ** 40
+    const isOnline = (each: TopicState): boolean =>
+      each.log?.failure === undefined || host.offline.has(each.log.directory) || each.mayBeDamaged
+    await host.waitUntil(() => topics.every(isOnline))
+    await this.#story.quiet()
+    this.#story.observe()
+    const eio = host.failed.some(({ code }) => code === 'EIO')
+    assert(eio || host.offline.size === 0, () => `a disk that was only full took ${[...host.offline].join()} offline`)
+    this.#isFull = false
+    for (const { model } of topics) if (model !== undefined) model.wasFull = false
+    this.#story.count('room again')
+  }
+
+  /** A failure that somebody has been told of must come from a disk that fails, or is full, or has been spoilt. */
+  excuse(topic: TopicState, error: DiskError): void {
+    const { host } = this.#story
+    if (isDamage(error)) {
+      assert(topic.mayBeDamaged, () => `L10 ${topic.name}: ${error.message}`)
+      return this.#story.count('damage found')
+    }
+    if (isOutOfSpace(error)) {
+      // Perhaps it could not go on afterwards, and its directory has failed meanwhile.
+      const isOffline = topic.log !== undefined && host.offline.has(topic.log.directory)
+      assert(this.#isFull || isOffline, () => `${topic.name}: ${error.message}, though there is room`)
+      return this.#story.count('no room')
+    }
+    const isKnown = host.failed.length > 0 || this.#isFull
+    assert(isKnown, () => `${topic.name} failed, though nothing has happened to its disk: ${error.message}`)
+    this.#story.count('failure noticed')
+  }
+
+  /** A sync of records that failed is not passed over: the directory is offline. */
+  checkFailedSyncs(): void {
+    const { host, topics } = this.#story
+    for (const { operation } of host.failed) {
+      if (operation.kind !== 'sync' || !operation.path.endsWith('.log')) continue
+      const directory = operation.path.split('/').slice(0, 2).join('/')
+      const isCurrent = topics.some(({ log }) => log !== undefined && operation.path.startsWith(`${log.folder}/`))
+      if (isCurrent) this.#story.count('failed sync seen')
+      assert(
+        !isCurrent || host.offline.has(directory) || operation.path.includes('-future'),
+        () => `a sync of ${operation.path} failed, and its directory is online`,
+      )
+    }
+  }
+
+  /** Read what is not there: it is refused, or what was meant comes all the same. */
+  async misread(step: StepOf<'misread'>, topic: TopicState): Promise<void> {
+    const { host } = this.#story
+    await this.#story.quiet()
+    const log = topic.log!
+    const model = topic.model!
+    const { faults } = host.machine
+    const before = { ...faults.counts }
+    const path = new RegExp(`^${escapeForPattern(log.folder)}/.*log$`)
+    const end = faults.misreadOn({ path, misread: step.misread, times: step.times, flippedAt: checkedPosition })
+    const offset = log.logStartOffset + Math.floor(step.share * (log.writtenEndOffset - log.logStartOffset))
+    const range = await host.wait(readOnce(log, offset, 3000, log.writtenEndOffset))
+    end()
+    const hits = faults.counts[step.misread] - before[step.misread]
+    this.#story.count(`misread: ${step.misread}`, hits)
+    if (typeof range === 'object')
+      return checkRange(model, offset, range, host.nowMs, hits === 0 || step.misread === 'short')
+    assert(hits > 0 || topic.mayBeDamaged, () => `L11 ${topic.name}: a read at ${offset} is answered ${range}`)
+    this.#story.count('misread refused')
+    if (log.failure !== undefined) topic.mayBeDamaged = true
+  }
+
+  /** A bit of a file changes. What is lost by that is lost; what is not must still be right. */
+  async rot(step: StepOf<'rot'>, topic: TopicState): Promise<void> {
+    const { host } = this.#story
+    await this.#story.quiet()
+    const { folder } = topic.log!
+    const files = host.filesIn(folder).filter(path => path.endsWith(`.${step.file}`))
+    const path = files[Math.floor(step.share * files.length)]
+    const text = path === undefined ? undefined : host.textOf(path)
+    if (path === undefined || text === undefined || text.length === 0) return
+    let position = Math.floor(((step.share * files.length) % 1) * text.length)
+    if (step.file === 'log') position = checkedPosition(Buffer.from(text, 'latin1'), position)
+    host.machine.volume.rot(path, position, 1 << step.bit)
+    this.#story.count(`rot: ${step.file}`)
+    this.#noteRot(step.file, topic, path, text, position)
+  }
+
+  #noteRot(file: FileKind, topic: TopicState, path: string, text: string, position: number): void {
+    if (file !== 'log') {
+      topic.hasRottenIndexes = true
+      return
+    }
+    topic.mayBeDamaged = true
+    const bytes = Buffer.from(text, 'latin1')
+    let offset = offsetOfFileName(path.slice(path.lastIndexOf('/') + 1), '.log')!
+    for (let at = 0; at < bytes.length;) {
+      const size = batchSizeAt(bytes, at, bytes.length)
+      if (size < 0 || at + size > position) break
+      offset = lastOffsetOf(bytes, at) + 1
+      at += size
+    }
+    const model = topic.model!
+    model.rotFrom = Math.min(model.rotFrom, offset)
+  }
+
+  changeSettings(topic: TopicState, { retentionMs, retentionBytes }: StepOf<'settings'>): void {
+    const model = topic.model!
+    this.#earlierSettings.set(topic, model.config)
+    model.config = { ...model.config, retentionMs, retentionBytes }
+    topic.log!.updateConfig(model.config)
+  }
+
+  /** L9: what retention has removed was old, or too much. */
+  checkRemoved(topic: TopicState, startBefore: number): void {
+    const log = topic.log!
+    const model = topic.model!
+    const { nowMs } = this.#story.host
+    const settings = [model.config, this.#earlierSettings.get(topic) ?? model.config]
+    for (const batch of model.batches) {
+      if (batch.lastOffset < startBefore || batch.firstOffset >= log.logStartOffset) continue
+      if (batch.firstOffset < topic.deletedTo) continue
+      const newestMs = Math.max(...batch.records.map(record => record.timestampMs))
+      const mayGo = settings.some(
+        ({ retentionMs, retentionBytes }) =>
+          (retentionMs >= 0 && newestMs < nowMs - retentionMs) ||
+          (retentionBytes >= 0 && log.sizeBytes >= retentionBytes),
+      )
+      assert(
+        mayGo && model.config.cleanupPolicy.includes('delete'),
+        () =>
+          `L9 ${topic.name}: batch ${batch.firstOffset} is gone, ${nowMs - newestMs} ms old, ${log.sizeBytes} bytes are left`,
+      )
+      this.#story.count('removed by retention')
+    }
+  }
+
+  /** Retention has just ended, and nothing is left that is to go. */
+  checkRetained(topic: TopicState): void {
+    const log = topic.log!
+    const model = topic.model!
+    const { retentionMs, retentionBytes, segmentBytes, cleanupPolicy, preallocate } = model.config
+    if (!cleanupPolicy.includes('delete') || log.failure !== undefined || topic.mayBeDamaged || preallocate) return
+    if (log.highWatermark < log.logEndOffset || log.writtenEndOffset < log.logEndOffset) return
+    if (retentionBytes >= 0 && log.segmentCount > 1) {
+      const most = retentionBytes + segmentBytes + 3000
+      assert(
+        log.sizeBytes <= most,
+        () => `${topic.name} has ${log.sizeBytes} bytes after retention, ${most} at most are right`,
+      )
+    }
+    const live = model.batches.filter(batch => batch.lastOffset >= log.logStartOffset)
+    const limitMs = this.#story.host.nowMs - retentionMs - 1
+    const isOld = retentionMs >= 0 && live.every(batch => batch.records.every(record => record.timestampMs < limitMs))
+    if (isOld && live.length > 0 && !model.isCompacted) {
+      assert(
+        log.logStartOffset === log.logEndOffset,
+        () => `${topic.name} keeps ${log.logStartOffset} to ${log.logEndOffset}, and all of it is old`,
+      )
+    }
+  }
+}
+
+/** Behind these bytes of a batch, its checksum tells of every change. What is before is stamped by each leader, and nobody's checksum covers it: that is Kafka's format. */
+function checkedPosition(bytes: Uint8Array, position: number): number {
+  for (let at = 0; at < bytes.length;) {
+    const size = batchSizeAt(bytes, at, bytes.length)
+    if (size < 0) break
+    if (at + size > position) return Math.max(position, at + ATTRIBUTES_AT)
+    at += size
+  }
+  return Math.min(bytes.length - 1, Math.max(position, ATTRIBUTES_AT))
+}

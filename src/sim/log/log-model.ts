@@ -1,0 +1,280 @@
+/**
+ * What must be true of one partition's log, from what was done with it and what it answered: nothing here knows how a log is made.
+ *
+ * Offsets follow one another: `durableEnd` ≤ `acknowledgedEnd` ≤ `endOffset`. Below the first everything survives a power cut, below the second the end of the process. What is between
+ * them and the end may be lost, from the end on and by whole batches. Violations are thrown, named by their code in RELIABILITY.
+ */
+
+import { assert } from '../../std/assert.ts'
+import type { LogConfig } from '../../log/log-config.ts'
+import { syncsBeforeAcknowledging } from './log-shapes.ts'
+import type { ModelBatch } from './model-batch.ts'
+import { ProducersModel } from './producer-model.ts'
+
+/** What a log says of itself. */
+export interface LogBounds {
+  readonly logStartOffset: number
+  readonly logEndOffset: number
+  readonly writtenEndOffset: number
+  readonly recoveryPoint: number
+  readonly highWatermark: number
+  readonly lastStableOffset: number
+}
+
+export type Downfall = 'stop' | 'crash' | 'power cut'
+
+export class LogModel {
+  readonly name: string
+  readonly topicId: string
+  config: LogConfig
+  /** All that were appended and not cut off, those below the start too. */
+  batches: ModelBatch[] = []
+  producers = new ProducersModel()
+  endOffset = 0
+  acknowledgedEnd = 0
+  durableEnd = 0
+  /** As the log says it. */
+  logStartOffset = 0
+  /** Somebody was told of this start, or something below it was removed: it does not move back, whatever happens. */
+  durableStart = 0
+  highWatermark = 0
+  /** Readers of committed records have been told of this end. */
+  stableOffset = 0
+  leaderEpoch = 0
+  /** A cleaning has begun at some time; what it could reach is below this. */
+  cleanableEnd = 0
+  /** Bits of what is on the disk have been changed from this offset on: it may not be readable, and end there after the next crash. */
+  rotFrom = Number.POSITIVE_INFINITY
+  /** Where the log is to begin anew, while that is under way. */
+  startingOverAt: number | undefined
+  /** Something that moves the start was under way when the log was closed. */
+  mayMoveStart = false
+  /** How often something was cut off its end. */
+  cutCount = 0
+  /** Where the log was empty last. */
+  emptyAt = 0
+  /** While something is cut off, the log says what it likes. */
+  isCutting = false
+  /** The disk has been full since the last look: what was not acknowledged may have been cut off. */
+  wasFull = false
+
+  constructor(name: string, topicId: string, config: LogConfig) {
+    this.name = name
+    this.topicId = topicId
+    this.config = config
+  }
+
+  get syncs(): boolean {
+    return syncsBeforeAcknowledging(this.config)
+  }
+
+  get isCompacted(): boolean {
+    return this.cleanableEnd > 0
+  }
+
+  append(batch: ModelBatch): void {
+    assert(
+      batch.firstOffset >= this.endOffset,
+      () => `L3 ${this.name}: a batch got offset ${batch.firstOffset}, the log ended at ${this.endOffset}`,
+    )
+    this.batches.push(batch)
+    this.producers.append(batch)
+    this.endOffset = batch.lastOffset + 1
+  }
+
+  /** The log says that everything below `writtenEndOffset` may be acknowledged. */
+  written(writtenEndOffset: number): void {
+    if (this.isCutting) return
+    assert(
+      writtenEndOffset <= this.endOffset,
+      () => `L7 ${this.name}: written to ${writtenEndOffset} of ${this.endOffset}`,
+    )
+    this.acknowledgedEnd = Math.max(this.acknowledgedEnd, writtenEndOffset)
+    if (this.syncs) this.durable(writtenEndOffset)
+  }
+
+  durable(endOffset: number): void {
+    this.durableEnd = Math.max(this.durableEnd, Math.min(endOffset, this.endOffset))
+    this.acknowledgedEnd = Math.max(this.acknowledgedEnd, this.durableEnd)
+  }
+
+  /** Nobody may be told of a start that could move back. */
+  started(logStartOffset: number): void {
+    this.durableStart = Math.max(this.durableStart, logStartOffset)
+  }
+
+  /** Compares what a log that is running says of itself with what it may say. */
+  observe(bounds: LogBounds): void {
+    if (this.isCutting) return
+    const { logStartOffset, logEndOffset, highWatermark } = bounds
+    if (logEndOffset !== this.endOffset) this.#fellBack(logEndOffset)
+    this.written(bounds.writtenEndOffset)
+    assert(
+      bounds.recoveryPoint <= bounds.logEndOffset,
+      () => `L10 ${this.name}: recovery point ${bounds.recoveryPoint} of ${logEndOffset}`,
+    )
+    this.durable(bounds.recoveryPoint)
+    assert(
+      logStartOffset >= this.logStartOffset && logStartOffset <= highWatermark,
+      () => `L9 ${this.name}: start ${logStartOffset}, was ${this.logStartOffset}; high watermark ${highWatermark}`,
+    )
+    this.logStartOffset = logStartOffset
+    this.started(logStartOffset)
+    assert(
+      highWatermark === Math.max(this.highWatermark, logStartOffset) && highWatermark <= bounds.writtenEndOffset,
+      () =>
+        `L7 ${this.name}: high watermark ${highWatermark}, was ${this.highWatermark}, written to ${bounds.writtenEndOffset}`,
+    )
+    this.highWatermark = highWatermark
+    this.#observeStable(bounds.lastStableOffset)
+  }
+
+  /** What is at and above `offset` is being cut off; until that is done, nobody knows where the log ends. */
+  cutting(offset: number): void {
+    this.isCutting = true
+    this.acknowledgedEnd = Math.min(this.acknowledgedEnd, offset)
+    this.durableEnd = Math.min(this.durableEnd, offset)
+  }
+
+  /** It is cut off, and does not come back. */
+  cutTo(offset: number): void {
+    this.cutCount += 1
+    this.isCutting = false
+    this.startingOverAt = undefined
+    // A marker that is cut off below the high watermark leaves its transaction undecided again.
+    if (offset < this.highWatermark) this.stableOffset = 0
+    this.batches = this.batches.filter(batch => batch.lastOffset < offset)
+    this.producers = ProducersModel.of(this.batches, this.producers)
+    this.endOffset = offset
+    this.acknowledgedEnd = Math.min(this.acknowledgedEnd, offset)
+    this.durableEnd = Math.min(this.durableEnd, offset)
+    this.highWatermark = Math.min(this.highWatermark, offset)
+    this.stableOffset = Math.min(this.stableOffset, offset)
+    this.cleanableEnd = Math.min(this.cleanableEnd, offset)
+  }
+
+  /** The log is empty and goes on at `offset`. */
+  startOver(offset: number): void {
+    this.cutTo(0)
+    this.endOffset = offset
+    this.acknowledgedEnd = offset
+    this.logStartOffset = offset
+    this.durableStart = offset
+    this.highWatermark = offset
+    this.stableOffset = offset
+    this.emptyAt = offset
+    this.producers = new ProducersModel()
+    this.rotFrom = Number.POSITIVE_INFINITY
+  }
+
+  /** The log has been opened again. */
+  reopened(bounds: LogBounds, after: Downfall): void {
+    const { logStartOffset: start, logEndOffset: end } = bounds
+    const told = `${this.name} begins at ${start} and ends at ${end} after a ${after}`
+    if (this.startingOverAt === start && end === start) return this.startOver(start)
+    const isEmptied = start === end && !this.#isBoundary(end)
+    if (after === 'stop') {
+      assert(
+        start === this.logStartOffset || (this.mayMoveStart && start > this.logStartOffset),
+        () => `L9 ${told}, began at ${this.logStartOffset}`,
+      )
+      assert(end === this.endOffset, () => `L10 ${told}, ended at ${this.endOffset}`)
+      assert(
+        bounds.highWatermark === this.highWatermark,
+        () => `L7 ${told}: high watermark ${bounds.highWatermark}, was ${this.highWatermark}`,
+      )
+    }
+    const leastStart =
+      this.startingOverAt === undefined ? this.durableStart : Math.min(this.durableStart, this.startingOverAt)
+    assert(start >= leastStart, () => `L9 ${told}; the start at ${leastStart} was durable`)
+    assert(
+      start <= Math.max(this.highWatermark, this.startingOverAt ?? 0),
+      () => `L9 ${told}; the high watermark was ${this.highWatermark}`,
+    )
+    const least =
+      this.startingOverAt !== undefined
+        ? 0
+        : Math.min(this.rotFrom, after === 'power cut' ? this.durableEnd : this.acknowledgedEnd)
+    assert(
+      end >= this.#contentEnd(least),
+      () => `L10 ${told}; everything below ${least} was ${after === 'power cut' ? 'durable' : 'written'}`,
+    )
+    assert(end <= this.endOffset || isEmptied, () => `L10 ${told}; it was written to ${this.endOffset}`)
+    assert(isEmptied || this.#isBoundary(end), () => `L10 ${told}, in the middle of a batch`)
+    assert(
+      bounds.highWatermark <= Math.max(end, start) && bounds.highWatermark >= start,
+      () => `L7 ${told}: high watermark ${bounds.highWatermark}`,
+    )
+    this.#wentOnAt(bounds, after, isEmptied)
+  }
+
+  /** The batch of which `offset` is a part, or the next one. */
+  batchAt(offset: number): ModelBatch | undefined {
+    return this.batches.find(batch => batch.lastOffset >= offset)
+  }
+
+  #wentOnAt(bounds: LogBounds, after: Downfall, isEmptied: boolean): void {
+    const { logStartOffset, logEndOffset } = bounds
+    this.cutTo(logEndOffset)
+    if (logStartOffset === logEndOffset) this.producers.forgetAll()
+    if (isEmptied) {
+      this.emptyAt = logEndOffset
+      this.batches = []
+    }
+    if (after !== 'stop') this.producers.reread(logStartOffset, this.isCompacted)
+    this.acknowledgedEnd = logEndOffset
+    this.logStartOffset = logStartOffset
+    this.started(logStartOffset)
+    this.highWatermark = bounds.highWatermark
+    this.stableOffset = Math.min(this.stableOffset, bounds.lastStableOffset)
+    this.wasFull = false
+    this.mayMoveStart = false
+    this.observe(bounds)
+  }
+
+  /** Running logs lose nothing, but what could not be written because there was no room. */
+  #fellBack(logEndOffset: number): void {
+    const { acknowledgedEnd, endOffset } = this
+    assert(
+      this.wasFull && logEndOffset >= acknowledgedEnd && logEndOffset < endOffset && this.#isBoundary(logEndOffset),
+      () => `L3 ${this.name} ends at ${logEndOffset} after ${endOffset}, and ${acknowledgedEnd} was acknowledged`,
+    )
+    const { highWatermark, cleanableEnd } = this
+    this.cutTo(logEndOffset)
+    this.highWatermark = highWatermark
+    this.cleanableEnd = cleanableEnd
+    this.producers.reread(this.logStartOffset, this.isCompacted)
+  }
+
+  /** P4: nothing undecided is below it, nothing decided is held back, and it does not move back. */
+  #observeStable(lastStableOffset: number): void {
+    const { transactions, producers } = this.producers
+    const open = transactions.filter(({ lastOffset, producerId, knownFrom }) => {
+      return lastOffset === undefined && knownFrom !== undefined && producers.get(producerId)?.mayBeForgotten !== true
+    })
+    const undecided = this.producers.undecidedAt(this.highWatermark)
+    const firstOf = (each: { firstOffset: number }): number => Math.max(this.logStartOffset, each.firstOffset)
+    const most = Math.min(this.highWatermark, ...open.map(({ knownFrom }) => Math.max(this.logStartOffset, knownFrom!)))
+    const least = Math.min(this.highWatermark, ...undecided.map(firstOf))
+    assert(
+      lastStableOffset >= least && lastStableOffset <= most && lastStableOffset >= this.stableOffset,
+      () =>
+        `P4 ${this.name}: last stable offset ${lastStableOffset}, between ${least} and ${most} is right, ${this.stableOffset} was said`,
+    )
+    this.stableOffset = lastStableOffset
+  }
+
+  /** The offset behind the last batch below: offsets that nothing has are not kept. */
+  #contentEnd(offset: number): number {
+    const last = this.batches.findLast(batch => batch.lastOffset < offset)
+    return Math.min(offset, last === undefined ? this.emptyAt : last.lastOffset + 1)
+  }
+
+  #isBoundary(offset: number): boolean {
+    return (
+      offset === this.endOffset ||
+      offset === this.emptyAt ||
+      this.batches.some(batch => batch.lastOffset + 1 === offset)
+    )
+  }
+}

@@ -1,0 +1,134 @@
+/** What is found when the logs are opened again, after an end of whatever kind, or several. */
+
+import { assert } from '../../std/assert.ts'
+import { offsetOfFileName } from '../../log/file-names.ts'
+import type { Downfall } from './log-model.ts'
+import type { StepOf } from './log-steps.ts'
+import type { LogStory } from './log-story.ts'
+import type { TopicState } from './log-topic.ts'
+
+type Again = StepOf<'crash'>['again']
+
+/** `offline` are the directories in which something had failed before they were closed. */
+export async function reopen(
+  story: LogStory,
+  how: Downfall,
+  offline: ReadonlySet<string>,
+  again: Again,
+): Promise<void> {
+  const { host } = story
+  let downfall = how
+  for (const topic of story.topics) topic.leave()
+  for (const each of again) {
+    void host.open().catch(() => {})
+    await host.run(each.afterMs)
+    story.count(`${each.how} while opening`)
+    if (each.how === 'crash') host.crash()
+    else host.losePower(Math.floor(each.afterMs * 1e6))
+    if (each.how === 'power cut' || downfall === 'stop') downfall = each.how
+  }
+  const isClean = downfall === 'stop' && offline.size === 0
+  const reads: string[] = []
+  const points = recoveryPoints(story)
+  const snapshots = new Map([...points.keys()].map(folder => [folder, offsetsIn(story, folder, '.snapshot')]))
+  host.dataReads = reads
+  await host.wait(host.open())
+  host.dataReads = undefined
+  story.count(isClean ? 'clean start' : 'unclean start')
+  if (!story.topics.some(topic => topic.mayBeDamaged || topic.hasRottenIndexes)) {
+    if (isClean) assert(reads.length === 0, () => `L10: a clean start read ${reads.join()}`)
+    else checkReads(story, reads, points, snapshots)
+  }
+  for (const topic of story.topics) await found(story, topic, downfall, offline)
+}
+
+async function found(
+  story: LogStory,
+  topic: TopicState,
+  downfall: Downfall,
+  offline: ReadonlySet<string>,
+): Promise<void> {
+  const { host } = story
+  let log = host.manager.get(topic.name, 0)
+  const { deleting } = topic
+  if (log !== undefined && log.topicId === undefined && log.logEndOffset === 0) {
+    // It was just being made, and nobody has been told of it.
+    story.count('topic half made')
+    await host.wait(host.manager.delete(topic.name, 0))
+    log = undefined
+  }
+  topic.deleting = undefined
+  topic.cutAt = undefined
+  if (log === undefined) {
+    const { model } = topic
+    const isSafe = (offset: number): boolean => downfall === 'stop' || offset < model!.durableEnd
+    const hasToBe =
+      deleting === undefined &&
+      model?.batches.some(batch => isSafe(batch.lastOffset) && batch.lastOffset >= model.logStartOffset) === true
+    assert(!hasToBe, () => `L6 ${topic.name}: it is gone after a ${downfall}, and was durable to ${model?.durableEnd}`)
+    topic.model = undefined
+    return story.count('topic not there any more')
+  }
+  const model = [topic.model, deleting].find(each => each !== undefined && each.topicId === log.topicId)
+  assert(model !== undefined, () => `KIP-516 ${topic.name}: found with the id ${log.topicId} of another one`)
+  if (log.failure !== undefined) {
+    assert(topic.mayBeDamaged, () => `L10 ${topic.name} cannot be opened after a ${downfall}: ${log.failure?.message}`)
+    story.count('damaged log refused')
+    topic.use(log, model)
+    return
+  }
+  const isInOrder = downfall === 'stop' && !offline.has(log.directory)
+  model.reopened(log, isInOrder ? 'stop' : downfall === 'stop' ? 'crash' : downfall)
+  // What could not be read told nothing of who wrote it.
+  if (topic.mayBeDamaged) model.producers.forgetAll()
+  log.updateConfig(model.config)
+  topic.use(log, model)
+}
+
+/** By the path of the partition's folder, from the checkpoint that recovery is going to find. */
+function recoveryPoints(story: LogStory): Map<string, number> {
+  const points = new Map<string, number>()
+  for (const directory of story.plan.directories) {
+    const text = story.host.textOf(`${directory}/recovery-point-offset-checkpoint`) ?? ''
+    for (const [, topic, partition, offset] of text.matchAll(/^(\S+) (\d+) (\d+)$/gm)) {
+      points.set(`${directory}/${topic}-${partition}`, Number(offset))
+    }
+  }
+  return points
+}
+
+/**
+ * What lies below the recovery point is not read: the segments that end there or before it. Unless what they say of producers is nowhere else: a snapshot is taken where a segment
+ * begins, but for one that begins in the very first batches after a start.
+ */
+function checkReads(
+  story: LogStory,
+  reads: readonly string[],
+  points: ReadonlyMap<string, number>,
+  snapshots: ReadonlyMap<string, readonly number[]>,
+): void {
+  for (const path of new Set(reads)) {
+    const folder = path.slice(0, path.lastIndexOf('/'))
+    const point = points.get(folder)
+    if (point === undefined) continue
+    const bases = offsetsIn(story, folder, '.log')
+    const base = offsetOfFileName(path.slice(folder.length + 1), '.log')!
+    const next = Math.min(...bases.filter(offset => offset > base))
+    const known = Math.max(
+      0,
+      ...(snapshots.get(folder) ?? []).filter(offset => offset <= point && bases.includes(offset)),
+    )
+    assert(
+      next > Math.min(point, known),
+      () => `L10: ${path} was read though the next segment begins at ${next}, not above the recovery point ${point}`,
+    )
+  }
+}
+
+/** Offsets in the names of a folder's files. */
+function offsetsIn({ host }: LogStory, folder: string, suffix: string): number[] {
+  return host
+    .filesIn(folder)
+    .map(path => offsetOfFileName(path.slice(folder.length + 1), suffix))
+    .filter(offset => offset !== undefined)
+}

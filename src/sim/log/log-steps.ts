@@ -1,0 +1,324 @@
+/** What happens in a story about the logs of one broker, as data: a plan drawn from a seed, of which any part can be told alone. */
+
+import type { CompressionType } from '../../protocol/records/compression/index.ts'
+import { SeededRandom } from '../../std/random.ts'
+import type { LogConfig } from '../../log/log-config.ts'
+import { shapes, type ShapeName, shapeNames } from './log-shapes.ts'
+
+export type ProducerMode = 'next' | 'retry' | 'gap' | 'old epoch' | 'new epoch'
+export type FileKind = 'log' | 'index' | 'timeindex' | 'txnindex' | 'snapshot'
+export type Misread = 'flipped bit' | 'misdirected' | 'short'
+
+/** What a step is about, and, when it is not waited for, how long the story lets it run before it goes on. */
+interface OfTopic {
+  readonly topic: number
+  readonly lingerMs?: number
+}
+
+/** Shares are numbers in [0, 1), of whatever there is when the step is taken. */
+export type Step =
+  | (OfTopic & {
+      readonly kind: 'produce'
+      readonly producer: number
+      readonly mode: ProducerMode
+      /** Keys of the records of each batch; the upper half of the key numbers are tombstones. */
+      readonly batches: readonly (readonly number[])[]
+      readonly valueBytes: number
+      readonly codec: CompressionType
+      /** How much older (or, below zero, newer) than now the records say they are. */
+      readonly ageMs: number
+      readonly share: number
+    })
+  | (OfTopic & { readonly kind: 'end transaction'; readonly producer: number; readonly commits: boolean })
+  | (OfTopic & { readonly kind: 'replicate'; readonly gap: number; readonly keys: readonly number[] })
+  | (OfTopic & { readonly kind: 'commit'; readonly share: number })
+  | (OfTopic & { readonly kind: 'settle' | 'flush' | 'roll' | 'retention' | 'epoch' | 'delete topic' })
+  /** Open transactions hold compaction back; perhaps they are ended first. */
+  | (OfTopic & { readonly kind: 'clean'; readonly endsTransactions: boolean })
+  | (OfTopic & { readonly kind: 'compare' | 'read' | 'look up'; readonly share: number; readonly maxBytes: number })
+  | (OfTopic & { readonly kind: 'truncate' | 'delete records' | 'start over'; readonly share: number })
+  | (OfTopic & { readonly kind: 'settings'; readonly retentionMs: number; readonly retentionBytes: number })
+  | (OfTopic & { readonly kind: 'move'; readonly directory: number })
+  | (OfTopic & { readonly kind: 'misread'; readonly misread: Misread; readonly times: number; readonly share: number })
+  | (OfTopic & { readonly kind: 'rot'; readonly file: FileKind; readonly share: number; readonly bit: number })
+  | { readonly kind: 'wait'; readonly ms: number }
+  | { readonly kind: 'restart' }
+  | {
+      readonly kind: 'crash' | 'power cut'
+      readonly downMs: number
+      /** Further ends of the next starts, each so long after its beginning. */
+      readonly again: readonly { readonly how: 'crash' | 'power cut'; readonly afterMs: number }[]
+      /** What the power cut leaves depends on this alone. */
+      readonly salt: number
+    }
+  | { readonly kind: 'I/O error' | 'failed sync'; readonly directory: number; readonly after: number }
+  | { readonly kind: 'full disk'; readonly roomBytes: number; readonly ms: number; readonly topic: number }
+  | { readonly kind: 'slow disk'; readonly meanMs: number }
+  | { readonly kind: 'stall'; readonly ms: number; readonly of: 'write' | 'sync' | 'read' | 'rename' }
+
+export type StepKind = Step['kind']
+/** The steps that may be of this kind. */
+export type StepOf<Kind extends StepKind> = Having<Step, Kind>
+type Having<S, Kind> = S extends { readonly kind: infer K } ? ([Kind & K] extends [never] ? never : S) : never
+
+export interface TopicPlan {
+  readonly name: string
+  readonly shape: ShapeName
+  readonly config: LogConfig
+}
+
+export interface LogPlan {
+  readonly directories: readonly string[]
+  readonly topics: readonly TopicPlan[]
+  readonly cacheBudgetBytes: number
+  readonly dedupeBufferBytes: number
+  readonly steps: readonly Step[]
+}
+
+/** How often each kind comes; a theme makes some of them more frequent. */
+type Weights = Partial<Record<StepKind, number>>
+
+const base: Weights = {
+  produce: 24,
+  'end transaction': 4,
+  commit: 8,
+  settle: 2,
+  flush: 2,
+  roll: 2,
+  epoch: 1,
+  compare: 2,
+  read: 4,
+  'look up': 2,
+  wait: 3,
+  restart: 1,
+  crash: 1,
+  'power cut': 3,
+}
+
+/** A story is short and has one theme, so that what belongs together comes together. */
+const themes: readonly { readonly name: string; readonly weights: Weights; readonly shapes?: readonly ShapeName[] }[] =
+  [
+    {
+      name: 'durability',
+      weights: { 'power cut': 6, flush: 4, roll: 3 },
+      shapes: ['flushed', 'plain', 'tiny', 'timed'],
+    },
+    { name: 'ends', weights: { truncate: 5, 'power cut': 4, replicate: 3, epoch: 3, 'start over': 1 } },
+    {
+      name: 'starts',
+      weights: { 'delete records': 5, retention: 5, settings: 4, wait: 5 },
+      shapes: ['plain', 'tiny', 'flushed', 'compact,delete'],
+    },
+    {
+      name: 'compaction',
+      weights: { clean: 8, roll: 6, wait: 6, commit: 12 },
+      shapes: ['compact', 'compact', 'compact,delete', 'lagging'],
+    },
+    { name: 'transactions', weights: { 'end transaction': 14, truncate: 1, roll: 3, restart: 2, clean: 2 } },
+    { name: 'churn', weights: { 'delete topic': 6, 'power cut': 4, 'delete records': 2, flush: 3 } },
+    { name: 'moves', weights: { move: 8, 'power cut': 4, crash: 2, retention: 1, truncate: 1 } },
+    {
+      name: 'failures',
+      weights: { 'I/O error': 3, 'failed sync': 3, 'full disk': 5, 'power cut': 3, clean: 2, truncate: 1 },
+    },
+    { name: 'misreads', weights: { misread: 6, rot: 5, read: 10, 'look up': 5, compare: 4, restart: 3, clean: 1 } },
+    {
+      name: 'slow',
+      weights: { 'slow disk': 3, stall: 5, flush: 4, 'power cut': 4, clean: 2, retention: 2, truncate: 1 },
+    },
+    {
+      name: 'everything',
+      weights: {
+        truncate: 1,
+        'delete records': 2,
+        retention: 2,
+        settings: 1,
+        clean: 3,
+        'delete topic': 1,
+        move: 2,
+        'full disk': 1,
+        replicate: 1,
+      },
+    },
+  ]
+
+/** Every kind of step that some theme has. */
+export const stepKinds: readonly StepKind[] = [
+  ...new Set([base, ...themes.map(theme => theme.weights)].flatMap(weights => Object.keys(weights) as StepKind[])),
+]
+
+const directories = ['/logs-a', '/logs-b']
+export const keyCount = 6
+/** 0 has no producer id, 1 and 2 are idempotent, 3 to 5 are transactional. */
+export const producerCount = 6
+const stepsMin = 8
+const stepsMax = 45
+
+export function planLogStory(seed: number): LogPlan {
+  const random = new SeededRandom(seed).fork('log plan')
+  const theme = random.pick(themes)
+  const topicCount = random.pick([1, 1, 2, 3])
+  const topics = Array.from({ length: topicCount }, (_, index): TopicPlan => {
+    const shape = random.pick(theme.shapes ?? shapeNames)
+    return { name: `t${index}`, shape, config: shapes[shape] }
+  })
+  const weights = Object.entries({ ...base, ...theme.weights }) as [StepKind, number][]
+  const drawer = new StepDrawer(random, topicCount)
+  const count = random.between(stepsMin, stepsMax)
+  return {
+    directories,
+    topics,
+    cacheBudgetBytes: random.pick([0, 2000, 1_000_000]),
+    dedupeBufferBytes: random.pick([120, 10_000]),
+    steps: Array.from({ length: count }, () => drawer.draw(pickWeighted(random, weights))),
+  }
+}
+
+function pickWeighted(random: SeededRandom, weights: readonly (readonly [StepKind, number])[]): StepKind {
+  let left = random.below(weights.reduce((sum, [, weight]) => sum + weight, 0))
+  for (const [kind, weight] of weights) {
+    if (left < weight) return kind
+    left -= weight
+  }
+  throw new RangeError('weights do not add up')
+}
+
+class StepDrawer {
+  readonly #random: SeededRandom
+  readonly #topicCount: number
+
+  constructor(random: SeededRandom, topicCount: number) {
+    this.#random = random
+    this.#topicCount = topicCount
+  }
+
+  draw(kind: StepKind): Step {
+    const random = this.#random
+    const topic = random.below(this.#topicCount)
+    const share = random.float()
+    switch (kind) {
+      case 'produce':
+        return { ...this.#produce(), topic, share }
+      case 'end transaction':
+        return { kind, topic, producer: random.between(3, producerCount - 1), commits: random.chance(0.5) }
+      case 'replicate':
+        return { kind, topic, gap: random.pick([0, 0, 0, 1, 7]), keys: this.#keys(4) }
+      case 'commit':
+        return { kind, topic, share: random.chance(0.7) ? 1 : share }
+      case 'settle':
+      case 'epoch':
+        return { kind, topic }
+      case 'flush':
+      case 'roll':
+      case 'retention':
+      case 'delete topic':
+        return { kind, topic, ...this.#linger() }
+      case 'clean':
+        return { kind, topic, endsTransactions: random.chance(0.7), ...this.#linger() }
+      case 'truncate':
+      case 'delete records':
+      case 'start over':
+        return { kind, topic, share: random.chance(0.2) ? 1 : share, ...this.#linger() }
+      case 'read':
+      case 'compare':
+      case 'look up':
+        return { kind, topic, share, maxBytes: random.pick([1, 300, 1000, 5000]) }
+      case 'settings':
+        return {
+          kind,
+          topic,
+          retentionMs: random.pick([-1, 1000, 60_000]),
+          retentionBytes: random.pick([-1, 0, 1500, 5000]),
+        }
+      case 'move':
+        return { kind, topic, directory: random.below(directories.length), ...this.#linger() }
+      case 'misread':
+        return {
+          kind,
+          topic,
+          share,
+          misread: random.pick(['flipped bit', 'short']),
+          times: random.between(1, 4),
+        }
+      case 'rot':
+        return {
+          kind,
+          topic,
+          share,
+          file: random.pick(['log', 'snapshot']),
+          bit: random.below(8),
+        }
+      default:
+        return this.#drawOther(kind)
+    }
+  }
+
+  #drawOther(kind: Exclude<StepKind, Extract<Step, OfTopic>['kind']> | 'full disk'): Step {
+    const random = this.#random
+    switch (kind) {
+      case 'wait':
+        return { kind, ms: random.pick([5, 500, 6000, 70_000]) }
+      case 'restart':
+        return { kind }
+      case 'crash':
+      case 'power cut':
+        return { kind, downMs: random.pick([0, 500, 60_000]), again: this.#again(), salt: random.uint32() }
+      case 'I/O error':
+      case 'failed sync':
+        return { kind, directory: random.below(directories.length), after: random.below(6) }
+      case 'full disk':
+        return {
+          kind,
+          roomBytes: random.pick([0, 100, 1000, 3000]),
+          ms: random.between(5, 300) * 1000,
+          topic: random.below(this.#topicCount),
+        }
+      case 'slow disk':
+        return { kind, meanMs: random.pick([1, 20, 1000]) }
+      case 'stall':
+        return { kind, ms: random.pick([100, 5000, 30_000]), of: random.pick(['write', 'sync', 'read', 'rename']) }
+    }
+  }
+
+  #produce(): Omit<StepOf<'produce'>, 'topic' | 'share'> {
+    const random = this.#random
+    const mode = random.chance(0.75)
+      ? 'next'
+      : random.pick(['retry', 'retry', 'gap', 'old epoch', 'new epoch'] as const)
+    return {
+      kind: 'produce',
+      producer: random.below(producerCount),
+      mode,
+      batches: Array.from({ length: random.pick([1, 1, 2, 5]) }, () => this.#keys(5)),
+      valueBytes: random.pick([1, 30, 120, 500]),
+      codec: random.chance(0.85) ? 'none' : random.pick(['snappy', 'lz4'] as const),
+      ageMs: random.chance(0.8) ? 0 : random.pick([-5000, 5000, 100_000]),
+      ...(random.chance(0.5) ? this.#linger() : {}),
+    }
+  }
+
+  #keys(most: number): number[] {
+    return Array.from({ length: this.#random.between(1, most) }, () => this.#random.below(2 * keyCount))
+  }
+
+  /** Whether the story waits for what it has begun. */
+  #linger(): { lingerMs?: number } {
+    const random = this.#random
+    return random.chance(0.6) ? {} : { lingerMs: random.chance(0.2) ? 0 : random.exponential(4) }
+  }
+
+  #again(): { how: 'crash' | 'power cut'; afterMs: number }[] {
+    const random = this.#random
+    const count = random.chance(0.75) ? 0 : random.between(1, 2)
+    return Array.from({ length: count }, () => ({
+      how: random.pick(['crash', 'power cut'] as const),
+      afterMs: random.exponential(6),
+    }))
+  }
+}
+
+/** One line for a person. */
+export function describeStep(step: Step): string {
+  const { kind, ...rest } = step
+  return `${kind} ${JSON.stringify(rest)}`
+}

@@ -1,0 +1,4 @@
+/** A pattern that matches exactly this text. */
+export function escapeForPattern(text: string): string {
+  return text.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`)
+}
