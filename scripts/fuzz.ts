@@ -173,7 +173,9 @@ function budgetOf(target: Target): Budget {
   if (values.budget !== undefined) throw new Error(`there is no budget ${values.budget}, only ci`)
   const frames = numberOf('frames') ?? Infinity
   const minutes = numberOf('minutes') ?? (frames === Infinity ? 1 : Infinity)
-  return { frames, minutes, quietMs: 1000, busyMs: 4000, warmMs: 20_000, throughputRule, memoryGrowthMax }
+  // With the frames of an hour there is time to see everything for the first time; a short run has to begin to count sooner.
+  const warmMs = minutes > 2 && frames > 100_000 ? 60_000 : 20_000
+  return { frames, minutes, quietMs: 1000, busyMs: 4000, warmMs, throughputRule, memoryGrowthMax }
 }
 
 function numberOf(option: 'seed' | 'frames' | 'minutes' | 'lanes'): number | undefined {
