@@ -287,6 +287,31 @@ describe('what members tell each other through the broker', { skip: !onLinux }, 
     }))
 })
 
+it('members whose requests are tens of megabytes around a few bytes keep those few bytes', { skip: !onLinux }, t =>
+  withBroker({ settings }, async broker => {
+    const peer = await Peer.connect(broker.port)
+    await startCoordinators(peer)
+    const unknownTaggedFields = [{ tag: 77, data: Buffer.alloc(30 * MiB) }]
+    const { residentBytes } = broker
+    for (let i = 0; i < 40; i++) {
+      const body = { ...joinBody(`g${i}`, subscription(['t']), { groupInstanceId: `i${i}` }), unknownTaggedFields }
+      const joined = await peer.request(apis.JoinGroup, 7, body)
+      assert.equal(errorName(joined.errorCode), 'NONE')
+      const { memberId, generationId } = joined
+      const synced = await peer.request(apis.SyncGroup, 5, {
+        ...{ groupId: `g${i}`, generationId, memberId, groupInstanceId: `i${i}` },
+        ...{ protocolType: 'consumer', protocolName: 'range', unknownTaggedFields },
+        assignments: [{ memberId, assignment: Buffer.alloc(4) }],
+      })
+      assert.equal(errorName(synced.errorCode), 'NONE')
+    }
+    const growthBytes = broker.residentBytes - residentBytes
+    t.diagnostic(`${Math.round(growthBytes / MiB)} MiB for 40 groups whose requests were 2400 MiB`)
+    assert.ok(growthBytes < 512 * MiB, `${growthBytes / MiB} MiB`)
+    peer.close()
+  }),
+)
+
 describe('regular expressions', { skip: !onLinux }, () => {
   const expressions: readonly string[] = [
     ...['(a+)+$', '(x+x+)+y', '(.*)*b', '((((((((((f{0,9}){0,9})))))))))z', '(?:(?:f|fu|fuz)-?)*!', '(a|b|ab)*c'],

@@ -19,6 +19,7 @@ import type { LeaveAnswer } from './leave.ts'
 import { Rebalances } from './rebalance.ts'
 import { Syncs } from './sync.ts'
 import type { Sync } from './sync.ts'
+import { ownBytes } from '../../../std/own-bytes.ts'
 
 export type DescribedGroup = NonNullable<Input<typeof DescribeGroupsResponse>['groups']>[number]
 
@@ -143,9 +144,9 @@ function restored(groupId: string, value: GroupMetadata, nowMs: () => number): C
       rebalanceTimeoutMs: rebalanceTimeout === -1 ? sessionTimeout : rebalanceTimeout,
     }
     // Copies: what was decoded are views of a batch that is not to stay in memory for them.
-    const protocols = [{ name: protocol ?? '', metadata: member.subscription.slice() }]
+    const protocols = [{ name: protocol ?? '', metadata: ownBytes(member.subscription) }]
     const identity = { memberId, groupInstanceId, clientId, clientHost }
-    group.add(new ClassicMember(identity, timeouts, protocolType, protocols, member.assignment.slice()))
+    group.add(new ClassicMember(identity, timeouts, protocolType, protocols, ownBytes(member.assignment)))
   }
   group.refreshSubscribedTopics()
   return group

@@ -16,6 +16,7 @@ import { ClassicMember } from './classic-member.ts'
 import type { JoinAnswer } from './classic-member.ts'
 import { generationOf } from './rebalance.ts'
 import type { Rebalances } from './rebalance.ts'
+import { ownBytes } from '../../../std/own-bytes.ts'
 
 /** The first versions in which a member comes twice, and in which a leader can be told to leave the assignment as it is. */
 const memberIdRequiredSince = 4
@@ -242,7 +243,7 @@ function entryError(group: ClassicGroup, { protocolType, protocols }: JoinGroupR
 /** Owned by us: a request's bytes are gone when it has been served. */
 function saidBy({ protocols, rebalanceTimeoutMs, sessionTimeoutMs }: JoinGroupRequest) {
   return {
-    protocols: protocols.map(({ name, metadata }) => ({ name, metadata: metadata.slice() })),
+    protocols: protocols.map(({ name, metadata }) => ({ name, metadata: ownBytes(metadata) })),
     rebalanceTimeoutMs,
     sessionTimeoutMs,
   }

@@ -9,6 +9,7 @@ import type { ClassicContext, ClassicResult } from './classic-context.ts'
 import type { ClassicGroup } from './classic-group.ts'
 import type { SyncAnswer } from './classic-member.ts'
 import type { Rebalances } from './rebalance.ts'
+import { ownBytes } from '../../../std/own-bytes.ts'
 
 export interface Sync {
   readonly request: SyncGroupRequest
@@ -46,7 +47,7 @@ export class Syncs {
   /** Writes the leader's assignment; everybody hears of it when it is committed. */
   #store(group: ClassicGroup, request: SyncGroupRequest): ClassicResult {
     const assignments = new Map<string, Uint8Array>()
-    for (const { memberId, assignment } of request.assignments) assignments.set(memberId, assignment.slice())
+    for (const { memberId, assignment } of request.assignments) assignments.set(memberId, ownBytes(assignment))
     const { generationId } = group
     return {
       records: [group.record(assignments)],

@@ -29,6 +29,7 @@ import type { ClassicMemberMetadata, ConsumerGroupMember } from './member.ts'
 import type { OwnedPartitions } from './reconcile.ts'
 import { updateSubscriptionMetadata, updateTargetAssignment } from './subscription-metadata.ts'
 import type { MemberChange } from './subscription-metadata.ts'
+import { ownBytes } from '../../../std/own-bytes.ts'
 
 /** From this version of JoinGroup on a dynamic member comes twice, the second time with the id that it was given (KIP-394). */
 const MEMBER_ID_REQUIRED_SINCE = 4
@@ -289,7 +290,7 @@ function memberAfter(
     clientHost,
     classic: {
       sessionTimeoutMs,
-      supportedProtocols: protocols.map(({ name, metadata }) => ({ name, metadata: metadata.slice() })),
+      supportedProtocols: protocols.map(({ name, metadata }) => ({ name, metadata: ownBytes(metadata) })),
     },
   }
 }

@@ -13,6 +13,7 @@ import type { GroupRecord, GroupRecordOf } from '../group-records.ts'
 import { ConsumerGroup, NO_ASSIGNMENT_EPOCH } from './consumer-group.ts'
 import { LEAVE_EPOCH, MemberState, newMember, NO_PARTITIONS } from './member.ts'
 import type { ClassicMemberMetadata, PartitionEpochs } from './member.ts'
+import { ownBytes } from '../../../std/own-bytes.ts'
 
 export type ConsumerGroupRecord = Extract<GroupRecord, { readonly type: `consumer-group-${string}` }>
 
@@ -123,7 +124,7 @@ function replayMemberMetadata(group: ConsumerGroup, record: GroupRecordOf<'consu
 function owned({ sessionTimeoutMs, supportedProtocols }: ClassicMemberMetadata): ClassicMemberMetadata {
   return {
     sessionTimeoutMs,
-    supportedProtocols: supportedProtocols.map(({ name, metadata }) => ({ name, metadata: metadata.slice() })),
+    supportedProtocols: supportedProtocols.map(({ name, metadata }) => ({ name, metadata: ownBytes(metadata) })),
   }
 }
 
