@@ -295,6 +295,14 @@ it('groups and members beyond what is allowed are told to come later, and those 
       )
       assert.equal(given['MEMBER_ID_REQUIRED']! + given['COORDINATOR_NOT_AVAILABLE']!, 300)
       assert.equal(await joinNew('new', 'late'), 'COORDINATOR_NOT_AVAILABLE')
+      // Who is there and says as much as hundreds of others would has no room for that either.
+      const protocols = Array.from({ length: 5000 }, (_, index) => ({ name: `p${index}`, metadata: Buffer.alloc(0) }))
+      const much = {
+        ...{ sessionTimeoutMs: 30_000, rebalanceTimeoutMs: 30_000, groupInstanceId: 'i', protocolType: 'consumer' },
+        protocols,
+      }
+      const said = await peer.request(apis.JoinGroup, 5, { groupId: 'much', memberId: 'm', ...much })
+      assert.equal(errorName(said.errorCode), 'COORDINATOR_NOT_AVAILABLE')
       assert.equal(await joinNew('new', 'm0'), 'NONE')
       assert.deepEqual(await count(300, index => commit(`offsets-${index}`)), {
         NONE: 198,

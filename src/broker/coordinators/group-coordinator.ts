@@ -12,6 +12,7 @@ import type { LeaveAnswer } from '../../coordinator/group/classic/leave.ts'
 import { ConsumerGroups } from '../../coordinator/group/consumer/consumer-groups.ts'
 import type { DescribedConsumerGroup } from '../../coordinator/group/consumer/describe.ts'
 import type { HeartbeatAnswer } from '../../coordinator/group/consumer/heartbeats.ts'
+import { subscriptionLoad } from '../../coordinator/group/consumer/consumer-group.ts'
 import { JOIN_EPOCH } from '../../coordinator/group/consumer/member.ts'
 import type { GroupConfig } from '../../coordinator/group/group-config.ts'
 import { GroupLoad } from '../../coordinator/group/group-load.ts'
@@ -137,10 +138,13 @@ export class GroupCoordinator {
   }
 
   consumerGroupHeartbeat(requester: GroupRequester, request: ConsumerGroupHeartbeatRequest): Answer<HeartbeatAnswer> {
+    const { groupId, memberId, memberEpoch, subscribedTopicNames } = request
+    const load = subscriptionLoad(subscribedTopicNames?.length ?? 0)
+    const mayNeedRoom = memberEpoch === JOIN_EPOCH || load > 1
     return this.#write<HeartbeatAnswer>(
-      request.groupId,
+      groupId,
       shard =>
-        request.memberEpoch === JOIN_EPOCH && !shard.hasRoomFor(request.groupId, request.memberId)
+        mayNeedRoom && !shard.hasRoomFor(groupId, memberId, load)
           ? respond({ errorCode: ErrorCode.COORDINATOR_NOT_AVAILABLE })
           : consumerGroupsOf(shard).consumerGroupHeartbeat(request, requester),
       error => ({ errorCode: ErrorCode[error] }),

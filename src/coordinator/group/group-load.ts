@@ -38,8 +38,8 @@ export class GroupLoad {
     return count < config().groupsMax
   }
 
-  /** Whether somebody may become a member; who may is counted. */
-  admitsMember(): boolean {
+  /** Whether somebody may become a member, who counts as so many; who may is counted. */
+  admitsMember(load = 1): boolean {
     const { config, nowMs, shards } = this.#options
     // The wall clock may have been set back.
     if (Math.abs(nowMs() - this.#countedMs) >= recountMs) {
@@ -48,7 +48,7 @@ export class GroupLoad {
       for (const shard of shards()) this.#memberCount += shard.countMembers()
     }
     if (this.#memberCount >= config().membersMax) return false
-    this.#memberCount += 1
+    this.#memberCount += load
     return true
   }
 }

@@ -25,6 +25,7 @@ import type { ClassicResult } from './classic/classic-context.ts'
 import { ClassicGroup } from './classic/classic-group.ts'
 import { ClassicGroups } from './classic/classic-groups.ts'
 import type { DescribedGroup } from './classic/classic-groups.ts'
+import { loadOf } from './classic/classic-member.ts'
 import { refusal } from './classic/join.ts'
 import type { Join } from './classic/join.ts'
 import type { LeaveAnswer } from './classic/leave.ts'
@@ -141,17 +142,19 @@ export class GroupShard implements CoordinatorShard<GroupRecord>, GroupCounts {
     return count
   }
 
-  /** Whether there is room for somebody who joins, and for its group where that is new. */
-  hasRoomFor(groupId: string, memberId: string): boolean {
+  /** Whether there is room for somebody who joins and counts as `load` members, and for its group where that is new. */
+  hasRoomFor(groupId: string, memberId: string, load: number): boolean {
     const group = this.#groups.get(groupId)
-    if (this.#load === undefined || group?.hasMember(memberId) === true) return true
-    return (group !== undefined || this.#load.hasRoomForGroup) && this.#load.admitsMember()
+    // Who is there may say the usual things again; with more it takes more.
+    if (this.#load === undefined || (load <= 1 && group?.hasMember(memberId) === true)) return true
+    return (group !== undefined || this.#load.hasRoomForGroup) && this.#load.admitsMember(load)
   }
 
   joinGroup(join: Join): ClassicResult {
-    const { groupId, memberId } = join.request
+    const { groupId, memberId, protocols } = join.request
     const group = this.#groups.get(groupId)
-    if (memberId === '' && !this.hasRoomFor(groupId, memberId)) {
+    const load = loadOf(protocols)
+    if ((memberId === '' || load > 1) && !this.hasRoomFor(groupId, memberId, load)) {
       join.answer(refusal(memberId, 'COORDINATOR_NOT_AVAILABLE'))
       return nothing
     }

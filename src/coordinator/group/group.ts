@@ -50,7 +50,7 @@ export interface Group {
   readonly groupId: string
   /** Without members. */
   isEmpty(): boolean
-  /** Ids that were given out to join with count as well. */
+  /** Ids that were given out to join with count as well, and who makes us remember much counts as several. */
   readonly memberCount: number
   state(view: View): string
   listed(view: View): ListedGroup

@@ -137,7 +137,9 @@ export class ClassicGroup implements Group {
   }
 
   get memberCount(): number {
-    return this.members.size + this.pendingMembers.size
+    let count = this.pendingMembers.size
+    for (const { load } of this.members.values()) count += load
+    return count
   }
 
   hasMember(memberId: string): boolean {

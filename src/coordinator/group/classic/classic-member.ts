@@ -30,8 +30,9 @@ export class ClassicMember {
   readonly protocolType: string
   rebalanceTimeoutMs: number
   sessionTimeoutMs: number
-  /** In the order of the member's preference. Owned: no views of a request. */
-  protocols: readonly MemberProtocol[]
+  #protocols: readonly MemberProtocol[]
+  /** As how many members it counts: see `loadOf`. */
+  load: number
   assignment: Uint8Array
   /** It has joined for the first time and not heard of a generation yet: it cannot send heartbeats, and may be removed while it waits. */
   isNew = false
@@ -49,8 +50,19 @@ export class ClassicMember {
     this.rebalanceTimeoutMs = timeouts.rebalanceTimeoutMs
     this.sessionTimeoutMs = timeouts.sessionTimeoutMs
     this.protocolType = protocolType
-    this.protocols = protocols
+    this.#protocols = protocols
+    this.load = loadOf(protocols)
     this.assignment = assignment
+  }
+
+  /** In the order of the member's preference. Owned: no views of a request. */
+  get protocols(): readonly MemberProtocol[] {
+    return this.#protocols
+  }
+
+  set protocols(protocols: readonly MemberProtocol[]) {
+    this.#protocols = protocols
+    this.load = loadOf(protocols)
   }
 
   get memberId(): string {
@@ -126,6 +138,18 @@ export class ClassicMember {
     sync?.(answer)
     return sync !== undefined
   }
+}
+
+/** What a protocol costs besides its metadata. */
+const protocolBytes = 256
+/** Who makes the broker remember more than this counts as several members (`ottla.group.members.max`). */
+export const MEMBER_BYTES = 4096
+
+/** As how many members somebody counts who joins with these. */
+export function loadOf(protocols: readonly MemberProtocol[]): number {
+  let bytes = 0
+  for (const { name, metadata } of protocols) bytes += protocolBytes + name.length + metadata.length
+  return Math.max(1, Math.ceil(bytes / MEMBER_BYTES))
 }
 
 export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {

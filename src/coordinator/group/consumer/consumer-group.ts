@@ -13,6 +13,7 @@ import { TimelineMap, TimelineValue } from '../../runtime/timeline.ts'
 import type { Timeline } from '../../runtime/timeline.ts'
 import { EMPTY_ASSIGNMENT } from '../assignors/assignor.ts'
 import type { Assignment } from '../assignors/assignor.ts'
+import { loadOf } from '../classic/classic-member.ts'
 import { grownBuckets, inHashOrder, stringHash } from '../assignors/hash-order.ts'
 import type { Committer, ExpirableOffset, Group, ListedGroup, View } from '../group.ts'
 import type { GroupRecord } from '../group-records.ts'
@@ -45,6 +46,14 @@ interface MetadataRefresh {
 }
 
 const REFRESH_AT_ONCE: MetadataRefresh = { deadlineMs: 0, groupEpoch: 0 }
+
+/** So many names of topics are about as much to remember as a member that says nothing unusual. */
+const NAMES_PER_MEMBER = 32
+
+/** As how many members one counts that subscribes to so many names. */
+export function subscriptionLoad(names: number): number {
+  return Math.max(1, Math.ceil(names / NAMES_PER_MEMBER))
+}
 
 export class ConsumerGroup implements Group {
   readonly type = 'consumer'
@@ -102,7 +111,10 @@ export class ConsumerGroup implements Group {
   }
 
   get memberCount(): number {
-    return this.members.size
+    let count = 0
+    for (const { subscribedTopicNames, classic } of this.members.values())
+      count += subscriptionLoad(subscribedTopicNames.size) + (classic === null ? 0 : loadOf(classic.supportedProtocols))
+    return count
   }
 
   hasMember(memberId: string): boolean {

@@ -12,7 +12,7 @@ export const ottlaKeys = {
     updateMode: 'cluster-wide',
     status: enforced,
     documentation:
-      'Members that all groups coordinated here have together, ids that were given out to join with among them. Who would be one more is told COORDINATOR_NOT_AVAILABLE and tries again.',
+      'Members that all groups coordinated here have together, ids that were given out to join with among them. Who makes the broker remember more than 4 KiB, or 32 names of topics, counts as several. Who would be one more is told COORDINATOR_NOT_AVAILABLE and tries again.',
   }),
   'ottla.groups.max': int({
     default: 100_000,
