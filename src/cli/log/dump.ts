@@ -126,11 +126,13 @@ async function dumpFolder(dump: Dump, path: string, options: DumpOptions): Promi
   const onlyLogs = options.batches === true || options.records === true
   const segments = files
     .map(fileKindOf)
-    .filter(file => file?.kind === 'log' && file.passing === '')
+    .filter(file => file?.kind === 'log')
     .map(file => file!.offset!)
   for (const name of inReadingOrder(files)) {
     if (dump.isDone) return
     const file = fileKindOf(name)
+    // What is no part of the log any more, or not yet, is shown to who names it.
+    if (file !== undefined && file.passing !== '') continue
     if (file === undefined ? !isMetadataFile(name) || onlyLogs : onlyLogs && file.kind !== 'log') continue
     if (file?.offset !== undefined && !mayHold(dump, file, segments)) continue
     await dumpFile(dump, join(path, name), file, options)

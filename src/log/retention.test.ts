@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { simulate } from '../sim/simulator.ts'
+import { append, openLog, smallConfig, topicId, written } from './log.fixture.ts'
+import type { LogConfig } from './log-config.ts'
+import type { Log } from './log.ts'
+
+const minuteMs = 60_000
+
+/** A log with a segment for each of these timestamps, each with one record, and all of it committed. */
+function withLog(
+  timestampsMs: readonly number[],
+  config: Partial<LogConfig>,
+  body: (log: Log, nowMs: number, sleep: (ms: number) => Promise<void>) => Promise<void>,
+): () => Promise<void> {
+  return () =>
+    simulate(1, async simulator => {
+      const io = simulator.machine('a').boot()
+      const { manager, log } = await openLog(io, { configFor: () => ({ ...smallConfig, retentionMs: -1, ...config }) })
+      const nowMs = io.clock.nowMs()
+      for (const [index, timestampMs] of timestampsMs.entries()) {
+        if (index > 0) await log.roll()
+        append(log, ['x'.repeat(100)], { timestampMs: timestampMs < 0 ? nowMs + timestampMs : timestampMs })
+        await written(log)
+      }
+      log.updateHighWatermark(log.writtenEndOffset)
+      await body(log, nowMs, ms => simulator.sleep(ms))
+      await manager.close()
+    })
+}
+
+test(
+  'by time: segments go whose newest record is older, from the oldest on and without a gap',
+  withLog([-10 * minuteMs, -8 * minuteMs, -1, -9 * minuteMs, -1], { retentionMs: 5 * minuteMs }, async (log, nowMs) => {
+    assert.equal(await log.applyRetention(nowMs), 2)
+    assert.deepEqual([log.logStartOffset, log.segmentCount], [2, 3])
+    assert.equal(await log.applyRetention(nowMs), 0)
+  }),
+)
+
+test(
+  'by time the active segment goes too, and a new one takes its place at the same end',
+  withLog([-10 * minuteMs, -9 * minuteMs], { retentionMs: 5 * minuteMs }, async (log, nowMs) => {
+    assert.equal(await log.applyRetention(nowMs), 2)
+    assert.deepEqual([log.logStartOffset, log.logEndOffset, log.segmentCount], [2, 2, 1])
+  }),
+)
+
+test(
+  'by size: as long as what is left is at least retention.bytes',
+  withLog([1, 1, 1, 1, 1], {}, async (log, nowMs) => {
+    const eachBytes = log.sizeBytes / 5
+    log.updateConfig({ ...log.config, retentionBytes: 2 * eachBytes + 1 })
+    assert.equal(await log.applyRetention(nowMs), 2)
+    log.updateConfig({ ...log.config, retentionBytes: 2 * eachBytes })
+    assert.equal(await log.applyRetention(nowMs), 1)
+    assert.equal(log.logStartOffset, 3)
+  }),
+)
+
+test(
+  'by log start: segments that lie below it go, whatever the policy',
+  withLog([1, 1, 1, 1], { cleanupPolicy: ['compact'] }, async (log, nowMs) => {
+    assert.equal(await log.deleteRecordsBefore(2), undefined)
+    assert.equal(await log.applyRetention(nowMs), 2)
+    assert.deepEqual([log.logStartOffset, log.segmentCount], [2, 2])
+  }),
+)
+
+test('nothing at or above the high watermark goes (L9), nor anything of a topic that only compacts', () =>
+  simulate(1, async simulator => {
+    const io = simulator.machine('a').boot()
+    const config: LogConfig = { ...smallConfig, retentionMs: 1, retentionBytes: 0 }
+    const { manager, log } = await openLog(io, { configFor: () => config })
+    for (let segment = 0; segment < 4; segment += 1) {
+      append(log, ['x'])
+      await log.roll()
+    }
+    const nowMs = io.clock.nowMs() + minuteMs
+    assert.equal(await log.applyRetention(nowMs), 0)
+    log.updateHighWatermark(2)
+    log.updateConfig({ ...config, cleanupPolicy: ['compact'] })
+    assert.equal(await log.applyRetention(nowMs), 0)
+    log.updateConfig(config)
+    assert.equal(await log.applyRetention(nowMs), 2)
+    assert.equal(log.logStartOffset, 2)
+    assert.equal(log.topicId, topicId)
+    await manager.close()
+  }))
