@@ -10,6 +10,8 @@ export interface BatchShape {
   /** Bytes of a record's value; the default is 1 KB, or one record where the batch has no room for that. */
   readonly recordBytes?: number
   readonly compression?: 'none' | 'lz4'
+  /** Every record has a key of its own within the batch, so that batches like it compact to one. */
+  readonly keyed?: boolean
 }
 
 export interface BatchFile {
@@ -23,9 +25,9 @@ const made = new Map<string, BatchFile>()
 
 /** The batch of a shape; made once in a process. */
 export function batchFile(shape: BatchShape): BatchFile {
-  const { batchBytes, compression = 'none' } = shape
+  const { batchBytes, compression = 'none', keyed = false } = shape
   const recordBytes = Math.min(shape.recordBytes ?? 1024, batchBytes - headerBytes - 16)
-  const key = `${batchBytes}-${recordBytes}-${compression}`
+  const key = `${batchBytes}-${recordBytes}-${compression}${keyed ? '-keyed' : ''}`
   const known = made.get(key)
   if (known !== undefined) return known
   const values = valuesOf(recordBytes)
@@ -33,7 +35,7 @@ export function batchFile(shape: BatchShape): BatchFile {
     buildBatch(
       Array.from({ length: records }, (_, index) => ({
         timestampMs: Date.now(),
-        key: null,
+        key: keyed ? Buffer.from(`key ${index}`) : null,
         value: values[index % values.length]!,
       })),
       { compression },

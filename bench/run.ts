@@ -12,6 +12,7 @@ import { help, parseOptions } from './options.ts'
 import type { Options } from './options.ts'
 import { buildHere, buildRevision } from './packages.ts'
 import { line, markdown } from './report.ts'
+import { compaction } from './suites/compaction.ts'
 import { durable } from './suites/durable.ts'
 import { endToEnd, javaClients, librdkafka } from './suites/clients.ts'
 import { fetchSuite } from './suites/fetch.ts'
@@ -25,6 +26,7 @@ const suites: readonly Suite[] = [
   partitionsOfRequest,
   latency,
   durable,
+  compaction,
   fetchSuite,
   javaClients,
   librdkafka,

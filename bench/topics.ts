@@ -8,6 +8,9 @@ import type { BenchBroker } from './brokers.ts'
 
 let topics = 0
 
+/** By their names. */
+export type TopicConfigs = Readonly<Record<string, string>>
+
 export function connectTo(port: number): Promise<KafkaConnection> {
   return KafkaConnection.connect(createNodeIo(), { host: '127.0.0.1', port, clientId: 'bench', timeoutMs: 60_000 })
 }
@@ -17,12 +20,13 @@ export async function withTopic<T>(
   { port, dataFolder }: BenchBroker,
   partitions: number,
   work: (topic: string) => Promise<T>,
+  configs: TopicConfigs = {},
 ): Promise<T> {
   topics += 1
   const name = `bench-${topics}`
   const connection = await connectTo(port)
   try {
-    await createTopic(connection, name, partitions)
+    await createTopic(connection, name, partitions, configs)
     try {
       return await work(name)
     } finally {
@@ -35,9 +39,15 @@ export async function withTopic<T>(
 }
 
 /** Resolves when all its partitions accept records. */
-export async function createTopic(connection: KafkaConnection, name: string, partitions: number): Promise<void> {
+export async function createTopic(
+  connection: KafkaConnection,
+  name: string,
+  partitions: number,
+  configs: TopicConfigs = {},
+): Promise<void> {
+  const settings = Object.entries(configs).map(([key, value]) => ({ name: key, value }))
   const created = await connection.request(apis.CreateTopics, {
-    topics: [{ name, numPartitions: partitions, replicationFactor: 1, assignments: [], configs: [] }],
+    topics: [{ name, numPartitions: partitions, replicationFactor: 1, assignments: [], configs: settings }],
     timeoutMs: 60_000,
     validateOnly: false,
   })
@@ -49,6 +59,29 @@ export async function createTopic(connection: KafkaConnection, name: string, par
     const offsets = await connection.request(apis.ListOffsets, { topics: [{ name, partitions: asked }] })
     if (offsets.topics[0]!.partitions.every(partition => partition.errorCode === 0)) return
     await sleep(20)
+  }
+}
+
+const topicResource = 2
+const setOperation = 0
+
+export async function setTopicConfig(broker: BenchBroker, topic: string, key: string, value: string): Promise<void> {
+  const connection = await connectTo(broker.port)
+  try {
+    const altered = await connection.request(apis.IncrementalAlterConfigs, {
+      resources: [
+        {
+          resourceType: topicResource,
+          resourceName: topic,
+          configs: [{ name: key, configOperation: setOperation, value }],
+        },
+      ],
+      validateOnly: false,
+    })
+    const { errorCode } = altered.responses[0]!
+    if (errorCode !== 0) throw new Error(`setting ${key} of ${topic} failed with error code ${errorCode}`)
+  } finally {
+    connection.close()
   }
 }
 

@@ -11,7 +11,7 @@ import java.util.regex.Pattern;
 
 /**
  * Lets DumpLogSegments read every file of every partition of a data folder. It ends with 0 on corruption too, so what it
- * prints decides: any line on standard error, or one that speaks of a mismatch.
+ * prints decides: any line on standard error, or one that speaks of a mismatch; or of offsets that are missing, unless the partition's name matches the second argument.
  */
 public final class DumpLogs {
     private static final Pattern BAD = Pattern.compile("Mismatches|mismatch|invalid|isvalid: false|isValid: false|Could not|Error");
@@ -23,9 +23,15 @@ public final class DumpLogs {
     private final Harness harness = new Harness();
     private final Outcomes outcomes = new Outcomes(harness.console);
     private final List<Path> partitions = new ArrayList<>();
+    /** Names of partitions that may lack offsets. */
+    private final Pattern compacted;
+
+    private DumpLogs(Pattern compacted) {
+        this.compacted = compacted;
+    }
 
     public static void main(String[] args) throws Exception {
-        DumpLogs dump = new DumpLogs();
+        DumpLogs dump = new DumpLogs(args.length > 1 ? Pattern.compile(args[1]) : Pattern.compile("__(consumer_offsets|transaction_state)-\\d+"));
         try (DirectoryStream<Path> folders = Files.newDirectoryStream(Path.of(args[0]))) {
             for (Path folder : folders) {
                 String name = folder.getFileName().toString();
@@ -47,6 +53,7 @@ public final class DumpLogs {
         check("time indexes against the segments", ".timeindex", List.of("--verify-index-only"));
         check("transaction indexes", ".txnindex", List.of());
         check("producer snapshots", ".snapshot", List.of());
+        decode("records of groups", "__consumer_offsets-", "--offsets-decoder");
         decode("records of transactions", "__transaction_state-", "--transaction-log-decoder");
         decode("records of groups and offsets", "__consumer_offsets-", "--offsets-decoder");
     }
@@ -93,6 +100,8 @@ public final class DumpLogs {
         if (code != 0) problems.add("exit code " + code + " for " + files);
         for (String line : err.found) problems.add(files.get(0) + ": " + line);
         for (String line : out.found) problems.add(files.get(0) + ": " + line);
+        String partition = Path.of(files.get(0)).getParent().getFileName().toString();
+        if (!compacted.matcher(partition).matches()) for (String line : out.gaps) problems.add(files.get(0) + ": " + line);
         return problems;
     }
 
@@ -109,6 +118,7 @@ public final class DumpLogs {
     private static final class BadLines extends OutputStream {
         private static final int LOOKED_AT = 1000;
         final List<String> found = new ArrayList<>();
+        final List<String> gaps = new ArrayList<>();
         private final byte[] line = new byte[LOOKED_AT];
         private int length;
         private final Pattern bad;
@@ -133,7 +143,7 @@ public final class DumpLogs {
             String text = new String(line, 0, length, StandardCharsets.UTF_8);
             length = 0;
             if (text.startsWith("Non-consecutive offsets in ")) gapsIn = text;
-            else if (GAP.matcher(text).matches()) found.add(gapsIn + text);
+            else if (GAP.matcher(text).matches()) gaps.add(gapsIn + text);
             else if (!FIRST.matcher(text).matches() && bad.matcher(text).find()) found.add(text);
         }
     }

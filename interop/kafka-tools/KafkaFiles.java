@@ -16,7 +16,10 @@ import java.util.TreeSet;
 import java.util.function.Consumer;
 import java.util.stream.Collectors;
 import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.AlterConfigOp;
+import org.apache.kafka.clients.admin.ConfigEntry;
 import org.apache.kafka.clients.admin.NewTopic;
+import org.apache.kafka.clients.admin.OffsetSpec;
 import org.apache.kafka.clients.admin.TransactionListing;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
@@ -25,6 +28,7 @@ import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.TopicPartitionInfo;
+import org.apache.kafka.common.config.ConfigResource;
 import org.apache.kafka.common.header.Header;
 import org.apache.kafka.common.header.internals.RecordHeader;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
@@ -45,9 +49,9 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
 public final class KafkaFiles {
     private static final String[] CODECS = {"none", "gzip", "snappy", "lz4", "zstd"};
     private static final long HOUR = 3_600_000;
-    /** Behind the beginning, which is forty days ago: some hours ago. */
-    private static final long YOUNG = 40 * 24 * HOUR - 6 * HOUR;
-    private static final Map<String, String> ROLLED = Map.of("segment.ms", "1800000");
+    /** Behind the beginning, which is fifteen days ago: some hours ago. */
+    private static final long YOUNG = 15 * 24 * HOUR - 6 * HOUR;
+    private static final Map<String, String> ROLLED = Map.of("segment.ms", "1800000", "retention.ms", "-1");
     private static final Map<String, String> COMPACTED = Map.of("segment.ms", "1800000", "cleanup.policy", "compact", "min.cleanable.dirty.ratio", "0.0");
 
     private final String bootstrap;
@@ -102,6 +106,7 @@ public final class KafkaFiles {
             topics.add(new NewTopic(prefix + "-codecs", 5, (short) 1).configs(ROLLED));
             topics.add(new NewTopic(prefix + "-transactions", 1, (short) 1).configs(ROLLED));
             topics.add(compacted(prefix + "-compacted", 1, Map.of()));
+            topics.add(new NewTopic(prefix + "-epochs", 1, (short) 1).configs(ROLLED));
         }
         try (Admin admin = Admin.create(settings())) {
             admin.createTopics(topics).all().get();
@@ -110,6 +115,7 @@ public final class KafkaFiles {
 
     private static NewTopic compacted(String name, int partitions, Map<String, String> more) {
         Map<String, String> configs = new HashMap<>(COMPACTED);
+        if (name.startsWith("c-")) configs.put("min.cleanable.dirty.ratio", "1.0");
         configs.putAll(more);
         return new NewTopic(name, partitions, (short) 1).configs(configs);
     }
@@ -214,12 +220,16 @@ public final class KafkaFiles {
         try (KafkaConsumer<byte[], byte[]> consumer = consumer("read_committed", prefix + "-group")) {
             TopicPartition first = new TopicPartition(prefix + "-codecs", 0);
             consumer.assign(List.of(first));
-            long before = consumer.committed(Collections.singleton(first)).get(first).offset();
-            consumer.commitSync(Map.of(first, new OffsetAndMetadata(before + 1, tag)));
+            OffsetAndMetadata before = consumer.committed(Collections.singleton(first)).get(first);
+            consumer.commitSync(Map.of(first, new OffsetAndMetadata(before == null ? 0 : before.offset() + 1, tag)));
         }
     }
 
+    private static final List<String> COMPARED = List.of("c-basic", "c-codecs", "c-tombstones", "c-delete", "c-transactions", "c-kept-markers", "c-open", "c-young", "c-append-time");
+
+    /** Nothing is compacted while it is written: both cleaners are to begin with the same. */
     private void compact(int round, long baseMs) throws Exception {
+        setDirtyRatio("1.0");
         long startMs = baseMs + round * 10 * HOUR;
         basic("c-basic", "none", round, startMs);
         for (String codec : CODECS) basic("c-codecs", codec, round, startMs + 2 * HOUR * List.of(CODECS).indexOf(codec) / 2);
@@ -230,10 +240,20 @@ public final class KafkaFiles {
         for (String topic : List.of("c-transactions", "c-kept-markers")) mixed(topic, round, startMs);
         open(round, startMs);
         // The active segment is never compacted: these begin it.
-        for (String topic : List.of("c-basic", "c-codecs", "c-tombstones", "c-delete", "c-transactions", "c-kept-markers", "c-open")) last(topic, startMs + 9 * HOUR);
+        for (String topic : COMPARED.subList(0, 7)) last(topic, startMs + 9 * HOUR);
         last("c-young", round == 1 ? startMs + 9 * HOUR : baseMs + YOUNG + 5 * HOUR);
         Thread.sleep(20);
         last("c-append-time", startMs);
+        setDirtyRatio("0.0");
+    }
+
+    private void setDirtyRatio(String ratio) throws Exception {
+        AlterConfigOp operation = new AlterConfigOp(new ConfigEntry("min.cleanable.dirty.ratio", ratio), AlterConfigOp.OpType.SET);
+        Map<ConfigResource, Collection<AlterConfigOp>> changes = new HashMap<>();
+        for (String topic : COMPARED) changes.put(new ConfigResource(ConfigResource.Type.TOPIC, topic), List.of(operation));
+        try (Admin admin = Admin.create(settings())) {
+            admin.incrementalAlterConfigs(changes).all().get();
+        }
     }
 
     private void last(String topic, long timeMs) throws Exception {
@@ -280,7 +300,10 @@ public final class KafkaFiles {
                 plain.send(timeMs + 10, "plain " + batch, "round " + round);
                 plain.flush();
                 for (int producer = 0; producer < 3; producer++) {
-                    if (producer != 2 || batch % 2 == 1) writers.get(producer).end((batch + producer) % 3 != 0);
+                    if (producer == 2 && batch % 2 == 0) continue;
+                    long end = end(topic);
+                    writers.get(producer).end((batch + producer) % 3 != 0);
+                    awaitEnd(topic, end + 1);
                 }
             }
         } finally {
@@ -298,10 +321,28 @@ public final class KafkaFiles {
                 writer.begin();
                 writer.send(startMs + HOUR, "open", "3");
                 writer.flush();
+                long end = end(topic);
                 writer.end(true);
+                awaitEnd(topic, end + 1);
             }
         }
         basic(topic, "none", round, startMs + 2 * HOUR);
+    }
+
+    private long end(String topic) throws Exception {
+        TopicPartition partition = new TopicPartition(topic, 0);
+        try (Admin admin = Admin.create(settings())) {
+            return admin.listOffsets(Map.of(partition, OffsetSpec.latest())).partitionResult(partition).get().offset();
+        }
+    }
+
+    /** The end of a transaction is answered before its marker is written; what comes behind it has to be the same everywhere. */
+    private void awaitEnd(String topic, long wanted) throws Exception {
+        long deadline = System.nanoTime() + 20_000_000_000L;
+        while (end(topic) < wanted) {
+            if (System.nanoTime() > deadline) throw new AssertionError(topic + " has no marker at " + (wanted - 1));
+            Thread.sleep(2);
+        }
     }
 
     private void read(Path file, List<String> prefixes) throws Exception {

@@ -34,7 +34,7 @@ export type Broker = {
   kill(): Promise<string[]>
 }
 
-const startLimitMs = 30_000
+const startLimitMs = 60_000
 /** Ottla promises to be gone five seconds after SIGTERM. */
 const stopLimitMs: Readonly<Record<BrokerKind, number>> = { ottla: 5_000, kafka: 30_000 }
 

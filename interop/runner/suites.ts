@@ -139,6 +139,14 @@ export const suites: readonly Suite[] = [
     timeLimitMs: 4 * 60_000,
   },
   {
+    name: 'kafka-files',
+    family: 'kafka-files',
+    about:
+      'partitions written by Ottla served by a real Kafka, and the other way round; both cleaners on the same records',
+    builds: ['kafka-tools'],
+    timeLimitMs: 5 * 60_000,
+  },
+  {
     name: 'kill',
     family: 'kill',
     about: 'SIGKILL under acks=all load: nothing acknowledged is lost, doubled or out of order',

@@ -437,8 +437,11 @@ export class LogSegment {
   /** Renames the files for deletion. Reads that have them open go on. */
   async markDeleted(): Promise<void> {
     for (const file of this.#files()) {
+      await file.close()
       const exists = (await this.#openFiles.disk.stat(file.path)) !== undefined
       if (exists) await file.rename(file.path + DELETED_SUFFIX)
+      // By the time that the files are removed, one of its old name may belong to the segment that has taken its place.
+      else file.moveTo(file.path + DELETED_SUFFIX)
     }
   }
 

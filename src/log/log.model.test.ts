@@ -5,6 +5,7 @@ import fc from 'fast-check'
 import { Simulator } from '../sim/simulator.ts'
 import type { Io } from '../io/io.ts'
 import type { Machine } from '../io/memory.ts'
+import { assertVerified } from './inspection/verified.fixture.ts'
 import type { LogConfig } from './log-config.ts'
 import type { LogManager } from './log-manager.ts'
 import type { Log } from './log.ts'
@@ -102,7 +103,13 @@ class History {
     await this.#simulator.settle(this.#open())
     for (const each of commands) await this.#apply(each)
     await this.#simulator.settle(this.#compare())
-    await this.#simulator.settle(this.#manager.close())
+    await this.#simulator.settle(this.#close())
+  }
+
+  /** Whatever has happened, what a clean shutdown leaves is what it should be, down to the last index entry. */
+  async #close(): Promise<void> {
+    await this.#manager.close()
+    await assertVerified(this.#io!.disk, '/data')
   }
 
   async #apply(each: Command): Promise<void> {
@@ -158,7 +165,7 @@ class History {
         this.#durableEnd = this.#endOffset
         return
       case 'restart':
-        await this.#manager.close()
+        await this.#close()
         this.#durableEnd = this.#endOffset
         await this.#open()
         return this.#compare()

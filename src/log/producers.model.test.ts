@@ -6,6 +6,7 @@ import type { Io } from '../io/io.ts'
 import type { Machine } from '../io/memory.ts'
 import { buildEndTransactionBatch } from '../protocol/records/control.ts'
 import { Simulator } from '../sim/simulator.ts'
+import { assertVerified } from './inspection/verified.fixture.ts'
 import type { LogConfig } from './log-config.ts'
 import type { LogManager } from './log-manager.ts'
 import type { AppendOutcome } from './log-types.ts'
@@ -68,7 +69,12 @@ class History {
       else await this.#simulator.settle(this.#do(each))
     }
     await this.#simulator.settle(this.#compare())
-    await this.#simulator.settle(this.#manager.close())
+    await this.#simulator.settle(this.#close())
+  }
+
+  async #close(): Promise<void> {
+    await this.#manager.close()
+    await assertVerified(this.#io!.disk, '/data')
   }
 
   async #crash(kind: 'crash' | 'lose power'): Promise<void> {
@@ -102,7 +108,7 @@ class History {
       case 'full disk':
         return this.#fillDisk()
       case 'restart':
-        await this.#manager.close()
+        await this.#close()
         await this.#open()
         return this.#compare()
       default:

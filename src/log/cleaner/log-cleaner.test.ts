@@ -172,6 +172,23 @@ describe('what stays', () => {
   )
 })
 
+test(
+  'what goes after file.delete.delay.ms takes no file of the segment that has taken its place',
+  onMachine(async (machine, simulator) => {
+    const { log, cleaner } = await openCompacted(machine.boot())
+    // The first segment has no transaction index, and the one that both are compacted to has.
+    put(log, [['a', '1']], { producerId: 2, producerEpoch: 0, baseSequence: 0, isTransactional: true })
+    await seal(log)
+    endTransaction(log, 'ABORT', 2, 1000)
+    await seal(log)
+    assert.equal(await cleaner.cleanDirtiest(), true)
+    const named = (await namesIn(machine, log)).filter(name => !name.endsWith('.deleted'))
+    await simulator.sleep(minuteMs)
+    assert.deepEqual(await namesIn(machine, log), named)
+    assert.ok(named.includes('00000000000000000000.txnindex'))
+  }),
+)
+
 describe('what may be compacted', () => {
   test(
     'nothing from the last stable offset on',

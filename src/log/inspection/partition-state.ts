@@ -100,10 +100,10 @@ export class PartitionState {
   }
 
   sound(baseOffset: number, lastOffset: number, path: string): void {
-    const nextOffset = this.#nextOffset
+    const nextOffset = this.#nextOffset ?? this.#firstBase
     const isBehindDamage = this.#damagedIn >= 0
     if (isBehindDamage) for (const range of this.ranges) range.followingOffset ??= baseOffset
-    else if (nextOffset !== undefined && baseOffset > nextOffset) this.missing(nextOffset, baseOffset - 1, path)
+    else if (baseOffset > nextOffset) this.missing(nextOffset, baseOffset - 1, path)
     this.#damagedIn = -1
     this.#nextOffset = lastOffset + 1
   }

@@ -17,24 +17,9 @@ import { createNodeIo } from '../../io/node.ts'
 import { filledDirectory, flipByte, segmentPath } from './filled-log.fixture.ts'
 import type { Filled } from './filled-log.fixture.ts'
 import type { Finding } from './finding.ts'
-import { DirectoryFiles, findTarget, verifyDirectoryFiles } from './verify-directory.ts'
-import { verifyPartition } from './verify-partition.ts'
+import { findingsIn as findingsOn } from './verified.fixture.ts'
 
-/** All findings of a log directory, notes aside. */
-async function findingsIn(directory: string): Promise<Finding[]> {
-  const { disk } = createNodeIo()
-  const findings: Finding[] = []
-  const report = (finding: Finding): void => {
-    if (finding.severity !== 'note') findings.push(finding)
-  }
-  const target = await findTarget(disk, directory)
-  const files = new DirectoryFiles(disk, directory)
-  verifyDirectoryFiles(disk, files, target!.partitions, report)
-  for (const { path, name } of target!.partitions) {
-    await verifyPartition({ disk, folder: path, directory: files.stateOf(name), report, onProgress: () => {} })
-  }
-  return findings
-}
+const findingsIn = (directory: string): Promise<Finding[]> => findingsOn(createNodeIo().disk, directory)
 
 const shown = (findings: readonly Finding[]): string[] => findings.map(each => `${each.severity} ${each.code}`)
 

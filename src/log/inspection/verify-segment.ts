@@ -158,7 +158,8 @@ export class SegmentVerifier {
     if (isBatch && header.recordCount(bytes, at) <= header.lastOffsetDelta(bytes, at)) state.producers.noteGap()
     const aborted = state.producers.batch(bytes, at)
     if (aborted !== undefined) this.#aborted.push(aborted)
-    state.sound(baseOffset, lastOffset, this.#path + names.LOG_SUFFIX)
+    // Before magic 2 a set says only where it ends.
+    state.sound(isBatch ? baseOffset : (state.nextOffset ?? 0), lastOffset, this.#path + names.LOG_SUFFIX)
     state.epochOf(baseOffset, leaderEpochOf(bytes, at), this.#path + names.LOG_SUFFIX)
   }
 
