@@ -3,7 +3,7 @@
  */
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
-import { mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -168,7 +168,7 @@ async function kafkaLaunch({ port, folder, dataFolder, tellsLoads, config }: Pla
   const properties = { ...kafkaProperties(port, await freePort(), dataFolder), ...config }
   const lines = Object.entries(properties).map(([key, value]) => `${key}=${value}\n`)
   writeFileSync(propertiesPath, lines.join(''))
-  await formatKafka(propertiesPath)
+  if (!existsSync(join(dataFolder, 'meta.properties'))) await formatKafka(propertiesPath)
   const loads = '-Dorg.slf4j.simpleLogger.log.org.apache.kafka.coordinator.common.runtime=info'
   const options = ['-Xmx1g', '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn', ...(tellsLoads ? [loads] : [])]
   const { file, args } = java(options, 'kafka.Kafka', [propertiesPath])

@@ -110,7 +110,8 @@ export class Coordinators {
 
 /** Version 4 of RFC 9562, as text. */
 export function randomUuid(io: Io): string {
-  const bytes = Buffer.from(io.random.bytes(16))
+  const random = io.random.bytes(16)
+  const bytes = Buffer.from(random.buffer, random.byteOffset, random.length)
   bytes[6] = (bytes[6]! & 0x0f) | 0x40
   bytes[8] = (bytes[8]! & 0x3f) | 0x80
   const hex = bytes.toString('hex')
