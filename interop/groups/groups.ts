@@ -1,14 +1,16 @@
 /**
  * The suites of family `groups`: consumer groups whose members are clients of other people, several kinds in one group, against a broker of its own.
  */
+import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { java, startBroker, useBroker, type Broker } from '../runner/broker.ts'
 import { dumpLogs } from '../runner/dump.ts'
 import { inTurns } from '../runner/in-turns.ts'
 import type { Options } from '../runner/options.ts'
-import { cached, kafkaToolClasses } from '../runner/paths.ts'
+import { cached, interopDir, kafkaToolClasses } from '../runner/paths.ts'
 import { run } from '../runner/process.ts'
 import { readProgram, type Result } from '../runner/results.ts'
+import { makeVectors, writeVectors } from '../runner/vectors.ts'
 import { assignors, classicScenario, type Assignor } from './classic.ts'
 import { consumerScenario, patternScenario, serverAssignors } from './consumer.ts'
 import { migrationScenario, plans } from './migration.ts'
@@ -31,7 +33,14 @@ type Part = (address: string) => Promise<Result[]>
 const atATime = 3
 const programLimitMs = 3 * 60_000
 
-export const groupSuites = ['groups', 'groups-consumer', 'groups-migration', 'group-tools', 'spring'] as const
+export const groupSuites = [
+  'groups',
+  'groups-consumer',
+  'groups-migration',
+  'group-tools',
+  'spring',
+  'node-groups',
+] as const
 export type GroupSuite = (typeof groupSuites)[number]
 
 /** The chosen suites, all against one broker, the longest groups first. */
@@ -43,6 +52,7 @@ export function runGroups(
 ): Promise<Result[]> {
   const parts: Record<GroupSuite, Part[]> = {
     'group-tools': [address => groupTools('group-tools', address)],
+    'node-groups': nodePrograms.map(script => address => nodeProgram('node-groups', address, script, dir)),
     spring: [address => springProgram('spring', address)],
     'groups-migration': plans.map(
       plan => address => migrationScenario('groups-migration', address, plan, dir, progress),
@@ -99,6 +109,18 @@ async function springProgram(suite: string, address: string): Promise<Result[]> 
   const classpath = `${cached('spring', 'classes')}:${cached('spring', 'jars')}/*`
   const args = ['-XX:TieredStopAtLevel=1', '-cp', classpath, 'SpringKafka', ...programArguments(address)]
   return readProgram(suite, await run({ file: 'java', args }, programLimitMs)).results
+}
+
+const nodePrograms = ['kafkajs-groups.mjs', 'platformatic-groups.mjs'] as const
+
+async function nodeProgram(suite: string, address: string, script: string, dir: string): Promise<Result[]> {
+  const vectorsPath = join(dir, `${script}.tsv`)
+  mkdirSync(dir, { recursive: true })
+  writeVectors(vectorsPath, makeVectors(Date.now()))
+  const [, , prefix] = programArguments(address)
+  const args = ['--no-warnings', join(interopDir, 'node', script), address, vectorsPath, `${prefix}-${script}`]
+  const { results } = readProgram(suite, await run({ file: process.execPath, args }, programLimitMs))
+  return results.map(result => ({ ...result, test: `${script}, ${result.test}` }))
 }
 
 /** Those of every program, see runner/suites.ts; these two need no vectors. */

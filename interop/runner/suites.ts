@@ -102,6 +102,13 @@ export const suites: readonly Suite[] = [
     timeLimitMs: 2 * 60_000,
   },
   {
+    name: 'node-groups',
+    family: 'groups',
+    about: 'kafkajs and @platformatic/kafka consuming in groups, with all that their admins do with groups and offsets',
+    builds: ['node'],
+    timeLimitMs: 2 * 60_000,
+  },
+  {
     name: 'spring',
     family: 'groups',
     about:
