@@ -17,7 +17,7 @@ const admin = kafka.admin()
 const producer = kafka.producer()
 const topic = `${run.prefix}-vectors`
 const group = `${run.prefix}-group`
-const settings = { groupId: group, sessionTimeout: 6_000, heartbeatInterval: 300, maxWaitTimeInMs: 100 }
+const settings = { groupId: group, sessionTimeout: 30_000, heartbeatInterval: 300, maxWaitTimeInMs: 100 }
 
 async function fails(what, type, action) {
   try {
