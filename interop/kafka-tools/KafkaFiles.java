@@ -115,7 +115,11 @@ public final class KafkaFiles {
 
     private static NewTopic compacted(String name, int partitions, Map<String, String> more) {
         Map<String, String> configs = new HashMap<>(COMPACTED);
-        if (name.startsWith("c-")) configs.put("min.cleanable.dirty.ratio", "1.0");
+        if (name.startsWith("c-")) {
+            configs.put("min.cleanable.dirty.ratio", "1.0");
+            // Ottla compacts only what is synced, so that it would go about it in several rounds.
+            configs.put("flush.messages", "1");
+        }
         configs.putAll(more);
         return new NewTopic(name, partitions, (short) 1).configs(configs);
     }

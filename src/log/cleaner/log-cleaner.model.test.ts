@@ -7,6 +7,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import type { Machine } from '../../io/memory.ts'
 import { Simulator } from '../../sim/simulator.ts'
+import { assertVerified } from '../inspection/verified.fixture.ts'
 import { written } from '../log.fixture.ts'
 import { batchesOf, committedRecords, endTransaction, openCompacted, put, recordsIn, seal } from './cleaner.fixture.ts'
 import type { CompactedLog, KeyValue, SeenRecord } from './cleaner.fixture.ts'
@@ -87,7 +88,13 @@ class History {
     await this.#simulator.settle(this.#start())
     for (const each of commands) await this.#apply(each)
     await this.#simulator.settle(this.#check())
-    await this.#simulator.settle(this.#open.manager.close())
+    await this.#simulator.settle(this.#close())
+  }
+
+  async #close(): Promise<void> {
+    const { manager, log } = this.#open
+    await manager.close()
+    await assertVerified(log.forCleaner().context.io.disk, '/data')
   }
 
   async #apply(each: Command): Promise<void> {
@@ -120,7 +127,7 @@ class History {
   }
 
   async #do(each: Exclude<Command, { kind: 'crash' | 'wait' }>): Promise<void> {
-    const { log, cleaner, manager } = this.#open
+    const { log, cleaner } = this.#open
     switch (each.kind) {
       case 'append':
         return this.#append(each.producer, each.keys, codecs[each.codec]!)
@@ -135,7 +142,7 @@ class History {
         return this.#check()
       case 'restart':
         await log.flush()
-        await manager.close()
+        await this.#close()
         this.#machine.crash()
         await this.#start()
         return this.#check()
@@ -245,7 +252,7 @@ for (const [title, dedupeBufferBytes] of [
       fc.asyncProperty(fc.nat(), fc.array(command, { maxLength: 60, size: 'max' }), async (seed, commands) => {
         await new History(seed, dedupeBufferBytes).run(commands)
       }),
-      { numRuns: 60 },
+      { numRuns: 60, endOnFailure: true },
     )
   })
 }
