@@ -340,6 +340,23 @@ describe('a group', () => {
     assert.deepEqual(kindsOf(forged(...lines)), [])
   })
 
+  it('has fenced a static member whose place another process has taken, in the same generation', () => {
+    const member = 'i'
+    const owns = (name: string): Line => ({
+      process: name,
+      f: 'assign',
+      group: 'g',
+      generation: 1,
+      member,
+      partitions: ['t-0'],
+    })
+    const commit = { group: 'g', generation: 1, member, offsets: { 't-0': 1 } }
+    const committed = [begin('r1', 'commit', { commits: [commit] }), end('r1', 'commit', 'ok')]
+    const lines: Line[] = [...a, owns('r1'), polled('r1', readA)]
+    assert.deepEqual(kindsOf(forged(...lines, ...committed, owns('r2'))), [])
+    assert.deepEqual(kindsOf(forged(...lines, owns('r2'), ...committed)), ['stale-commit'])
+  })
+
   it('is torn from the transaction that committed for it, when only the records are there', () => {
     const lines = [
       ...sent('w', 't-0', 'a', 0),

@@ -199,14 +199,20 @@ export class HistoryChecker {
   }
 
   #assign(event: AssignEvent): void {
-    const { at, partitions, group, generation, member = event.process } = event
+    const { at, began = at, partitions, group, generation, member = event.process } = event
     const client = this.#process(event.process)
     // What it kept it may read on from where it was, or from what is committed.
     forgetPositions(client)
     client.group = group === undefined ? undefined : this.#group(group)
     if (client.group === undefined) return
     for (const partition of partitions) client.starts.set(partition, client.group.startOf(partition, at))
-    if (generation !== undefined) client.group.assigned(at, member, generation, partitions, this.#findings)
+    if (generation !== undefined)
+      client.group.assigned(
+        { member, process: event.process, since: at, began },
+        generation,
+        partitions,
+        this.#findings,
+      )
   }
 
   #crash(client: ProcessView): void {

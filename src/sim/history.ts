@@ -60,8 +60,10 @@ export interface AssignEvent extends EventBase {
   readonly f: 'assign'
   readonly partitions: readonly string[]
   readonly group?: string
-  /** With a group: the generation, or the member epoch, that the assignment belongs to. */
+  /** With a group that has given it to the process: the generation, or the member epoch, that the assignment belongs to. Absent where it only goes back to where its group is. */
   readonly generation?: number
+  /** When it asked the group for it. Default: `at`. */
+  readonly began?: number
   readonly member?: string
 }
 

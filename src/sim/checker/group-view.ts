@@ -43,6 +43,14 @@ class OffsetSet {
   }
 }
 
+interface Owner {
+  readonly member: string
+  readonly process: string
+  readonly since: number
+  /** When it asked for it: an answer may be late. */
+  readonly began: number
+}
+
 interface Told {
   readonly offset: number
   readonly at: number
@@ -50,8 +58,8 @@ interface Told {
 
 /** What a group has to do with one partition. */
 class GroupPartition {
-  /** Generations in which it was somebody's, and the member of each. */
-  readonly owners = new Map<number, string>()
+  /** Whose it was in each generation: one member, perhaps as several processes one after another. */
+  readonly owners = new Map<number, Owner[]>()
   readonly generations = new GrowingSince()
   /** What was acknowledged as committed. */
   readonly acknowledged = new GrowingSince()
@@ -70,17 +78,20 @@ export class GroupView {
     this.name = name
   }
 
-  assigned(at: number, member: string, generation: number, partitions: readonly string[], findings: Findings): void {
-    for (const name of partitions) {
-      const { owners, generations } = this.#partition(name)
-      const owner = owners.get(generation)
-      if (owner !== undefined && owner !== member)
+  assigned(owner: Owner, generation: number, partitions: readonly string[], findings: Findings): void {
+    const { member, process: runner, since } = owner
+    for (const partition of partitions) {
+      const { owners, generations } = this.#partition(partition)
+      const before = owners.get(generation)
+      const last = before?.at(-1)
+      if (last !== undefined && last.member !== member)
         findings.add(
           'two-owners',
-          () => `${this.name}: ${name} belongs to ${owner} and to ${member} in generation ${generation}`,
+          () => `${this.name}: ${partition} belongs to ${last.member} and to ${member} in generation ${generation}`,
         )
-      owners.set(generation, member)
-      generations.set(at, generation)
+      if (before === undefined) owners.set(generation, [owner])
+      else if (last!.process !== runner || last!.member !== member) before.push(owner)
+      generations.set(since, generation)
     }
   }
 
@@ -101,14 +112,13 @@ export class GroupView {
       const partition = this.#partition(name)
       partition.acknowledged.set(at, offset)
       partition.committed = Math.max(partition.committed, offset)
-      const later = partition.generations.before(operation.beganAt)
-      if (generation === undefined || later === undefined || later <= generation) continue
-      const owner = partition.owners.get(later)
-      if (owner === member) continue
+      if (generation === undefined) continue
+      const later = staleBecauseOf(partition, generation, operation, member)
+      if (later === undefined) continue
       findings.add(
         'stale-commit',
         () =>
-          `${this.name}: ${member} committed ${name} at ${offset} in generation ${generation}, when ${owner} had it in ${later}`,
+          `${this.name}: ${operation.process} committed ${name} at ${offset} in generation ${generation}, when ${later.owner.process} had it in ${later.generation}`,
       )
     }
   }
@@ -178,4 +188,24 @@ export class GroupView {
     }
     return partition
   }
+}
+
+/**
+ * Who had the partition already when the commit was asked for, so that it must not count: another member in a later generation, or the same member as another process, which has come after this
+ * one and fences it.
+ */
+function staleBecauseOf(
+  { generations, owners }: GroupPartition,
+  generation: number,
+  { process: committer, beganAt }: Operation,
+  member: string,
+): { readonly generation: number; readonly owner: Owner } | undefined {
+  const latest = generations.before(beganAt)
+  if (latest === undefined || latest < generation) return undefined
+  const known = owners.get(latest)!
+  const owner = known.findLast(({ since }) => since < beganAt)
+  if (owner === undefined || owner.process === committer) return undefined
+  if (owner.member !== member) return latest > generation ? { generation: latest, owner } : undefined
+  const own = known.findLast(entry => entry.process === committer)
+  return own === undefined || own.since < owner.began ? { generation: latest, owner } : undefined
 }

@@ -24,16 +24,24 @@ export class Part {
   readonly isMember: boolean
   /** Two processes that play it know that there is to be one only, and the second is to be obeyed. */
   readonly isFenced: boolean
+  /** It writes in transactions. */
+  readonly isProducer: boolean
   readonly #story: GroupStory
   readonly #play: Play
   readonly #running = new Map<SimClient, Role>()
   #count = 0
 
-  constructor(story: GroupStory, name: string, traits: { isMember: boolean; isFenced: boolean }, play: Play) {
+  constructor(
+    story: GroupStory,
+    name: string,
+    traits: { isMember: boolean; isFenced: boolean; isProducer: boolean },
+    play: Play,
+  ) {
     this.#story = story
     this.name = name
     this.isMember = traits.isMember
     this.isFenced = traits.isFenced
+    this.isProducer = traits.isProducer
     this.#play = play
   }
 
@@ -103,14 +111,14 @@ export function castOf(story: GroupStory, versions: () => TransactionalVersion):
       }
       // A second member of a modern group waits until the first has gone.
       const isFenced = (instanceId !== null && spoken !== 'modern') || transforms
-      parts.push(new Part(story, name, { isMember: true, isFenced }, play))
+      parts.push(new Part(story, name, { isMember: true, isFenced, isProducer: transforms }, play))
     }
   }
   for (let number = 0; number < feeders; number++) {
     const name = `feeder-${number}`
     const version = versions()
     parts.push(
-      new Part(story, name, { isMember: false, isFenced: true }, client => ({
+      new Part(story, name, { isMember: false, isFenced: true, isProducer: true }, client => ({
         run: () => feed(client, name, version),
       })),
     )

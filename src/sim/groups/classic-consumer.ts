@@ -52,6 +52,8 @@ export class ClassicConsumer {
   async run(): Promise<void> {
     while (!this.#story.isOver && !this.leaves) {
       const joined = await this.#join()
+      // Whoever is refused waits a little, or it would do nothing else.
+      if (joined === 'again') await this.#client.sleep(this.#story.between(20, 200))
       if (joined === 'fenced') return
       if (joined === 'joined' && (await this.#live()) === 'fenced') return
     }
@@ -76,6 +78,7 @@ export class ClassicConsumer {
   async #join(): Promise<'joined' | 'again' | 'fenced'> {
     if (!this.#isCooperative) this.#reader.revokeAll()
     const { groupId, instanceId, style } = this.#options
+    const began = this.#client.nowMs
     const answer = await this.#client.ask(
       apis.JoinGroup,
       {
@@ -98,10 +101,10 @@ export class ClassicConsumer {
     this.#memberId = answer.memberId
     this.#generation = answer.generationId
     this.#story.count('joined')
-    return this.#sync(answer)
+    return this.#sync(answer, began)
   }
 
-  async #sync(joined: JoinGroupResponse): Promise<'joined' | 'again' | 'fenced'> {
+  async #sync(joined: JoinGroupResponse, began: number): Promise<'joined' | 'again' | 'fenced'> {
     const { groupId, instanceId, style } = this.#options
     const leads = joined.leader === this.#memberId && !joined.skipAssignment
     const answer = await this.#client.ask(
@@ -121,7 +124,7 @@ export class ClassicConsumer {
     if (answer.errorCode !== 0) return this.#expect(answer.errorCode, 'SyncGroup')
     const before = this.#reader.owned
     const assigned = partitionsOf(answer.assignment)
-    this.#reader.assign(assigned, this.#membership)
+    this.#reader.assign(assigned, this.#membership, began)
     this.#nextHeartbeatMs = this.#client.nowMs + heartbeatMs
     // What it has given up is free for others from the next generation on.
     if (this.#isCooperative && before.some(partition => !assigned.includes(partition))) {

@@ -28,85 +28,84 @@ export async function untilRead(client: SimClient): Promise<void> {
 /** Reads everything, and says so. */
 export async function readAll(client: SimClient): Promise<void> {
   const { story, name } = client
-  const ends: Record<string, number> = {}
-  for (const [topic, count] of Object.entries(topics) as [TopicName, number][]) {
-    for (let partition = 0; partition < count; partition++) {
-      const end = await endOf(client, topic, partition, 1)
-      assert(end !== undefined, 'the broker runs')
-      ends[partitionName(topic, partition)] = end
-      for (let position = 0; position < end;) {
-        const [answer] = await fetchCommitted(client, topic, new Map([[partition, position]]), 0)
-        assert(answer?.errorCode === 0, () => `Fetch at the end was answered ${answer?.errorCode}`)
-        const got = committedRecords(answer.records ?? new Uint8Array(0), answer.abortedTransactions ?? [], position)
-        assert(
-          got.nextOffset > position,
-          () => `V3: ${topic}-${partition} ends at ${end}, and nothing comes after ${position}`,
-        )
-        const reads = got.records.map(({ offset, value }): Read => [partitionName(topic, partition), offset, value])
-        story.tell({ process: name, f: 'poll', type: 'ok', polls: [reads] })
-        position = got.nextOffset
-      }
+  const ends = await endsOf(client, 1)
+  assert(ends !== undefined, 'V1: the broker runs, and each partition has a leader')
+  for (const [named, end] of Object.entries(ends)) {
+    const [topic, partition] = named.split('-') as [TopicName, string]
+    for (let position = 0; position < end;) {
+      const [answer] = await fetchCommitted(client, topic, new Map([[Number(partition), position]]), 0)
+      assert(answer?.errorCode === 0, () => `Fetch at the end was answered ${answer?.errorCode}`)
+      const got = committedRecords(answer.records ?? new Uint8Array(0), answer.abortedTransactions ?? [], position)
+      assert(got.nextOffset > position, () => `V3: ${named} ends at ${end}, and nothing comes after ${position}`)
+      const reads = got.records.map(({ offset, value }): Read => [named, offset, value])
+      story.tell({ process: name, f: 'poll', type: 'ok', polls: [reads] })
+      position = got.nextOffset
     }
   }
-  const committed: Record<string, Offsets> = {}
-  for (const groupId of groupIds) committed[groupId] = (await committedOf(client, groupId))!
+  const committed = await committedOffsets(client)
+  assert(committed !== undefined, 'each group has a coordinator')
   story.tell({ process: name, f: 'final', ends, committed })
 }
 
+/** What is still to be done; undefined: nothing. */
 async function unfinished(client: SimClient): Promise<string | undefined> {
   const { story } = client
-  if (story.feedersUnderWay() > 0) return `${story.feedersUnderWay()} feeders have not ended`
-  const ends = new Map<string, number>()
-  for (const [topic, count] of Object.entries(topics) as [TopicName, number][]) {
-    for (let partition = 0; partition < count; partition++) {
-      const stable = await endOf(client, topic, partition, 1)
-      const end = await endOf(client, topic, partition, 0)
-      if (stable === undefined || end === undefined) return 'V1: a partition has no leader'
-      if (stable < end) return `P5: a transaction is open in ${topic}-${partition} from ${stable} to ${end}`
-      if (topic === 'in') ends.set(partitionName(topic, partition), end)
-    }
+  const feeders = story.feedersUnderWay()
+  if (feeders > 0) return `P5, P6: ${feeders} producers wait for the end of their last transaction`
+  const stable = await endsOf(client, 1)
+  const ends = await endsOf(client, 0)
+  if (stable === undefined || ends === undefined) return 'V1: a partition has no leader'
+  for (const [partition, end] of Object.entries(ends)) {
+    if (stable[partition]! < end) return `P5: a transaction is open in ${partition} from ${stable[partition]} to ${end}`
   }
-  for (const groupId of groupIds) {
-    const committed = await committedOf(client, groupId)
-    if (committed === undefined) return `${groupId} has no coordinator`
-    for (const [partition, end] of ends) {
-      if (end > 0 && committed[partition] !== end)
-        return `G5, V3: ${groupId} is at ${committed[partition]} of ${partition}, which ends at ${end}`
+  const committed = await committedOffsets(client)
+  if (committed === undefined) return 'V1: a group has no coordinator'
+  for (const [groupId, offsets] of Object.entries(committed)) {
+    for (const [partition, end] of Object.entries(ends)) {
+      const at = offsets[partition] ?? 0
+      if (partition.startsWith('in') && at !== end)
+        return `G5, V3: ${groupId} is at ${at} of ${partition}, which ends at ${end}`
     }
   }
   return undefined
 }
 
-async function endOf(
-  client: SimClient,
-  name: TopicName,
-  partitionIndex: number,
-  isolationLevel: 0 | 1,
-): Promise<number | undefined> {
+/** Of every partition, as far as committed records go (1), or all. */
+async function endsOf(client: SimClient, isolationLevel: 0 | 1): Promise<Offsets | undefined> {
   const answer = await client.ask(apis.ListOffsets, {
     replicaId: -1,
     isolationLevel,
-    topics: [{ name, partitions: [{ partitionIndex, timestamp: -1 }] }],
+    topics: Object.entries(topics).map(([name, count]) => ({
+      name,
+      partitions: Array.from({ length: count }, (_, partitionIndex) => ({ partitionIndex, timestamp: -1 })),
+    })),
     timeoutMs: 10_000,
   })
-  const partition = answer?.topics[0]!.partitions[0]
-  return partition?.errorCode === 0 ? partition.offset : undefined
+  if (answer === undefined) return undefined
+  const ends: Record<string, number> = {}
+  for (const { name, partitions } of answer.topics) {
+    for (const { partitionIndex, errorCode, offset } of partitions) {
+      if (errorCode !== 0) return undefined
+      ends[partitionName(name as TopicName, partitionIndex)] = offset
+    }
+  }
+  return ends
 }
 
-async function committedOf(client: SimClient, groupId: string): Promise<Offsets | undefined> {
+/** Of every group; undefined while one cannot be asked. What a transaction is about to change is left out. */
+async function committedOffsets(client: SimClient): Promise<Record<string, Offsets> | undefined> {
   const partitionIndexes = Array.from({ length: topics.in }, (_, index) => index)
-  const answer = await client.ask(
-    apis.OffsetFetch,
-    { requireStable: true, groups: [{ groupId, topics: [{ name: 'in', partitionIndexes }] }] },
-    { version: 9 },
-  )
-  const group = answer?.groups[0]
-  if (group === undefined || group.errorCode !== 0) {
-    assert(group === undefined || isPassing(group.errorCode), () => `OffsetFetch was answered ${group?.errorCode}`)
-    return undefined
+  const groups = groupIds.map(groupId => ({ groupId, topics: [{ name: 'in', partitionIndexes }] }))
+  const answer = await client.ask(apis.OffsetFetch, { requireStable: true, groups }, { version: 9 })
+  if (answer === undefined) return undefined
+  const committed: Record<string, Offsets> = {}
+  for (const { groupId, errorCode, topics: fetched } of answer.groups) {
+    assert(errorCode === 0 || isPassing(errorCode), () => `OffsetFetch was answered ${errorCode}`)
+    if (errorCode !== 0) return undefined
+    const told = fetched[0]!.partitions.filter(({ committedOffset }) => committedOffset >= 0)
+    committed[groupId] = Object.fromEntries(
+      told.map(({ partitionIndex, committedOffset }) => [partitionName('in', partitionIndex), committedOffset]),
+    )
   }
-  const offsets: Record<string, number> = {}
-  for (const { partitionIndex: index, committedOffset } of group.topics[0]!.partitions)
-    if (committedOffset >= 0) offsets[partitionName('in', index)] = committedOffset
-  return offsets
+  return committed
 }

@@ -1,5 +1,6 @@
 /** A transactional producer that fills what the groups read: transactions of a few records in some partitions, most of them committed. */
 
+import { apis } from '../../protocol/apis.ts'
 import type { Send } from '../history.ts'
 import type { SimClient } from './sim-client.ts'
 import { partitionName, topics } from './story.ts'
@@ -11,9 +12,18 @@ export async function feed(client: SimClient, transactionalId: string, version: 
   const producer = new TransactionalProducer(client, transactionalId, version)
   for (let number = 0; !story.isHealed; number++) {
     await client.sleep(story.random.exponential(900))
+    if (story.random.chance(0.1)) await takeProducerId(client, number)
     if (!(await producer.prepare())) return
     await feedOnce(client, producer, number)
   }
+}
+
+/** As an idempotent producer does, once in its life: an id that nobody has had (P7). */
+async function takeProducerId(client: SimClient, number: number): Promise<void> {
+  const answer = await client.ask(apis.InitProducerId, { transactionalId: null, transactionTimeoutMs: 0 })
+  if (answer?.errorCode !== 0) return
+  const who = `${client.name}'s idempotent producer ${number}`
+  client.story.issued(who, who, answer.producerId, answer.producerEpoch)
 }
 
 async function feedOnce(client: SimClient, producer: TransactionalProducer, number: number): Promise<void> {

@@ -64,7 +64,7 @@ export class GroupReader {
   }
 
   /** From now on the member has these; of those that it had it goes on where it is. */
-  assign(partitions: readonly number[], { groupId, groupInstanceId, generation }: Membership): void {
+  assign(partitions: readonly number[], { groupId, groupInstanceId, generation }: Membership, began: number): void {
     const wanted = new Set(partitions)
     for (const partition of this.owned) if (!wanted.has(partition)) this.#drop(partition)
     for (const partition of wanted) if (!this.#positions.has(partition)) this.#unplaced.add(partition)
@@ -73,9 +73,19 @@ export class GroupReader {
       f: 'assign',
       group: groupId,
       generation,
+      began,
       ...(groupInstanceId === null ? {} : { member: groupInstanceId }),
       partitions: partitions.map(partition => partitionName('in', partition)),
     })
+  }
+
+  /** Back to where the group is, with what it has. */
+  #goBack({ groupId: group }: Membership): void {
+    const { owned } = this
+    this.revokeAll()
+    for (const partition of owned) this.#unplaced.add(partition)
+    const partitions = owned.map(partition => partitionName('in', partition))
+    this.#story.tell({ process: this.#client.name, f: 'assign', group, partitions })
   }
 
   /** Reads some, and commits how far it is. */
@@ -146,8 +156,10 @@ export class GroupReader {
     const before = new Map(
       [...asked.keys()].map(index => [index, this.#story.lastStableOffset(partitionName('in', index))]),
     )
-    const answer = await fetchCommitted(this.#client, 'in', asked, this.#story.isHealed ? 200 : 600)
+    const answer = await fetchCommitted(this.#client, 'in', asked, this.#story.isHealed ? 300 : 800)
     const reads: Read[] = []
+    // An error is answered at once, and would be again.
+    if (answer.some(({ errorCode }) => errorCode !== 0)) await this.#client.sleep(this.#story.between(100, 400))
     for (const { partitionIndex, errorCode, lastStableOffset, highWatermark, records, abortedTransactions } of answer) {
       if (errorCode !== 0) {
         assert(isPassing(errorCode), () => `Fetch was answered ${errorName(errorCode)}`)
@@ -277,10 +289,7 @@ export class GroupReader {
     this.#story.count(wanted ? `commit ${outcome}` : 'aborted')
     this.#story.tell({ ...operation, type: wanted && outcome === 'unknown' ? 'unknown' : 'fail' })
     if (step === 'left') return 'left'
-    // Back to where the group is.
-    const again = this.owned
-    this.revokeAll()
-    this.assign(again, member)
+    this.#goBack(member)
     return 'ok'
   }
 
@@ -311,7 +320,8 @@ export async function fetchCommitted(
     apis.Fetch,
     {
       maxWaitMs,
-      minBytes: 1,
+      // Not for every record, or nothing but fetches would happen.
+      minBytes: client.story.isHealed ? 1 : 400,
       maxBytes: 1_000_000,
       isolationLevel: 1,
       topics: [
@@ -326,7 +336,7 @@ export async function fetchCommitted(
       ],
       forgottenTopicsData: [],
     },
-    { version: 13, patienceMs: maxWaitMs + 1500 },
+    { version: 13, patienceMs: maxWaitMs + 1000 },
   )
   if (answer === undefined) return []
   assert(answer.errorCode === 0, () => `Fetch was answered ${errorName(answer.errorCode)}`)

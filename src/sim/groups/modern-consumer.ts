@@ -72,6 +72,7 @@ export class ModernConsumer {
     const { groupId, instanceId } = this.#options
     const isFull = this.#reports || this.#epoch === joinEpoch
     const owned = this.#reader.owned
+    const began = this.#client.nowMs
     const answer = await this.#client.ask(
       apis.ConsumerGroupHeartbeat,
       {
@@ -91,11 +92,11 @@ export class ModernConsumer {
     // What the broker has understood is not known: everything is said again.
     this.#reports = answer === undefined
     if (answer === undefined) return
-    if (answer.errorCode === 0) this.#heard(answer)
+    if (answer.errorCode === 0) this.#heard(answer, began)
     else await this.#refused(answer.errorCode)
   }
 
-  #heard({ memberEpoch, assignment }: ConsumerGroupHeartbeatResponse): void {
+  #heard({ memberEpoch, assignment }: ConsumerGroupHeartbeatResponse, began: number): void {
     const hasMoved = memberEpoch !== this.#epoch
     if (hasMoved) this.#story.count('member epoch')
     assert(
@@ -107,7 +108,7 @@ export class ModernConsumer {
     const partitions = assignment?.topicPartitions.flatMap(topic => [...topic.partitions]) ?? before
     const isSame = partitions.length === before.length && partitions.every(partition => before.includes(partition))
     if (isSame && !hasMoved) return
-    this.#reader.assign(partitions, this.#membership)
+    this.#reader.assign(partitions, this.#membership, began)
     if (isSame) return
     // What it has given up, or taken over, is said at once.
     this.#reports = true

@@ -20,7 +20,7 @@ const lateAnswerMs = 600_000
 
 export interface AskOptions {
   readonly version?: number
-  /** After that the request is given up. Default 1,500. */
+  /** After that the request is given up. Default 800. */
   readonly patienceMs?: number
 }
 
@@ -100,7 +100,7 @@ export class SimClient {
   async ask<Q extends Message, R extends Message>(
     api: Api<Q, R>,
     body: Input<Q>,
-    { version, patienceMs = 1500 }: AskOptions = {},
+    { version, patienceMs = 800 }: AskOptions = {},
   ): Promise<Infer<R> | undefined> {
     const connection = await this.#connected()
     if (connection === undefined) return undefined

@@ -86,6 +86,13 @@ export class Stage {
   }
 
   async #down(how: 'crash' | 'power cut'): Promise<void> {
+    // Often in the middle of things: what takes long is cut short.
+    const { faults } = this.#machine
+    if (this.#random.chance(0.6)) {
+      faults.options = { latencyMsMean: 30 }
+      await this.#story.simulator.sleep(this.#story.between(100, 500))
+    }
+    faults.options = {}
     if (how === 'power cut') this.#machine.losePower()
     else this.#machine.crash()
     await this.#story.simulator.sleep(this.#random.exponential(800))
@@ -139,7 +146,9 @@ export class Stage {
 
   /** What it has sent arrives late, after it has gone on over its other path. */
   async #cutOff(parts: readonly Part[]): Promise<void> {
-    const clients = [1, 2, 3].map(() => this.#someone(parts)?.host)
+    // Mostly producers: what they sent is to arrive in their next transaction.
+    const cut = parts.filter(({ isProducer }) => this.#random.chance(isProducer ? 0.8 : 0.15))
+    const clients = cut.map(({ processes }) => processes.find(({ isPaused }) => !isPaused)?.host)
     const { world } = this.#story.simulator
     const ways = this.#random.pick(['both', 'one'] as const)
     for (const host of clients) if (host !== undefined) world.partition(host, 'broker', ways)

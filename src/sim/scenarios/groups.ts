@@ -30,6 +30,8 @@ const trials = [
   'replaced while paused',
 ] as const
 const trialCount = 8
+/** What brings late requests about, and what cuts things short, comes more often. */
+const drawn = [...trials, 'client cut off', 'client cut off', 'client cut off', 'power cut', 'crash'] as const
 
 export const groupsScenario: Scenario = {
   name: 'groups',
@@ -77,8 +79,8 @@ async function tell(simulator: Simulator): Promise<Counts> {
   const everybody = parts.map(part => part.perform())
   const suffered = async (): Promise<void> => {
     for (let count = 0; count < trialCount; count++) {
-      await simulator.sleep(story.random.exponential(1500))
-      const trial = story.random.pick(trials)
+      await simulator.sleep(story.random.exponential(1000))
+      const trial = story.random.pick(drawn)
       story.count(trial)
       await stage.trials[trial](parts)
     }
