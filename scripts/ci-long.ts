@@ -20,6 +20,8 @@ const parts: readonly (readonly [script: string, ...args: string[]])[] = [
   ['test', '--timeout-ms', '1200000'],
   ['protocol:check'],
   ['sim', '--minutes', String(minutes)],
+  ['planted'],
+  ['soak', '--seconds', String(Math.max(60, Math.round(minutes * 10))), '--seed', seed],
   // Half of it at the decoder, half at a broker.
   ['fuzz', '--minutes', String(minutes / 2), '--seed', seed],
   ['interop', '--rounds', String(Math.max(20, Math.round(minutes * (200 / 60)))), '--seed', seed],

@@ -65,21 +65,27 @@ function plant({ path }: Planted): { readonly folder: string } | string {
   return `does not apply: ${applied.stderr.trim()}`
 }
 
-/** Undefined: it was found. */
+/** Without `why` it was found. */
 async function search(planted: Planted, folder: string, seconds: number): Promise<{ why?: string; said: string }> {
   const simulation = ['scripts/sim.ts', '--scenario', planted.scenario, '--minutes', String(seconds / 60)]
   const child = spawn(process.execPath, simulation, { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] })
   let output = ''
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (output += chunk.toString()))
+  let failure: string | undefined
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', (chunk: Buffer) => {
+      output += chunk.toString()
+      failure ??= /^\w*Error\b.*\n/m.exec(output)?.[0].trimEnd()
+      // Whatever the simulation would do about it, to make it shorter or to explain it.
+      if (failure !== undefined) child.kill('SIGKILL')
+    })
+  }
   // One that hangs the simulation has not been found by it.
   const timer = setTimeout(() => child.kill('SIGKILL'), (seconds + 20) * 1000)
-  const code = await new Promise<number | null>(resolve => child.once('close', resolve))
+  await new Promise(resolve => child.once('close', resolve))
   clearTimeout(timer)
-  const said = /^(?:\w*Error: |L\d|P\d|G\d|V\d|M\d).*$/m.exec(output)?.[0] ?? output.slice(-500)
-  if (code === 0)
-    return { why: `not found in ${seconds} s`, said: output.split('\n').find(line => line.includes(' seeds, ')) ?? '' }
-  if (!planted.finds.test(output)) return { why: `found something else than ${planted.finds.source}`, said }
-  return { said }
+  if (failure === undefined) return { why: `not found in ${seconds} s`, said: output.slice(-300) }
+  if (!planted.finds.test(failure)) return { why: `found something else than ${planted.finds.source}`, said: failure }
+  return { said: failure }
 }
 
 async function tryOne(planted: Planted, seconds: number): Promise<boolean> {

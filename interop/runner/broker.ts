@@ -32,6 +32,8 @@ export type Broker = {
   stop(): Promise<string[]>
   /** SIGKILL; resolves when the process is gone, with the errors that it had logged or the ending it came to before. */
   kill(): Promise<string[]>
+  /** Stops the process where it is, or lets it go on. */
+  signal(signal: 'SIGSTOP' | 'SIGCONT'): void
 }
 
 const startLimitMs = 60_000
@@ -61,7 +63,7 @@ async function launch(kind: BrokerKind, settings: BrokerSettings): Promise<Launc
 export async function useBroker(address: string): Promise<Broker> {
   const [host, port] = splitAddress(address)
   if (!(await accepts(host, port))) throw new Error(`nothing listens on ${address}`)
-  return { address, port, dataDir: undefined, stop: async () => [], kill: async () => [] }
+  return { address, port, dataDir: undefined, stop: async () => [], kill: async () => [], signal: () => {} }
 }
 
 function launchOttla(settings: BrokerSettings): Launched {
@@ -79,7 +81,7 @@ function launchOttla(settings: BrokerSettings): Launched {
   const ready = async () => {
     const port = await life.until('it said that it is ready', () => readyPort(life.output()))
     await life.until('it accepted a connection', () => accepts('127.0.0.1', port))
-    return { address: `127.0.0.1:${port}`, port, dataDir, stop: life.stop, kill: life.kill }
+    return { address: `127.0.0.1:${port}`, port, dataDir, ...life.handle }
   }
   return { life, ready }
 }
@@ -133,7 +135,7 @@ async function launchKafka(settings: BrokerSettings): Promise<Launched> {
       'it said "Kafka Server started"',
       () => life.output().includes('Kafka Server started') || undefined,
     )
-    return { address: `127.0.0.1:${port}`, port, dataDir, stop: life.stop, kill: life.kill }
+    return { address: `127.0.0.1:${port}`, port, dataDir, ...life.handle }
   }
   return { life, ready }
 }
@@ -179,8 +181,9 @@ type Life = {
   output(): string
   /** Polls until there is a value; fails when the process ends first or takes too long. */
   until<T>(what: string, look: () => T | undefined | Promise<T | undefined | false>): Promise<T>
-  stop(): Promise<string[]>
   kill(): Promise<string[]>
+  /** What a broker can do that is the process's. */
+  readonly handle: Pick<Broker, 'stop' | 'kill' | 'signal'>
 }
 
 function watch(child: ChildProcess, logPath: string, stopWithinMs: number, isError: (line: string) => boolean): Life {
@@ -247,7 +250,8 @@ function watch(child: ChildProcess, logPath: string, stopWithinMs: number, isErr
     return [...early, ...loggedErrors()]
   }
 
-  return { output: () => output, until, stop, kill }
+  const handle = { stop, kill, signal: (signal: NodeJS.Signals) => signalGroup(child, signal) }
+  return { output: () => output, until, kill, handle }
 }
 
 /** Whether something accepts connections there; `undefined` means not yet. */

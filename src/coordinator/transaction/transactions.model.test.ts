@@ -17,6 +17,8 @@ const scanMs = 10_000
 type State = 'Empty' | 'Ongoing' | 'PrepareCommit' | 'PrepareAbort' | 'CompleteCommit' | 'CompleteAbort'
 type Version = 0 | 2
 
+const inOrder = (numbers: Iterable<number>): number[] => [...numbers].sort((one, other) => one - other)
+
 /** One transactional id. */
 class Reference {
   state: State = 'Empty'
@@ -30,7 +32,7 @@ class Reference {
   nowMs = 0
 
   get partitions(): number[] {
-    return [...this.#partitions].sort()
+    return inOrder(this.#partitions)
   }
 
   /** `expected`: the epoch that a producer says it has. */
@@ -165,14 +167,14 @@ class World {
     const actual = {
       state: known.state,
       epoch: known.producerEpoch,
-      partitions: [...(known.partitions.get('t') ?? [])].sort(),
+      partitions: inOrder(known.partitions.get('t') ?? []),
     }
     assert.deepEqual(actual, { state, epoch, partitions })
     // A decision is being carried out, and nothing else is (P6).
     assert.equal(this.coordinator.effects.length > 0, state.startsWith('Prepare'), 'markers are asked for')
     for (const effect of this.coordinator.effects) {
       assert.equal(effect.result, state === 'PrepareCommit' ? 'COMMIT' : 'ABORT')
-      assert.deepEqual([...(effect.partitions.get('t') ?? [])].sort(), partitions)
+      assert.deepEqual(inOrder(effect.partitions.get('t') ?? []), partitions)
     }
   }
 

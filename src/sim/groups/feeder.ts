@@ -50,7 +50,7 @@ async function feedOnce(client: SimClient, producer: TransactionalProducer, numb
       for (const [index, value] of values.entries())
         placed.push([partitionName('in', partition), value, put.baseOffset + index])
     // Some take their time, and some too long.
-    if (random.chance(0.1)) await client.sleep(story.between(100, 1500))
+    if (random.chance(0.4)) await client.sleep(story.between(50, 1000))
   }
   const wanted = step === 'ok' && !random.chance(0.15)
   if (wanted) story.tell({ ...operation, type: 'ending' })

@@ -22,6 +22,8 @@ export interface AskOptions {
   readonly version?: number
   /** After that the request is given up. Default 800. */
   readonly patienceMs?: number
+  /** The probability that the network keeps the request for a while, until after the client has given it up. Default 0. */
+  readonly delayed?: number
 }
 
 export class SimClient {
@@ -100,10 +102,11 @@ export class SimClient {
   async ask<Q extends Message, R extends Message>(
     api: Api<Q, R>,
     body: Input<Q>,
-    { version, patienceMs = 800 }: AskOptions = {},
+    { version, patienceMs = 800, delayed = 0 }: AskOptions = {},
   ): Promise<Infer<R> | undefined> {
     const connection = await this.#connected()
     if (connection === undefined) return undefined
+    if (!this.story.isHealed && this.story.random.chance(delayed)) this.story.alongside(this.#delay(patienceMs))
     const options = { timeoutMs: lateAnswerMs, ...(version === undefined ? {} : { version }) }
     const answer = connection.request(api, body, options).catch(lost)
     const answered = await Promise.race([answer, this.sleep(patienceMs).then(() => 'impatient' as const)])
@@ -138,6 +141,15 @@ export class SimClient {
       await this.sleep(this.story.between(100, 400))
       return undefined
     }
+  }
+
+  /** What is sent from here now arrives when it is not waited for any more. */
+  async #delay(patienceMs: number): Promise<void> {
+    const { host, story } = this
+    story.count('request delayed')
+    story.simulator.world.partition(host, 'broker', 'one')
+    await story.simulator.sleep(patienceMs + story.between(0, 1500))
+    story.simulator.world.heal(host, 'broker', 'one')
   }
 
   #changePath(): void {

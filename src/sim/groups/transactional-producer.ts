@@ -32,6 +32,9 @@ export interface GroupMembership {
 
 const attemptsMax = 8
 
+/** How many of its requests arrive late. */
+const delayed = 0.04
+
 const fencing: ReadonlySet<number> = new Set([
   ErrorCode.INVALID_PRODUCER_EPOCH,
   ErrorCode.PRODUCER_FENCED,
@@ -101,7 +104,7 @@ export class TransactionalProducer {
         const answer = await this.#client.ask(
           apis.AddOffsetsToTxn,
           { transactionalId, ...this.#identity, groupId },
-          { version: 3 },
+          { version: 3, delayed },
         )
         return answer?.errorCode
       })
@@ -125,7 +128,7 @@ export class TransactionalProducer {
             },
           ],
         },
-        { version: this.#version < 2 ? 3 : 5 },
+        { version: this.#version < 2 ? 3 : 5, delayed },
       )
       return answer?.topics[0]!.partitions.find(({ errorCode }) => errorCode !== 0)?.errorCode ?? (answer && 0)
     })
@@ -138,7 +141,7 @@ export class TransactionalProducer {
       const answer = await this.#client.ask(
         apis.EndTxn,
         { transactionalId, ...this.#identity, committed: result === 'COMMIT' },
-        { version: this.#version < 2 ? 4 : 5 },
+        { version: this.#version < 2 ? 4 : 5, delayed },
       )
       if (answer?.errorCode === 0) {
         this.#ended(answer)
@@ -216,7 +219,7 @@ export class TransactionalProducer {
         v3AndBelowProducerEpoch: this.#producerEpoch,
         v3AndBelowTopics: [{ name: topic, partitions: [partition] }],
       },
-      { version: 3 },
+      { version: 3, delayed },
     )
     return answer?.resultsByTopicV3AndBelow[0]!.resultsByPartition[0]!.partitionErrorCode
   }
@@ -237,7 +240,7 @@ export class TransactionalProducer {
         timeoutMs: 10_000,
         topicData: [{ name: topic, partitionData: [{ index, records: builder.build() }] }],
       },
-      { version: this.#version < 2 ? 11 : 12 },
+      { version: this.#version < 2 ? 11 : 12, delayed },
     )
     return answer?.responses[0]!.partitionResponses[0]
   }

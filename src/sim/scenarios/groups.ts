@@ -51,6 +51,7 @@ export const groupsScenario: Scenario = {
     'commit unknown',
     'epoch recovered',
     'unstable offset',
+    'request delayed',
     'request given up',
     'connection lost',
     'REBALANCE_IN_PROGRESS',
