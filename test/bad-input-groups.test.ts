@@ -4,7 +4,9 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { apis } from '../src/protocol/apis.ts'
 import type { Api } from '../src/protocol/apis.ts'
-import { encodeMessage } from '../src/protocol/codec.ts'
+import { ByteWriter } from '../src/protocol/byte-writer.ts'
+import { codecOf, encodeMessage } from '../src/protocol/codec.ts'
+import { RequestHeader } from '../src/protocol/header.ts'
 import { ConsumerProtocolSubscription } from '../src/protocol/internal/consumer-protocol.ts'
 import type { Input, Message } from '../src/protocol/schema.ts'
 import {
@@ -12,6 +14,7 @@ import {
   MiB,
   Peer,
   batchOf,
+  decodeAnswer,
   errorName,
   eventually,
   onLinux,
@@ -311,6 +314,87 @@ it('members whose requests are tens of megabytes around a few bytes keep those f
     peer.close()
   }),
 )
+
+describe('ids as long as a string may be', () => {
+  /** Member ids are made from what the client calls itself, and are longer than it. */
+  const longest = 'x'.repeat(0x7fff)
+
+  function joinAs(clientId: string, version: number, body: object): Buffer {
+    const writer = new ByteWriter()
+    writer.int32(0)
+    const header = { requestApiKey: apis.JoinGroup.key, requestApiVersion: version, correlationId: 1, clientId }
+    codecOf(RequestHeader, apis.JoinGroup.requestHeaderVersion(version)).encode(header, writer)
+    codecOf(apis.JoinGroup.request, version).encode(body as Input<typeof apis.JoinGroup.request>, writer)
+    writer.patchInt32(0, writer.length - 4)
+    return Buffer.concat(writer.finish())
+  }
+
+  it('are refused where an id is made from them, and the group works on', () =>
+    withBroker({ settings }, async broker => {
+      const peer = await Peer.connect(broker.port)
+      await startCoordinators(peer)
+      const metadata = subscription(['t'])
+      for (const version of [3, 5, 9]) {
+        for (const [clientId, groupInstanceId] of [
+          [longest, null],
+          ['short', longest],
+        ] as const) {
+          const isStatic = groupInstanceId !== null && version < 5
+          await peer.send(
+            joinAs(clientId, version, joinBody('g', metadata, { groupInstanceId: isStatic ? null : groupInstanceId })),
+          )
+          const answer = decodeAnswer(apis.JoinGroup, version, 1, await peer.nextFrame()) as { errorCode: number }
+          if (!isStatic) assert.equal(errorName(answer.errorCode), 'INVALID_REQUEST', `v${version}`)
+        }
+      }
+      const joined = await join(peer, 'fresh', metadata)
+      assert.equal(errorName(joined.errorCode), 'NONE')
+      peer.close()
+    }))
+
+  it('work everywhere else', () =>
+    withBroker({ settings }, async broker => {
+      const peer = await Peer.connect(broker.port)
+      await startCoordinators(peer)
+      await peer.createTopic('t')
+      const joined = await join(peer, longest, subscription(['t']))
+      assert.equal(errorName(joined.errorCode), 'NONE')
+      const { memberId, generationId } = joined
+      const synced = await peer.request(apis.SyncGroup, 3, {
+        ...{ groupId: longest, generationId, memberId, groupInstanceId: null },
+        assignments: [{ memberId, assignment: Buffer.alloc(4) }],
+      })
+      assert.equal(errorName(synced.errorCode), 'NONE')
+      const { topics } = await peer.request(apis.OffsetCommit, 8, {
+        ...{ groupId: longest, generationIdOrMemberEpoch: generationId, memberId, groupInstanceId: null },
+        topics: [
+          { name: 't', partitions: [{ partitionIndex: 0, committedOffset: 1, committedMetadata: 'm'.repeat(5000) }] },
+        ],
+      })
+      assert.equal(errorName(topics[0]!.partitions[0]!.errorCode), 'OFFSET_METADATA_TOO_LARGE')
+      const heartbeat = await peer.request(apis.ConsumerGroupHeartbeat, 1, {
+        ...{ groupId: `${longest.slice(1)}y`, memberId: longest, memberEpoch: 0, rebalanceTimeoutMs: 1000 },
+        ...{ instanceId: longest, rackId: longest, subscribedTopicNames: ['t', longest], topicPartitions: [] },
+      })
+      assert.equal(errorName(heartbeat.errorCode), 'NONE')
+      const begun = await eventually('a producer id', async () => {
+        const answer = await peer.request(apis.InitProducerId, 4, {
+          transactionalId: longest,
+          transactionTimeoutMs: 60_000,
+        })
+        return answer.errorCode === 0 && answer
+      })
+      const { producerId, producerEpoch } = begun
+      const added = await peer.request(apis.AddOffsetsToTxn, 3, {
+        transactionalId: longest,
+        producerId,
+        producerEpoch,
+        groupId: longest,
+      })
+      assert.equal(errorName(added.errorCode), 'NONE')
+      peer.close()
+    }))
+})
 
 describe('regular expressions', { skip: !onLinux }, () => {
   const expressions: readonly string[] = [

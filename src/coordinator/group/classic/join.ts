@@ -5,6 +5,7 @@
  * over from whoever was there under the same instance id.
  */
 
+import { STRING_BYTES_MAX } from '../../../protocol/byte-reader.ts'
 import { ErrorCode } from '../../../protocol/errors.ts'
 import type { ErrorName } from '../../../protocol/errors.ts'
 import type { JoinGroupRequest } from '../../../protocol/messages/join-group.ts'
@@ -21,6 +22,10 @@ import { ownBytes } from '../../../std/own-bytes.ts'
 /** The first versions in which a member comes twice, and in which a leader can be told to leave the assignment as it is. */
 const memberIdRequiredSince = 4
 const skipsAssignmentSince = 9
+
+const uuidChars = 36
+/** What is as long as a string may be is too long to make an id of. (Kafka cannot send its answer then, and closes the connection.) */
+const nameBytesMax = STRING_BYTES_MAX - '-'.length - uuidChars
 
 export interface Join {
   readonly requester: GroupRequester
@@ -42,6 +47,10 @@ export class Joins {
     const { request, answer } = join
     const { groups, shard } = this.#context
     const isUnknown = request.memberId === ''
+    if (isUnknown && Buffer.byteLength(nameOf(join)) > nameBytesMax) {
+      answer(refusal(request.memberId, 'INVALID_REQUEST'))
+      return nothing
+    }
     const existing = classicGroupOf(groups, request.groupId)
     if (existing !== undefined) return this.#enter(existing, join)
     const other = groups.get(request.groupId)
@@ -102,7 +111,7 @@ export class Joins {
   #enterNew(group: ClassicGroup, join: Join): ClassicResult {
     const { requester, request, answer } = join
     const { groupInstanceId } = request
-    const memberId = `${groupInstanceId ?? requester.clientId}-${this.#context.shard.randomUuid()}`
+    const memberId = `${nameOf(join)}-${this.#context.shard.randomUuid()}`
     if (groupInstanceId !== null) {
       const former = group.staticMemberId(groupInstanceId)
       return former === undefined ? this.#add(group, memberId, join) : this.#takeOver(group, former, memberId, join)
@@ -232,6 +241,11 @@ export class Joins {
     group.replaceStatic(replacement.memberId, former)
     this.#rebalances.renewSession(group, former)
   }
+}
+
+/** What the id of a new member begins with. */
+function nameOf({ requester, request }: Join): string {
+  return request.groupInstanceId ?? requester.clientId
 }
 
 function entryError(group: ClassicGroup, { protocolType, protocols }: JoinGroupRequest): ErrorName | undefined {
