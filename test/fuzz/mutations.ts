@@ -167,7 +167,7 @@ function wrongHeader(encoded: Encoded, { random }: MutationContext): Buffer {
     case 1: {
       const copy = Buffer.from(bytes)
       // The client id's length.
-      if (copy.length >= 10) copy.writeInt16BE(random.pick([-1, -2, 0, 1, 0x7fff, -0x8000, copy.length]), 8)
+      if (copy.length >= 10) copy.writeUInt16BE(random.pick([-1, -2, 0, 1, 0x7fff, -0x8000, copy.length]) & 0xffff, 8)
       return framed(copy)
     }
     case 2:
