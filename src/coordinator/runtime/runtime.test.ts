@@ -56,7 +56,10 @@ class Counters implements CoordinatorShard<Add> {
 }
 
 const format = {
-  encode: ({ name, amount }: Add) => ({ key: Buffer.from(name), value: Buffer.from(String(amount)) }),
+  encode: ({ name, amount }: Add) => {
+    if (name === 'too long') throw new RangeError('no record can hold it')
+    return { key: Buffer.from(name), value: Buffer.from(String(amount)) }
+  },
   decode: (key: ByteReader, value: ByteReader | null): Add | undefined => {
     const name = textOf(key)
     if (name === 'from the future') return undefined
@@ -222,6 +225,25 @@ describe('writing', () => {
         }),
       /a bug/,
     )
+    world.write(shard => shard.add('a', 1))
+    world.clock.turn()
+    world.commit()
+    assert.deepEqual(world.heard(), ['a=1'])
+  })
+
+  test('an operation whose record cannot be written leaves nothing behind, and hears of it, to undo what it did beside the state', () => {
+    const world = new World().loaded()
+    const heard: (string | undefined)[] = []
+    assert.throws(
+      () =>
+        world.write(shard => {
+          const result = shard.add('too long', 1)
+          shard.counts.set('too long', 5)
+          return { ...result, isApplied: true, onCompleted: error => heard.push(error) }
+        }),
+      /no record can hold it/,
+    )
+    assert.deepEqual(heard, ['UNKNOWN_SERVER_ERROR'])
     world.write(shard => shard.add('a', 1))
     world.clock.turn()
     world.commit()

@@ -14,6 +14,7 @@ import type {
   CoordinatorLog,
   CoordinatorResult,
   CoordinatorShard,
+  EncodedRecord,
   ShardContext,
   TopicsChange,
   TopicsView,
@@ -192,16 +193,20 @@ export class ShardRunner<S extends CoordinatorShard<R>, R, E> {
     const timeline = this.#timeline
     const changesBefore = timeline.pendingCount
     timeline.moveTo(this.#writer.nextOffset)
-    let result: CoordinatorResult<R, T, E>
+    let result: CoordinatorResult<R, T, E> | undefined
+    let encoded: EncodedRecord[]
     try {
       result = operation(this.#shard)
+      encoded = result.records.map(record => this.#definition.format.encode(record))
     } catch (error) {
+      // A bug, also where a record cannot hold what was decided: nothing of it may stay.
       timeline.revertToCount(changesBefore)
+      result?.onCompleted?.('UNKNOWN_SERVER_ERROR')
       throw error
     }
     const { response, records, effects, onCompleted } = result
     if (records.length > 0) {
-      const error = this.#append(result, request.producer, changesBefore)
+      const error = this.#append(result, encoded, request.producer, changesBefore)
       if (error !== undefined) {
         onCompleted?.(error)
         reply(failed(error))
@@ -220,11 +225,10 @@ export class ShardRunner<S extends CoordinatorShard<R>, R, E> {
   /** Writes the records into the open batch and, as they get their offsets, replays them. */
   #append<T>(
     { records, isApplied, isDivisible }: CoordinatorResult<R, T, E>,
+    encoded: readonly EncodedRecord[],
     producer: TransactionalProducer | undefined,
     changesBefore: number,
   ): ErrorName | undefined {
-    const { format } = this.#definition
-    const encoded = records.map(record => format.encode(record))
     const { producerId, producerEpoch } = producer ?? noProducer
     const nowMs = this.#options.clock.nowMs()
     const parts = isDivisible === true ? encoded.map(record => [record]) : [encoded]
