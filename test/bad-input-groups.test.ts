@@ -324,7 +324,7 @@ describe('ids as long as a string may be', () => {
     writer.int32(0)
     const header = { requestApiKey: apis.JoinGroup.key, requestApiVersion: version, correlationId: 1, clientId }
     codecOf(RequestHeader, apis.JoinGroup.requestHeaderVersion(version)).encode(header, writer)
-    codecOf(apis.JoinGroup.request, version).encode(body as Input<typeof apis.JoinGroup.request>, writer)
+    codecOf(apis.JoinGroup.request, version).encode(body, writer)
     writer.patchInt32(0, writer.length - 4)
     return Buffer.concat(writer.finish())
   }
