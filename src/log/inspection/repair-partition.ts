@@ -20,6 +20,7 @@ import { loadLog } from '../log-loader.ts'
 import { OpenFiles } from '../open-files.ts'
 import { formatPartitionMetadata } from '../partition-metadata.ts'
 import { ReadLimit } from '../read-limit.ts'
+import { sealText } from '../sealed-text.ts'
 import { TailCache } from '../tail-cache.ts'
 import { damagedFileName } from './damaged-files.ts'
 import type { FindingCode } from './finding.ts'
@@ -122,7 +123,7 @@ export async function repairPartition(
   for (const step of steps) {
     if (step.kind === 'cut-off') await cutOff(disk, folder, step.range, step.laterSegments, aside)
     if (step.kind === 'restore-topic-id') {
-      await replaceFile(disk, folder, names.PARTITION_METADATA, formatPartitionMetadata(step.topicId))
+      await replaceFile(disk, folder, names.PARTITION_METADATA, sealText(formatPartitionMetadata(step.topicId)))
     }
   }
   if (steps.every(step => step.kind === 'restore-topic-id')) return undefined
