@@ -275,8 +275,11 @@ export class Log {
         return await this.#abortedIn(from, to)
       } catch (error) {
         // Compaction has put another segment in the place of one that was just to be asked.
-        const isReplaced = diskErrorOf(error).code === 'ENOENT' && this.#core.segments.all !== segments
-        if (!isReplaced) throw error
+        const cause = diskErrorOf(error)
+        const isReplaced = cause.code === 'ENOENT' && this.#core.segments.all !== segments
+        if (isReplaced) continue
+        if (cause.code !== 'ENOENT') this.#core.readFailed(cause)
+        throw error
       }
     }
   }

@@ -121,7 +121,7 @@ export class LogModel {
     this.logStartOffset = logStartOffset
     this.started(logStartOffset)
     assert(
-      highWatermark === Math.max(this.highWatermark, logStartOffset) && highWatermark <= bounds.writtenEndOffset,
+      highWatermark === this.highWatermark && highWatermark <= bounds.writtenEndOffset,
       () =>
         `L7 ${this.name}: high watermark ${highWatermark}, was ${this.highWatermark}, written to ${bounds.writtenEndOffset}`,
     )
@@ -141,8 +141,8 @@ export class LogModel {
     this.cutCount += 1
     this.isCutting = false
     this.startingOverAt = undefined
-    // A marker that is cut off below the high watermark leaves its transaction undecided again.
-    if (offset < this.highWatermark) this.stableOffset = 0
+    // A marker that is cut off leaves its transaction undecided again.
+    if (this.producers.undecidedAt(offset).some(each => each.lastOffset !== undefined)) this.stableOffset = 0
     this.batches = this.batches.filter(batch => batch.lastOffset < offset)
     this.producers = ProducersModel.of(this.batches, this.producers)
     this.endOffset = offset

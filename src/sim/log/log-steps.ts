@@ -147,6 +147,19 @@ export const stepKinds: readonly StepKind[] = [
   ...new Set([base, ...themes.map(theme => theme.weights)].flatMap(weights => Object.keys(weights) as StepKind[])),
 ]
 
+/** What changes files as a whole: a power cut right behind shows whether it was durable when it said so. */
+const cutBehind: ReadonlySet<StepKind> = new Set([
+  'flush',
+  'roll',
+  'retention',
+  'clean',
+  'truncate',
+  'delete records',
+  'start over',
+  'delete topic',
+  'move',
+])
+
 const directories = ['/logs-a', '/logs-b']
 export const keyCount = 6
 /** 0 has no producer id, 1 and 2 are idempotent, 3 to 5 are transactional. */
@@ -170,7 +183,9 @@ export function planLogStory(seed: number): LogPlan {
     topics,
     cacheBudgetBytes: random.pick([0, 2000, 1_000_000]),
     dedupeBufferBytes: random.pick([120, 10_000]),
-    steps: Array.from({ length: count }, () => drawer.draw(pickWeighted(random, weights))),
+    steps: Array.from({ length: count }, () => drawer.draw(pickWeighted(random, weights))).flatMap(step =>
+      cutBehind.has(step.kind) && random.chance(0.2) ? [step, drawer.draw('power cut')] : [step],
+    ),
   }
 }
 
@@ -237,7 +252,7 @@ class StepDrawer {
           kind,
           topic,
           share,
-          misread: random.pick(['flipped bit', 'short']),
+          misread: random.pick(['flipped bit', 'misdirected', 'short']),
           times: random.between(1, 4),
         }
       case 'rot':
@@ -245,7 +260,7 @@ class StepDrawer {
           kind,
           topic,
           share,
-          file: random.pick(['log', 'snapshot']),
+          file: random.pick(['log', 'index', 'timeindex', 'txnindex', 'snapshot']),
           bit: random.below(8),
         }
       default:

@@ -339,8 +339,9 @@ export class LogStory {
     if (log.failure !== undefined) return
     this.observe()
     // Mostly above the high watermark; below it after an unclean election. What has been compacted away for something newer does not come back when that is cut off.
-    const isClean = step.share * 10 - Math.floor(step.share * 10) < 0.7 || topic.model!.isCompacted
-    const from = isClean ? log.highWatermark : log.logStartOffset
+    const { isCompacted: isCleaned, cleanableEnd } = topic.model!
+    const isMost = step.share * 10 - Math.floor(step.share * 10) < 0.7
+    const from = isCleaned ? Math.max(log.highWatermark, cleanableEnd) : isMost ? log.highWatermark : log.logStartOffset
     const offset = this.#boundaryAt(topic, from, step.share)
     return this.#begin(step, topic, this.#cutOff(topic, offset))
   }
@@ -503,7 +504,7 @@ export class LogStory {
     checkRange(model, offset, range, this.host.nowMs)
     this.count('read')
     if (upTo !== log.lastStableOffset || range.batches.length === 0 || model.isCompacted) return
-    await this.host.wait(checkReadCommitted(log, model, range.batches, offset, range.nextOffset))
+    await this.host.wait(checkReadCommitted(topic, range.batches, offset, range.nextOffset))
     this.count('read committed')
   }
 

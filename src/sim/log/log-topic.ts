@@ -80,6 +80,26 @@ export class TopicState {
     }
   }
 
+  /** P1: each producer sends again what it has sent last, and gets the offsets that it got. */
+  repeatAll(): void {
+    const { log, model } = this
+    for (const [producerId, { batches, mayBeForgotten }] of model!.producers.producers) {
+      if (mayBeForgotten) continue
+      for (const { batch, mayBeForgotten: isUncertain } of batches) {
+        if (isUncertain) continue
+        const { producerEpoch, baseSequence, isTransactional, records, firstOffset, lastOffset } = batch
+        const sent = { producerId, producerEpoch, baseSequence, isTransactional, records, recordCount: records.length }
+        const bytes = encode({ ...sent, codec: 'none' })
+        const outcome = log!.appendAsLeader(bytes, { leaderEpoch: model!.leaderEpoch, origin: 'client' })
+        assert(
+          outcome.kind === 'duplicate' && outcome.firstOffset === firstOffset && outcome.lastOffset === lastOffset,
+          () =>
+            `P1 ${this.name}: a retry of batch ${firstOffset} of producer ${producerId} was answered ${JSON.stringify(outcome)}`,
+        )
+      }
+    }
+  }
+
   endTransaction(producerId: number, commits: boolean, nowMs: number): void {
     const { log, model } = this
     const producer = model!.producers.producers.get(producerId)
