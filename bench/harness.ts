@@ -55,6 +55,8 @@ export interface SuiteOptions {
   readonly smoke: boolean
   /** How long each measured run is. */
   readonly seconds: number
+  /** The size of what is to be large. */
+  readonly gigabytes: number
   /** A folder of its own for data. */
   readonly folder: string
   /** Those of the suite's contenders that take part. */

@@ -8,6 +8,7 @@
  *
  *   batch=FILE        the batch to send, whole and with its checksum (produce)
  *   slice=1048576     bytes that a fetch may return for a partition (fetch)
+ *   from=0            the offset at which reading begins, and begins anew at the end (fetch)
  *   partitions=1      how many partitions the topic has
  *   spread=1          how many of them are in each request; the next request of a connection goes to those that no other connection is at
  *   connections=1
@@ -35,7 +36,7 @@ struct settings {
   int is_fetch;
   const char *host, *port, *topic, *batch;
   int partitions, spread, connections, inflight, slice, rate, touch, megabytes;
-  double seconds, warmup;
+  double seconds, warmup, from;
 };
 
 static struct settings parse(int argc, char **argv) {
@@ -60,6 +61,7 @@ static struct settings parse(int argc, char **argv) {
     }
     if (strcmp(argv[i], "seconds") == 0) s.seconds = value, known = 1;
     if (strcmp(argv[i], "warmup") == 0) s.warmup = value, known = 1;
+    if (strcmp(argv[i], "from") == 0) s.from = value, known = 1;
     if (strcmp(argv[i], "batch") == 0) s.batch = equals + 1, known = 1;
     if (!known) fail("unknown setting %s", argv[i]);
   }
@@ -113,6 +115,7 @@ static void build_request(struct connection *c, const struct settings *s) {
   c->request = malloc((size_t)s->spread * per_partition + 65536);
   c->partition_fields = calloc((size_t)s->spread, sizeof *c->partition_fields);
   c->offsets = calloc((size_t)s->partitions, sizeof *c->offsets);
+  for (int i = 0; i < s->partitions; i++) c->offsets[i] = (uint64_t)s->from;
   uint8_t *at;
   if (s->is_fetch) {
     at = put_header(c->request, 1, 11);
@@ -247,7 +250,7 @@ static size_t read_fetched(struct connection *c, const struct settings *s, const
     if (length < 0) length = 0;
     uint64_t next = c->offsets[partition];
     bytes += (size_t)(whole_batches(at, in_response(at, (size_t)length, end) + length, &next) - at);
-    c->offsets[partition] = next >= high_watermark ? 0 : next;
+    c->offsets[partition] = next >= high_watermark ? (uint64_t)s->from : next;
     at += length;
   }
   return bytes;

@@ -27,6 +27,7 @@ type Setting =
   | 'connections'
   | 'inflight'
   | 'slice'
+  | 'from'
   | 'seconds'
   | 'warmup'
   | 'megabytes'

@@ -10,6 +10,7 @@ Ottla, the yardstick in C and real Kafka in turns, on this machine, now: all sui
   --row PATTERN     only rows whose name matches this regular expression
   --pairs N         how often each contender runs each row (default 5)
   --seconds S       how long each measured run is (default 1)
+  --gigabytes N     size of the large log of the suite big (default 20)
   --without NAME    leave a contender out: kafka or yardstick; may be given twice
   --compare REV     against another revision of Ottla, built in a worktree of its own; yardstick and Kafka are left out
   --json            results as JSON, one object a line, as they come
@@ -26,6 +27,7 @@ export interface Options {
   readonly row: RegExp | undefined
   readonly pairs: number
   readonly seconds: number
+  readonly gigabytes: number
   readonly without: readonly string[]
   readonly compare: string | undefined
   readonly json: boolean
@@ -46,10 +48,12 @@ export function parseOptions(args: readonly string[], suites: readonly string[])
   const { values, positionals } = parsed
   const pairs = values.smoke ? 1 : Number(values.pairs)
   const seconds = values.smoke ? 0.1 : Number(values.seconds)
+  const gigabytes = Number(values.gigabytes)
   const unknown = positionals.filter(name => !suites.includes(name))
   if (unknown.length > 0) return `no suite is called ${unknown.join(', ')}; see --list`
   if (!Number.isInteger(pairs) || pairs < 1) return '--pairs takes a whole number from 1'
   if (!(seconds > 0 && seconds <= 30)) return '--seconds takes a number above 0, up to 30'
+  if (!(gigabytes > 1 && gigabytes <= 1000)) return '--gigabytes takes a number above 1, up to 1000'
   const stranger = values.without.find(name => name !== 'kafka' && name !== 'yardstick')
   if (stranger !== undefined) return `--without takes kafka or yardstick, not ${stranger}`
   let row: RegExp | undefined
@@ -66,8 +70,9 @@ export function parseOptions(args: readonly string[], suites: readonly string[])
     ...without.flatMap(name => ['--without', name]),
     ...(values.pairs === '5' ? [] : ['--pairs', values.pairs]),
     ...(values.seconds === '1' ? [] : ['--seconds', values.seconds]),
+    ...(values.gigabytes === '20' ? [] : ['--gigabytes', values.gigabytes]),
   ]
-  return { action, suites: positionals, row, pairs, seconds, without, compare, json, smoke, table, words }
+  return { action, suites: positionals, row, pairs, seconds, gigabytes, without, compare, json, smoke, table, words }
 }
 
 function parse(args: readonly string[]) {
@@ -78,6 +83,7 @@ function parse(args: readonly string[]) {
       row: { type: 'string' },
       pairs: { type: 'string', default: '5' },
       seconds: { type: 'string', default: '1' },
+      gigabytes: { type: 'string', default: '20' },
       without: { type: 'string', multiple: true, default: [] },
       compare: { type: 'string' },
       table: { type: 'string' },

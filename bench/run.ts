@@ -13,10 +13,13 @@ import type { Options } from './options.ts'
 import { buildHere, buildRevision } from './packages.ts'
 import { line, markdown } from './report.ts'
 import { compaction } from './suites/compaction.ts'
+import { big } from './suites/big.ts'
+import { coldReaders } from './suites/cold-readers.ts'
 import { durable } from './suites/durable.ts'
 import { endToEnd, javaClients, librdkafka } from './suites/clients.ts'
 import { fetchSuite } from './suites/fetch.ts'
 import { groupsSuite, transactionsSuite } from './suites/groups.ts'
+import { many } from './suites/many.ts'
 import { connections, partitions, startup } from './suites/idle.ts'
 import { latency, partitionsOfRequest, produceSuite } from './suites/produce.ts'
 
@@ -35,6 +38,9 @@ const suites: readonly Suite[] = [
   transactionsSuite,
   connections,
   partitions,
+  many,
+  big,
+  coldReaders,
 ]
 
 interface Tally {
@@ -80,7 +86,7 @@ class Runner {
   }
 
   async #runSuite(suite: Suite): Promise<void> {
-    const { smoke, seconds, compare } = this.#options
+    const { smoke, seconds, gigabytes, compare } = this.#options
     const contenders = this.#contenders.filter(name => {
       // Another revision stands beside Ottla wherever Ottla is measured.
       if (compare !== undefined) return true
@@ -93,6 +99,7 @@ class Runner {
       opened = await suite.open({
         smoke,
         seconds,
+        gigabytes,
         folder,
         contenders,
         broker: contender => this.#broker(contender),

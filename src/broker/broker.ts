@@ -72,6 +72,8 @@ export interface BrokerOptions {
   readonly connectionMemory: MemoryBudgets
   /** Names of topics that differ only in case would share a folder. */
   readonly caseInsensitiveDisk: boolean
+  /** Files that logs may have open at a time. */
+  readonly openFilesMax: number
   readonly metadata: MetadataPlace
   /** Called when the broker cannot go on (its last log directory, or the one with the metadata, has failed); the owner stops it. */
   readonly onFatal: (cause: Error) => void

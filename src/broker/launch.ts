@@ -19,6 +19,8 @@ export interface LaunchOptions {
   /** Memory that the whole process may use. */
   readonly memoryBytes: number
   readonly caseInsensitiveDisk: boolean
+  /** Files and sockets that the process may have open; undefined where nobody says. */
+  readonly descriptorsMax: number | undefined
   /** Undefined: its own, for itself alone. */
   readonly metadata?: MetadataPlace
   /** Called once when the broker cannot go on; it has to be stopped then. */
@@ -36,9 +38,14 @@ const connectionBytesMin = 64 * MiB
 const connectionBytesMax = 1024 * MiB
 const connectionShare = 1 / 8
 
+/** Files of logs; the other descriptors are for connections. */
+const openFilesLeast = 100
+const openFilesMost = 2000
+const openFilesShare = 1 / 2
+
 /** Rejects with a `BrokerStartError` for what a user can put right. */
 export function launch(io: Io, options: LaunchOptions): Promise<Broker> {
-  const { loaded, logLevel, sink, memoryBytes, caseInsensitiveDisk, onFatal } = options
+  const { loaded, logLevel, sink, memoryBytes, caseInsensitiveDisk, descriptorsMax = Infinity, onFatal } = options
   const { metadata = { kind: 'own', brokerCount: 1 } } = options
   const connectionBytes = share(memoryBytes, connectionShare, connectionBytesMin, connectionBytesMax)
   return Broker.start(io, {
@@ -49,6 +56,7 @@ export function launch(io: Io, options: LaunchOptions): Promise<Broker> {
     logCacheBytes: share(memoryBytes, logCacheShare, logCacheBytesMin, logCacheBytesMax),
     connectionMemory: { requestBytes: connectionBytes, responseBytes: connectionBytes },
     caseInsensitiveDisk,
+    openFilesMax: Math.max(openFilesLeast, Math.min(openFilesMost, Math.floor(descriptorsMax * openFilesShare))),
     metadata,
     onFatal,
   })

@@ -92,6 +92,7 @@ async function openLogs(
     highWatermarkCheckpointIntervalMs: config.replicaHighWatermarkCheckpointIntervalMs,
     producerIdExpirationCheckIntervalMs: config.producerIdExpirationCheckIntervalMs,
     cleaner: config.logCleaner,
+    openFilesMax: options.openFilesMax,
     settingsBeforeLoading: async manager => {
       const image = await readMetadata(manager)
       return loadingSettings(resolveDynamicConfig(config, image), image)

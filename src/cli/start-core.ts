@@ -64,12 +64,14 @@ class Core {
     const { nodeId } = loaded.config
     this.#name = `broker ${nodeId}`
     const { inMemory, memoryBytes, logLevel } = order
+    const { caseInsensitiveDisk, descriptorsMax } = thisMachine()
     this.#starting = launch(ioFor(inMemory, memoryBytes), {
       loaded,
       logLevel,
       sink: record => this.#output.log({ ...record, fields: { broker: nodeId, ...record.fields } }),
       memoryBytes,
-      caseInsensitiveDisk: thisMachine().caseInsensitiveDisk && !inMemory,
+      caseInsensitiveDisk: caseInsensitiveDisk && !inMemory,
+      descriptorsMax,
       metadata: { kind: 'linked', calls: this.#calls },
       onFatal: cause => this.#failed(cause),
     })

@@ -101,7 +101,7 @@ function warningsOf({ warnings, meaningless, awaiting }: LoadedConfig, broker: B
 
 async function run(options: StartOptions, loaded: Loaded, output: Output, signals: StopSignals): Promise<void> {
   const { memory: inMemory = false, cores: brokerCount = 1, logLevel } = options
-  const { memoryBytes: machineBytes, caseInsensitiveDisk } = thisMachine()
+  const { memoryBytes: machineBytes, caseInsensitiveDisk, descriptorsMax } = thisMachine()
   const memoryBytes = Math.floor(machineBytes / brokerCount)
   const fatal = Promise.withResolvers<Error>()
   const cores = new Cores({
@@ -118,6 +118,7 @@ async function run(options: StartOptions, loaded: Loaded, output: Output, signal
       sink: sinkOf(output, brokerCount, loaded.config.nodeId),
       memoryBytes,
       caseInsensitiveDisk: caseInsensitiveDisk && !inMemory,
+      descriptorsMax,
       metadata: { kind: 'own', brokerCount },
       onFatal: fatal.resolve,
     })

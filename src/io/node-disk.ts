@@ -26,14 +26,11 @@ const buffersPerWriteMax = 1024
 
 const smallFileBytesMax = 4096
 
-/** Calls on open files, and calls that name a path, which are rare once a broker runs, except for opening cold files. Together three quarters of the threads. */
+/** Calls on open files and syncs, and calls that name a path, which are rare once a broker runs, except for opening cold files. */
 interface DeviceGates {
   readonly files: Gate
   readonly paths: Gate
 }
-
-const filePlaces = (threads: number): number => Math.max(2, threads >> 1)
-const pathPlaces = (threads: number): number => Math.max(2, threads >> 2)
 
 /** Above this an operation is a large one: megabytes take milliseconds, which those who move a few kilobytes are not to wait for. */
 const smallBytesMax = 128 * 1024
@@ -88,13 +85,18 @@ class Gate {
   }
 }
 
+/** Together three quarters of the threads, so that a second device finds some when the first one stalls. */
+function gatesFor(threads: number): DeviceGates {
+  return { files: new Gate(Math.max(2, threads >> 1)), paths: new Gate(Math.max(2, threads >> 2)) }
+}
+
 export class NodeDisk implements Disk {
   /** By device number. A stalled disk fills its own gates and no others. */
   readonly #devices = new Map<number, DeviceGates>()
   /** The device of each directory in which a lock is held: those that a broker works in. */
   readonly #directories: { readonly prefix: string; readonly device: DeviceGates }[] = []
-  /** Calls that name a path elsewhere. */
-  readonly #otherPaths: Gate
+  /** For paths elsewhere. */
+  readonly #elsewhere: DeviceGates
   readonly #threads: number
   /** Lock files that this process holds. Closing any descriptor of one would drop the kernel's lock on it, so none is ever opened here. */
   readonly #lockedPaths = new Set<string>()
@@ -102,7 +104,7 @@ export class NodeDisk implements Disk {
 
   constructor() {
     this.#threads = Number(process.env['UV_THREADPOOL_SIZE']) || 4
-    this.#otherPaths = new Gate(pathPlaces(this.#threads))
+    this.#elsewhere = gatesFor(this.#threads)
   }
 
   async open(path: string, options: OpenOptions = {}): Promise<DiskFile> {
@@ -212,7 +214,8 @@ export class NodeDisk implements Disk {
 
   async syncDirectory(path: string): Promise<void> {
     if (onWindows) return
-    await this.#pathGate(path).run<void>(callback => {
+    // As long as the sync of a file, and among as many.
+    await this.#gates(path).files.run<void>(callback => {
       fs.open(path, fs.constants.O_RDONLY, (openError, fd) => {
         if (openError !== null) return callback(openError)
         fs.fsync(fd, syncError => {
@@ -251,15 +254,18 @@ export class NodeDisk implements Disk {
   #device(device: number): DeviceGates {
     let gates = this.#devices.get(device)
     if (gates === undefined) {
-      gates = { files: new Gate(filePlaces(this.#threads)), paths: new Gate(pathPlaces(this.#threads)) }
+      gates = gatesFor(this.#threads)
       this.#devices.set(device, gates)
     }
     return gates
   }
 
+  #gates(path: string): DeviceGates {
+    return this.#directories.find(({ prefix }) => path.startsWith(prefix))?.device ?? this.#elsewhere
+  }
+
   #pathGate(path: string): Gate {
-    const directory = this.#directories.find(({ prefix }) => path.startsWith(prefix))
-    return directory === undefined ? this.#otherPaths : directory.device.paths
+    return this.#gates(path).paths
   }
 
   #assertNotLocked(path: string): void {

@@ -15,6 +15,17 @@ export async function replaceFile(
   name: string,
   content: string | Uint8Array,
 ): Promise<void> {
+  await replaceContent(disk, directory, name, content)
+  await disk.syncDirectory(directory)
+}
+
+/** The same for whoever syncs the directory afterwards. */
+export async function replaceContent(
+  disk: Disk,
+  directory: string,
+  name: string,
+  content: string | Uint8Array,
+): Promise<void> {
   const bytes = typeof content === 'string' ? Buffer.from(content, 'utf8') : content
   const path = `${directory}/${name}`
   const temporary = path + temporarySuffix
@@ -27,7 +38,6 @@ export async function replaceFile(
     await file.close()
   }
   await disk.rename(temporary, path)
-  await disk.syncDirectory(directory)
 }
 
 /** Makes a directory and its missing parents, and their names durable. Rejects with a `DiskError`. */
@@ -54,6 +64,11 @@ async function syncName(disk: Disk, path: string): Promise<void> {
 
 /** What stands for the content of a file that does not match its checksum: no reader understands it. */
 const brokenText = 'this file does not match its checksum'
+
+/** Settles when all have: what is done at the same time is over before anybody hears that a part of it has failed. */
+export async function allSettled(works: readonly Promise<unknown>[]): Promise<void> {
+  for (const result of await Promise.allSettled(works)) if (result.status === 'rejected') throw result.reason
+}
 
 /** The text of a small file; `undefined` when there is none. Other failures are thrown as `DiskError`. */
 export function readTextSync(disk: Disk, path: string): string | undefined {

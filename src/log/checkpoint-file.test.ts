@@ -105,8 +105,8 @@ test('meta.properties that are incomplete, wrong or newer are refused', () => {
 })
 
 test('the mark of a clean shutdown keeps the broker epoch, and any other content counts as none', () => {
-  assert.equal(formatCleanShutdown(61), '{"version":0,"brokerEpoch":61}')
-  assert.equal(parseCleanShutdown('{"version":0,"brokerEpoch":61}'), 61)
+  assert.equal(formatCleanShutdown({ brokerEpoch: 61 }), '{"version":0,"brokerEpoch":61}')
+  assert.equal(parseCleanShutdown('{"version":0,"brokerEpoch":61}').brokerEpoch, 61)
   for (const text of ['', 'x', 'null', '{"version":1,"brokerEpoch":61}', '{"version":0}'])
-    assert.equal(parseCleanShutdown(text), -1)
+    assert.equal(parseCleanShutdown(text).brokerEpoch, -1)
 })

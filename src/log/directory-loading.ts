@@ -32,10 +32,17 @@ export type LoadedDirectories =
       readonly logs: readonly { log: Log; directory: LogDirectory }[]
       /** Paths of partitions that were being deleted. */
       readonly deleted: readonly string[]
+      readonly litter: readonly Litter[]
       /** Moves between log directories that were interrupted, with where they were going. */
       readonly unfinishedMoves: readonly { topic: string; partition: number; directory: LogDirectory }[]
     }
   | { readonly ok: false; readonly error: LogManagerOpenError }
+
+/** Names of files in the folder of a log that are no part of it, and can be removed at any time. */
+export interface Litter {
+  readonly log: Log
+  readonly names: readonly string[]
+}
 
 interface Folder extends PartitionDirectory, LoadingSource {
   readonly folderName: string
@@ -73,17 +80,17 @@ export async function loadDirectories(options: LoadingOptions): Promise<LoadedDi
     }
   }
   for (const { source, directory } of options.sources) noteGone(source, directory, current)
-  const logs = await Promise.all(
-    options.sources.map(({ directory }) => {
-      const folders = [...current.values()].filter(folder => folder.directory === directory)
-      return new DirectoryLoader(options, directory, folders).load()
-    }),
-  )
+  const loaders = options.sources.map(({ directory }) => {
+    const folders = [...current.values()].filter(folder => folder.directory === directory)
+    return new DirectoryLoader(options, directory, folders)
+  })
+  const logs = await Promise.all(loaders.map(loader => loader.load()))
   const deleted = found.filter(each => each.kind === 'deleted')
   return {
     ok: true,
     logs: logs.flat(),
     deleted: deleted.map(folder => `${folder.directory.path}/${folder.folderName}`),
+    litter: loaders.flatMap(loader => loader.litter),
     unfinishedMoves,
   }
 }
@@ -97,7 +104,12 @@ async function promote(context: LogContext, folder: Folder): Promise<Folder> {
   const folderName = partitionDirectoryName(folder.topic, folder.partition)
   await disk.rename(`${folder.directory.path}/${folder.folderName}`, `${folder.directory.path}/${folderName}`)
   await disk.syncDirectory(folder.directory.path)
-  return { ...folder, kind: 'current', folderName, source: { ...folder.source, isClean: false } }
+  return {
+    ...folder,
+    kind: 'current',
+    folderName,
+    source: { ...folder.source, isClean: false, shutdownStates: undefined },
+  }
 }
 
 /** What the checkpoints say of partitions that are not there must not be believed of later ones of the same names. */
@@ -113,6 +125,7 @@ class DirectoryLoader {
   readonly #directory: LogDirectory
   readonly #folders: readonly Folder[]
   readonly #loaded: { log: Log; directory: LogDirectory }[] = []
+  readonly #litter: Litter[] = []
   #next = 0
   #recoveredBytes = 0
   #lastReportMs: number
@@ -122,6 +135,11 @@ class DirectoryLoader {
     this.#directory = directory
     this.#folders = folders
     this.#lastReportMs = options.context.io.clock.monotonicMs()
+  }
+
+  /** Of the logs that were loaded. */
+  get litter(): readonly Litter[] {
+    return this.#litter
   }
 
   async load(): Promise<readonly { log: Log; directory: LogDirectory }[]> {
@@ -146,7 +164,7 @@ class DirectoryLoader {
       const { topic, partition, folderName, source } = folder
       const name = partitionDirectoryName(topic, partition)
       try {
-        const log = await loadLog(context, this.#directory, {
+        const { log, litter } = await loadLog(context, this.#directory, {
           topic,
           partition,
           folderName,
@@ -156,9 +174,11 @@ class DirectoryLoader {
           logStartOffset: source.logStartOffsets.get(name) ?? 0,
           highWatermark: source.highWatermarks.get(name) ?? 0,
           firstDirtyOffset: source.firstDirtyOffsets.get(name),
+          shutdownState: source.shutdownStates?.get(name),
           onProgress: bytes => this.#progress(bytes),
         })
         this.#loaded.push({ log, directory: this.#directory })
+        if (litter.length > 0) this.#litter.push({ log, names: litter })
       } catch (error) {
         // The rest of the directory is not to be touched any more.
         this.#directory.failed(diskErrorOf(error))

@@ -2,13 +2,14 @@
  * Takes possession of the log directories when a broker starts: locks them, sees that they belong to this cluster and this broker and were not written by something newer,
  * and reads what the last shutdown left about their logs. Expected problems are values, each with one line for a person.
  */
-import type { DiskError, DiskLock, Io } from '../io/io.ts'
+import type { Disk, DiskError, DiskLock, Io } from '../io/io.ts'
 import type { Logger } from '../std/logger.ts'
 import { uuidOf } from '../protocol/uuid.ts'
 import type { Uuid } from '../protocol/uuid.ts'
 import { makeDurableDirectory, readTextSync, replaceFile } from './atomic-file.ts'
 import { MalformedFile, parseOffsetCheckpoint } from './checkpoint-file.ts'
 import { parseCleanShutdown } from './clean-shutdown.ts'
+import type { CleanShutdown } from './clean-shutdown.ts'
 import {
   CLEAN_SHUTDOWN,
   CLEANER_OFFSET_CHECKPOINT,
@@ -18,11 +19,14 @@ import {
   META_PROPERTIES,
   partitionDirectoryName,
   RECOVERY_POINT_CHECKPOINT,
+  SHUTDOWN_STATE,
 } from './file-names.ts'
 import { formatMetaProperties, parseMetaProperties } from './meta-properties.ts'
 import type { MetaProperties } from './meta-properties.ts'
 import { diskErrorOf } from './log-context.ts'
 import { sealText } from './sealed-text.ts'
+import { parseShutdownState } from './shutdown-state.ts'
+import type { LogShutdownState } from './shutdown-state.ts'
 
 export interface OpenedDirectory {
   readonly path: string
@@ -37,6 +41,8 @@ export interface OpenedDirectory {
   readonly logStartOffsets: ReadonlyMap<string, number>
   readonly highWatermarks: ReadonlyMap<string, number>
   readonly firstDirtyOffsets: ReadonlyMap<string, number>
+  /** What the last shutdown left about each log, by the same; undefined when it left nothing that can be believed. */
+  readonly shutdownStates: ReadonlyMap<string, LogShutdownState> | undefined
 }
 
 /** Why the logs cannot be opened: one line for a person each, without a stack. */
@@ -214,9 +220,12 @@ async function takeOver(
     const known = entries instanceof MalformedFile ? [] : entries
     offsets.push(new Map(known.map(entry => [partitionDirectoryName(entry.topic, entry.partition), entry.offset])))
   }
-  const mark = readTextSync(disk, `${path}/${CLEAN_SHUTDOWN}`)
+  const text = readTextSync(disk, `${path}/${CLEAN_SHUTDOWN}`)
+  const mark = text === undefined ? undefined : parseCleanShutdown(text)
+  const shutdownStates = readShutdownState(disk, path, mark)
   if (mark !== undefined) {
     await disk.remove(`${path}/${CLEAN_SHUTDOWN}`)
+    if (shutdownStates !== undefined) await disk.remove(`${path}/${SHUTDOWN_STATE}`)
     await disk.syncDirectory(path)
   }
   return {
@@ -224,12 +233,23 @@ async function takeOver(
     lock,
     directoryId,
     isClean: mark !== undefined,
-    brokerEpoch: mark === undefined ? -1 : parseCleanShutdown(mark),
+    brokerEpoch: mark?.brokerEpoch ?? -1,
     recoveryPoints: offsets[0]!,
     logStartOffsets: offsets[1]!,
     highWatermarks: offsets[2]!,
     firstDirtyOffsets: offsets[3]!,
+    shutdownStates,
   }
+}
+
+function readShutdownState(
+  disk: Disk,
+  path: string,
+  mark: CleanShutdown | undefined,
+): Map<string, LogShutdownState> | undefined {
+  const file = `${path}/${SHUTDOWN_STATE}`
+  if (mark?.stateChecksum === undefined || disk.statSync(file) === undefined) return undefined
+  return parseShutdownState(disk.readFileSync(file), mark.stateChecksum)
 }
 
 function notWritable(path: string, error: DiskError): Refusal {

@@ -7,7 +7,7 @@
  */
 import { assert } from '../std/assert.ts'
 import type { Disk } from '../io/io.ts'
-import { FileReplacer, replaceFile } from './atomic-file.ts'
+import { FileReplacer, replaceContent } from './atomic-file.ts'
 import { formatEpochCheckpoint } from './checkpoint-file.ts'
 import type { EpochEntry } from './checkpoint-file.ts'
 import { LEADER_EPOCH_CHECKPOINT } from './file-names.ts'
@@ -19,7 +19,12 @@ export class LeaderEpochCache {
   /** Ascending. */
   #entries: EpochEntry[]
   #dirty = false
+  /** How many entries the file has, and how many of the first of these are the first here. */
+  #fileCount = 0
+  #sameCount = 0
   #replacer: FileReplacer | undefined
+  /** Somebody waits for the name, too. */
+  #nameWanted = false
   /** While the directory changes its place nothing is written. */
   #suspension: PromiseWithResolvers<void> | undefined
 
@@ -30,6 +35,7 @@ export class LeaderEpochCache {
     for (const entry of entries) this.#insert(entry)
     // As long as what it holds: an array that has grown has room for more, ten thousand times over.
     this.#entries = [...this.#entries]
+    this.#fileCount = this.#sameCount = this.#entries.length
   }
 
   get entries(): readonly EpochEntry[] {
@@ -74,6 +80,7 @@ export class LeaderEpochCache {
     const kept = this.#entries.filter(entry => entry.startOffset < endOffset)
     if (kept.length === this.#entries.length) return
     this.#entries = kept
+    this.#sameCount = Math.min(this.#sameCount, kept.length)
     this.#dirty = true
   }
 
@@ -82,28 +89,56 @@ export class LeaderEpochCache {
     const last = this.#entries.findLastIndex(entry => entry.startOffset <= startOffset)
     if (last < 0 || (last === 0 && this.#entries[0]!.startOffset === startOffset)) return
     this.#entries = [{ leaderEpoch: this.#entries[last]!.leaderEpoch, startOffset }, ...this.#entries.slice(last + 1)]
+    this.#sameCount = 0
     this.#dirty = true
   }
 
   clear(): void {
     if (this.#entries.length === 0) return
     this.#entries = []
+    this.#sameCount = 0
     this.#dirty = true
+  }
+
+  /** The entries that begin below `offset`, if the file has these and no others. */
+  flushedBelow(offset: number): readonly EpochEntry[] | undefined {
+    const below = this.#entries.filter(entry => entry.startOffset < offset)
+    return this.#sameCount === this.#fileCount && below.length === this.#fileCount ? below : undefined
+  }
+
+  /** Everything that is known is in the file. */
+  get isFlushed(): boolean {
+    return !this.#dirty && (this.#replacer === undefined || this.#replacer.idle)
   }
 
   /** Settles once what is known now is in the file. Rejects with a `DiskError`. */
   flush(): Promise<void> {
-    if (!this.#dirty && (this.#replacer === undefined || this.#replacer.idle)) return Promise.resolve()
+    if (this.isFlushed) return Promise.resolve()
+    this.#nameWanted = true
+    return this.#replace()
+  }
+
+  /** The same, for whoever syncs the directory afterwards. */
+  flushContent(): Promise<void> {
+    return this.isFlushed ? Promise.resolve() : this.#replace()
+  }
+
+  #replace(): Promise<void> {
     this.#replacer ??= new FileReplacer(async () => {
       await this.#suspension?.promise
       this.#dirty = false
+      const syncsName = this.#nameWanted
+      this.#nameWanted = false
+      this.#fileCount = this.#sameCount = this.#entries.length
       try {
         const text = formatEpochCheckpoint(this.#entries)
         const content = this.#entries.length > 0 ? sealText(text) : text
-        await replaceFile(this.#disk, this.#directory, LEADER_EPOCH_CHECKPOINT, content)
+        await replaceContent(this.#disk, this.#directory, LEADER_EPOCH_CHECKPOINT, content)
+        if (syncsName) await this.#disk.syncDirectory(this.#directory)
       } catch (error) {
-        // Perhaps there was no room: the next time it is tried again.
+        // Perhaps there was no room: the next time it is tried again. What the file has now is not known.
         this.#dirty = true
+        this.#fileCount = -1
         throw error
       }
     })
@@ -128,6 +163,7 @@ export class LeaderEpochCache {
     // Entries that contradict the new one described batches that are not there: an epoch that brought none, or what was cut off.
     let kept = this.#entries.length
     while (kept > 0 && this.#contradicts(this.#entries[kept - 1]!, entry)) kept--
+    this.#sameCount = Math.min(this.#sameCount, kept)
     this.#entries.length = kept
     this.#entries.push(entry)
   }

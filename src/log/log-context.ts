@@ -4,7 +4,7 @@ import type { Logger } from '../std/logger.ts'
 import type { DiskPace } from './disk-pace.ts'
 import type { OpenFiles } from './open-files.ts'
 import type { ProducerStateOptions } from './producer-state.ts'
-import type { ReadLimit } from './read-limit.ts'
+import type { WorkLimit } from './work-limit.ts'
 import type { TailCache } from './tail-cache.ts'
 
 export interface LogContext {
@@ -19,7 +19,9 @@ export interface LogContext {
 export interface LogDirectoryHost {
   readonly path: string
   readonly pace: DiskPace
-  readonly readLimit: ReadLimit
+  readonly readLimit: WorkLimit
+  /** Of segments that are finished in the background. */
+  readonly rollLimit: WorkLimit
   /** The disk has failed under a log: the directory goes offline. */
   failed(error: DiskError): void
   /** Settles once the log start offsets of all logs in the directory are durable. */

@@ -45,8 +45,8 @@ export interface LogState {
   readonly snapshotOffset: number
   /** From the cleaner's checkpoint; `undefined` when nothing has been compacted. */
   readonly firstDirtyOffset?: number | undefined
-  /** Whether a power cut could take the partition's directory away: it has just been made, or perhaps was before a crash. */
-  readonly isFolderUnsynced: boolean
+  /** What a power cut could take away of the partition's directory: of one that has just been made, its name; of one that was there before a crash, perhaps everything. */
+  readonly unsyncedFolder: 'nothing' | 'name' | 'all'
 }
 
 export class LogCore {
@@ -74,7 +74,7 @@ export class LogCore {
   closed = false
   /** How often something was cut off its end, or segments were replaced: what has been read of the files may not be in them any more. */
   cuts = 0
-  #folderSynced: boolean
+  #unsyncedFolder: LogState['unsyncedFolder']
   /** Base offset of the oldest segment that a power cut may leave. */
   #oldestOffset: number
   failure: DiskError | undefined
@@ -102,9 +102,9 @@ export class LogCore {
     this.highWatermark = state.highWatermark
     this.snapshotOffset = state.snapshotOffset
     this.firstDirtyOffset = state.firstDirtyOffset
-    this.#folderSynced = !state.isFolderUnsynced
+    this.#unsyncedFolder = state.unsyncedFolder
     // After a crash, segments whose removal was not durable are not seen, and may come back.
-    this.#oldestOffset = state.isFolderUnsynced ? 0 : state.segments.first.baseOffset
+    this.#oldestOffset = state.unsyncedFolder === 'all' ? 0 : state.segments.first.baseOffset
     const offsets = { endOffset: state.logEndOffset, recoveryPoint: state.recoveryPoint }
     this.writer = new LogWriter(context, state.segments, offsets, this)
     assert(
@@ -226,20 +226,17 @@ export class LogCore {
     return this.producers.snapshot()
   }
 
-  /** For `LogWriter`. */
-  flushLeaderEpochs(): Promise<void> {
-    return this.epochs.flush()
-  }
-
   /** For `LogWriter`: before the first record is made durable, the directory and the topic id in it are. */
   async syncFolder(): Promise<void> {
-    if (this.#folderSynced) return
-    const { disk } = this.context.io
-    const metadata = `${this.folder}/${PARTITION_METADATA}`
-    if ((await disk.stat(metadata)) !== undefined) await syncFile(disk, metadata)
-    await disk.syncDirectory(this.folder)
+    if (this.#unsyncedFolder === 'nothing') return
+    if (this.#unsyncedFolder === 'all') {
+      const { disk } = this.context.io
+      const metadata = `${this.folder}/${PARTITION_METADATA}`
+      if ((await disk.stat(metadata)) !== undefined) await syncFile(disk, metadata)
+      await disk.syncDirectory(this.folder)
+    }
     await this.host.syncFolders()
-    this.#folderSynced = true
+    this.#unsyncedFolder = 'nothing'
     this.segmentsSynced()
   }
 

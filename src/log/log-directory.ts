@@ -7,7 +7,7 @@
 import type { Disk, DiskError, DiskLock } from '../io/io.ts'
 import type { Uuid } from '../protocol/uuid.ts'
 import { DiskPace } from './disk-pace.ts'
-import { FileReplacer, replaceFile } from './atomic-file.ts'
+import { FileReplacer, replaceContent, replaceFile } from './atomic-file.ts'
 import { formatOffsetCheckpoint } from './checkpoint-file.ts'
 import type { OffsetEntry } from './checkpoint-file.ts'
 import { formatCleanShutdown } from './clean-shutdown.ts'
@@ -18,21 +18,27 @@ import {
   LOG_START_OFFSET_CHECKPOINT,
   partitionDirectoryName,
   RECOVERY_POINT_CHECKPOINT,
+  SHUTDOWN_STATE,
 } from './file-names.ts'
 import { diskErrorOf } from './log-context.ts'
 import type { LogDirectoryHost } from './log-context.ts'
 import type { Log } from './log.ts'
 import { sealText } from './sealed-text.ts'
-import { ReadLimit } from './read-limit.ts'
+import { WorkLimit } from './work-limit.ts'
+import { formatShutdownState, shutdownStateChecksum } from './shutdown-state.ts'
 
-/** Logs that are closed at a time: each waits for the disk some times. More of them wait longer each, and are not done sooner. */
-const closedAtATime = 8
+/** Logs that are closed at a time: so many that the disk always has something to do for as many as it takes at a time. */
+const closedAtATime = 64
+const readsAtATime = 16
+/** No more than the disk takes calls at a time, so that appends do not wait for it behind ten thousand of them. */
+const rollsAtATime = 8
 
 export class LogDirectory implements LogDirectoryHost {
   readonly path: string
   readonly directoryId: Uuid
   readonly pace = new DiskPace()
-  readonly readLimit = new ReadLimit()
+  readonly readLimit = new WorkLimit(readsAtATime)
+  readonly rollLimit = new WorkLimit(rollsAtATime)
   readonly logs = new Set<Log>()
   /** Logs that are being made in it. */
   creating = 0
@@ -145,7 +151,11 @@ export class LogDirectory implements LogDirectoryHost {
 
   async #markClean(brokerEpoch: number): Promise<void> {
     await this.saveAll()
-    await replaceFile(this.#disk, this.path, CLEAN_SHUTDOWN, sealText(formatCleanShutdown(brokerEpoch)))
+    const states = [...this.logs].map(log => log.shutdownState())
+    const state = formatShutdownState(states.filter(each => each !== undefined))
+    await replaceContent(this.#disk, this.path, SHUTDOWN_STATE, state)
+    const mark = formatCleanShutdown({ brokerEpoch, stateChecksum: shutdownStateChecksum(state) })
+    await replaceFile(this.#disk, this.path, CLEAN_SHUTDOWN, sealText(mark))
   }
 
   #checkpoint(name: string, offsetOf: (log: Log) => number | undefined): FileReplacer {

@@ -23,6 +23,8 @@ import { parsePartitionMetadata } from './partition-metadata.ts'
 import { replayProducers, restoreNewest, snapshotPath, writeSnapshot } from './producer-recovery.ts'
 import { ProducerState } from './producer-state.ts'
 import { recoverLog } from './recovery.ts'
+import { namesChecksumOf } from './shutdown-state.ts'
+import type { LogShutdownState } from './shutdown-state.ts'
 import { finishSwaps } from './swap-files.ts'
 
 export interface LoadOptions {
@@ -39,6 +41,8 @@ export interface LoadOptions {
   readonly highWatermark: number
   /** Where compaction is to go on; `undefined` where it has not begun. */
   readonly firstDirtyOffset?: number | undefined
+  /** What the shutdown left about it. */
+  readonly shutdownState?: LogShutdownState | undefined
   /** Called now and then during recovery with how many bytes more have been checked. */
   readonly onProgress?: (bytes: number) => void
 }
@@ -52,6 +56,8 @@ interface Loading {
   readonly snapshots: number[]
   /** Base offsets of the segments that have more than a log file. */
   readonly confirmed: ReadonlySet<number>
+  /** What the shutdown left about it, where the folder is as it was then. */
+  readonly known: LogShutdownState | undefined
   readonly epochs: LeaderEpochCache
   readonly producers: ProducerState
   readonly logStartOffset: number
@@ -65,8 +71,14 @@ interface LogEnd {
   readonly logStartOffset?: number
 }
 
+export interface LoadedLog {
+  readonly log: Log
+  /** Names of files that are no part of it, to be removed when there is time. */
+  readonly litter: readonly string[]
+}
+
 /** Rejects with a `DiskError`. A log whose files contradict each other comes back with its `failure` set: it must not be mistaken for one that is not there. */
-export async function loadLog(context: LogContext, host: LogDirectoryHost, options: LoadOptions): Promise<Log> {
+export async function loadLog(context: LogContext, host: LogDirectoryHost, options: LoadOptions): Promise<LoadedLog> {
   const folder = `${host.path}/${options.folderName}`
   let failure: DiskError | undefined
   const orFail = <T>(value: T | MalformedFile, file: string): T | undefined => {
@@ -74,9 +86,9 @@ export async function loadLog(context: LogContext, host: LogDirectoryHost, optio
     failure = damaged(`${folder}/${file}: ${value.message}`)
     return undefined
   }
-  const { segments, snapshots, confirmed, names: present } = await findFiles(context, folder, options)
-  const topicId = orFail(readTopicId(context, folder, present), names.PARTITION_METADATA)
-  const epochEntries = readEpochs(context, folder, present)
+  const { segments, snapshots, confirmed, names: present, litter, known } = await findFiles(context, folder, options)
+  const topicId = known ? known.topicId : orFail(readTopicId(context, folder, present), names.PARTITION_METADATA)
+  const epochEntries = known?.epochs ?? readEpochs(context, folder, present)
   const loading: Loading = {
     context,
     options,
@@ -84,6 +96,7 @@ export async function loadLog(context: LogContext, host: LogDirectoryHost, optio
     segments,
     snapshots,
     confirmed,
+    known,
     epochs: new LeaderEpochCache(context.io.disk, folder, epochEntries instanceof MalformedFile ? [] : epochEntries),
     producers: new ProducerState(context.producerOptions, 0),
     logStartOffset: Math.max(options.logStartOffset, segments.first.baseOffset),
@@ -106,7 +119,7 @@ export async function loadLog(context: LogContext, host: LogDirectoryHost, optio
   } else if (log.recoveryPoint < log.logEndOffset) {
     await log.flush()
   }
-  return log
+  return { log, litter }
 }
 
 function makeLog(loading: Loading, host: LogDirectoryHost, topicId: Uuid | undefined, end: LogEnd): Log {
@@ -133,11 +146,11 @@ function makeLog(loading: Loading, host: LogDirectoryHost, topicId: Uuid | undef
     snapshotOffset,
     // What was compacted was durable, so a log that ends before was damaged: all of it counts as dirty.
     firstDirtyOffset: (options.firstDirtyOffset ?? 0) <= logEndOffset ? options.firstDirtyOffset : undefined,
-    isFolderUnsynced: !options.isClean,
+    unsyncedFolder: options.isClean ? 'nothing' : 'all',
   })
 }
 
-/** A log without records in a directory that has just been made. */
+/** A log without records in a directory that has just been made, whose content is durable. */
 export function newLog(
   context: LogContext,
   host: LogDirectoryHost,
@@ -156,7 +169,7 @@ export function newLog(
     epochs: new LeaderEpochCache(context.io.disk, folder, []),
     producers: new ProducerState(context.producerOptions, 0),
     snapshotOffset: 0,
-    isFolderUnsynced: true,
+    unsyncedFolder: 'name',
   })
 }
 
@@ -180,6 +193,8 @@ interface FoundFiles {
   readonly snapshots: number[]
   readonly confirmed: ReadonlySet<number>
   readonly names: readonly string[]
+  readonly litter: readonly string[]
+  readonly known: LogShutdownState | undefined
 }
 
 /** Segments and snapshots of a directory, after removing what is no part of the log. */
@@ -187,11 +202,18 @@ async function findFiles(context: LogContext, folder: string, options: LoadOptio
   const { disk } = context.io
   const list = (): string[] => disk.listSync(folder).map(entry => entry.name)
   let files = list()
+  const { shutdownState } = options
+  const known = shutdownState?.namesChecksum === namesChecksumOf(files) ? shutdownState : undefined
   if (await finishSwaps(context, folder, files)) files = list()
   const { bases, confirmed, snapshots } = offsetsOf(files)
   const strays = straySnapshots(snapshots, bases)
-  for (const name of files) if (isLeftOver(name, bases, strays)) await disk.remove(`${folder}/${name}`)
-
+  const litter: string[] = []
+  for (const name of files) {
+    if (!isLeftOver(name, bases, strays)) continue
+    // What a crash has left must not meet what is going to be made under its name.
+    if (known !== undefined && canWait(name)) litter.push(name)
+    else await disk.remove(`${folder}/${name}`)
+  }
   const found = [...bases]
     .sort((a, b) => a - b)
     .map(base => {
@@ -204,6 +226,8 @@ async function findFiles(context: LogContext, folder: string, options: LoadOptio
     snapshots: snapshots.filter(offset => !strays.has(offset)),
     confirmed,
     names: files,
+    litter,
+    known,
   }
 }
 
@@ -271,6 +295,11 @@ function isLeftOver(name: string, bases: ReadonlySet<number>, strays: ReadonlySe
   return indexSuffixes.has(file.suffix) && !bases.has(file.offset)
 }
 
+/** After an orderly shutdown: snapshots of earlier ones, and segments whose deletion was not over. */
+function canWait(name: string): boolean {
+  return name.endsWith(names.DELETED_SUFFIX) || name.endsWith(names.PRODUCER_SNAPSHOT_SUFFIX)
+}
+
 const indexSuffixes: ReadonlySet<string> = new Set([
   names.OFFSET_INDEX_SUFFIX,
   names.TIME_INDEX_SUFFIX,
@@ -299,9 +328,13 @@ async function findEnd(loading: Loading): Promise<LogEnd> {
 
 /** `undefined` when the log does not look as a clean shutdown leaves it. */
 async function findCleanEnd(loading: Loading): Promise<LogEnd | undefined> {
-  const { context, options, folder, segments, producers, snapshots } = loading
+  const { context, options, folder, segments, producers, snapshots, known } = loading
   const { active } = segments
   const stated = options.recoveryPoint
+  if (known !== undefined && !known.hasProducers && known.logEndOffset === stated && stated >= active.baseOffset) {
+    producers.reset(stated)
+    return { logEndOffset: stated, recoveryPoint: stated, snapshotOffset: known.snapshotOffset }
+  }
   const isConfirmed =
     stated !== undefined &&
     stated >= active.baseOffset &&

@@ -6,10 +6,13 @@ import { assert } from '../std/assert.ts'
 import type { DiskError } from '../io/io.ts'
 import type { LogCore } from './log-core.ts'
 import type { LogSegment } from './log-segment.ts'
-import type { AppendRejected } from './log-types.ts'
+import type { AppendRejected, TopicPartition } from './log-types.ts'
 import { rebuildProducerState, removeSnapshots } from './producer-recovery.ts'
 import { deletableSegments } from './retention.ts'
+import { offsetOfFileName, PRODUCER_SNAPSHOT_SUFFIX } from './file-names.ts'
 import { diskErrorOf, isOutOfSpace } from './log-context.ts'
+import { namesChecksumOf } from './shutdown-state.ts'
+import type { LogShutdownState } from './shutdown-state.ts'
 
 export async function rollLog(core: LogCore): Promise<void> {
   await core.writer.idle()
@@ -88,19 +91,45 @@ export async function closeLog(core: LogCore): Promise<void> {
   core.closed = true
   if (core.failure === undefined) {
     await core.writer.idle()
-    await core.exclusive(async () => {
-      core.segments.active.seal()
-      // A log that never had a record needs no files; of any other, the name of the newest segment tells where it ends.
-      if (core.logEndOffset > 0) await core.segments.active.createFiles()
-      await core.writer.flush()
-      await core.segments.active.syncIndexes(core.logEndOffset)
-      await core.segments.active.trimFile()
-      const snapshot = core.producerSnapshotAt(core.logEndOffset)
-      if (snapshot !== undefined) await core.writer.writeSnapshot(core.logEndOffset, snapshot)
+    await core.exclusive(() => {
+      // Where there is nobody to be remembered the shutdown state says so; without it, the end of the log is read.
+      const snapshot = core.producers.producerCount > 0 ? core.producerSnapshotAt(core.logEndOffset) : undefined
+      return core.writer.finish(snapshot)
     })
     core.writer.stop()
   }
   await core.releaseFiles()
+}
+
+export function shutdownStateOf(core: LogCore): (TopicPartition & LogShutdownState) | undefined {
+  const { topic, partition, topicId, logEndOffset, snapshotOffset, producers } = core
+  const epochs = core.epochs.flushedBelow(logEndOffset)
+  if (epochs === undefined) return undefined
+  const names = core.context.io.disk.listSync(core.folder).map(({ name }) => name)
+  return {
+    topic,
+    partition,
+    topicId,
+    logEndOffset,
+    snapshotOffset,
+    hasProducers: producers.producerCount > 0,
+    epochs,
+    namesChecksum: namesChecksumOf(names),
+  }
+}
+
+/** Snapshots of earlier shutdowns and segments whose deletion was not over: they harm nobody, and a start does not wait for them. */
+export function removeLitter(core: LogCore, names: readonly string[]): Promise<void> {
+  return core.exclusive(async () => {
+    if (core.closed || core.failure !== undefined) return
+    for (const name of names) {
+      const snapshot = offsetOfFileName(name, PRODUCER_SNAPSHOT_SUFFIX)
+      const isInUse =
+        snapshot !== undefined &&
+        (snapshot === core.snapshotOffset || core.segments.all.some(({ baseOffset }) => baseOffset === snapshot))
+      if (!isInUse) await core.context.io.disk.remove(`${core.folder}/${name}`)
+    }
+  })
 }
 
 /** Stops everything and closes the files of a log that is to be deleted, or whose directory is offline. */

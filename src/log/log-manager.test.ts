@@ -17,7 +17,9 @@ import {
   topicId,
   written,
 } from './log.fixture.ts'
+import { parseCleanShutdown } from './clean-shutdown.ts'
 import { LogManager } from './log-manager.ts'
+import { shutdownStateChecksum } from './shutdown-state.ts'
 import type { LogManagerOptions } from './log-manager.ts'
 
 async function withMachine(body: (machine: Machine, simulator: Simulator) => Promise<void>): Promise<void> {
@@ -214,10 +216,12 @@ describe('closing', () => {
     withMachine(async machine => {
       const io = machine.boot()
       const { manager, log } = await openLog(io)
-      append(log, ['a', 'b'])
+      append(log, ['a', 'b'], { producerId: 1, producerEpoch: 0, baseSequence: 0 })
       await committed(log)
       await manager.close(61)
-      assert.equal(textOf(io.disk, '/data/.kafka_cleanshutdown'), '{"version":0,"brokerEpoch":61}')
+      const mark = parseCleanShutdown(textOf(io.disk, '/data/.kafka_cleanshutdown'))
+      const state = io.disk.readFileSync('/data/.ottla_shutdown_state')
+      assert.deepEqual(mark, { brokerEpoch: 61, stateChecksum: shutdownStateChecksum(state) })
       assert.equal(textOf(io.disk, '/data/recovery-point-offset-checkpoint'), '0\n1\nt 0 2\n')
       assert.equal(textOf(io.disk, '/data/replication-offset-checkpoint'), '0\n1\nt 0 2\n')
       assert.equal(textOf(io.disk, '/data/log-start-offset-checkpoint'), '0\n0\n')

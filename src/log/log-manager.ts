@@ -15,6 +15,7 @@ import { BoundedDisk } from './bounded-disk.ts'
 import { openDirectories } from './directory-opening.ts'
 import type { LogManagerOpenError, OpenedDirectory } from './directory-opening.ts'
 import { loadDirectories } from './directory-loading.ts'
+import type { Litter } from './directory-loading.ts'
 import {
   deletedDirectoryName,
   parsePartitionDirectory,
@@ -357,10 +358,20 @@ export class LogManager {
     if (!loaded.ok) return loaded.error
     for (const { log, directory } of loaded.logs) this.#add(log, directory)
     for (const folder of loaded.deleted) this.#removal.remove(folder, 0)
+    if (loaded.litter.length > 0) void this.#removeLitter(loaded.litter)
     for (const { topic, partition, directory } of loaded.unfinishedMoves) {
       await this.move(topic, partition, directory.path)
     }
     return undefined
+  }
+
+  /** One after the other, beside everything else. What is left when it is closed is found again. */
+  async #removeLitter(litter: readonly Litter[]): Promise<void> {
+    for (const { log, names } of litter) {
+      if (this.#closed) return
+      // What fails has taken the log or its directory offline, and has been reported there.
+      await log.removeLitter(names).catch(() => {})
+    }
   }
 
   #add(log: Log, directory: LogDirectory): void {

@@ -17,7 +17,7 @@ import { baseOffsetOf, hasPlausibleHeader, lastOffsetOf, leaderEpochOf } from '.
 import type { LogSegment } from './log-segment.ts'
 import type { LogSegments } from './log-segments.ts'
 import type { ReadFailed, ReadOk, ReadOptions, ReadOutcome } from './log-types.ts'
-import type { ReadLimit } from './read-limit.ts'
+import type { WorkLimit } from './work-limit.ts'
 import { diskErrorOf } from './log-context.ts'
 
 /** How many readers a log remembers. */
@@ -35,7 +35,7 @@ interface Cursor {
 export interface LogReaderOwner {
   readonly segments: LogSegments
   /** The log directory's; the log may move to another one. */
-  readonly host: { readonly readLimit: ReadLimit }
+  readonly host: { readonly readLimit: WorkLimit }
   /** What an index lookup may be off by. */
   readonly indexIntervalBytes: number
   /** Another number whenever what has been read of the files may not be in them any more. */

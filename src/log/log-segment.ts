@@ -13,6 +13,7 @@ import { assert } from '../std/assert.ts'
 import { BATCH_HEADER_BYTES, magic } from '../protocol/records/batch-header.ts'
 import { verifyChecksum } from '../protocol/records/decode.ts'
 import { readInt64 } from '../protocol/records/int64.ts'
+import { allSettled } from './atomic-file.ts'
 import {
   DELETED_SUFFIX,
   LOG_SUFFIX,
@@ -26,42 +27,12 @@ import { OffsetIndex, RELATIVE_OFFSET_MAX } from './offset-index.ts'
 import type { OffsetPosition } from './offset-index.ts'
 import { LazyFile } from './open-files.ts'
 import type { OpenFiles } from './open-files.ts'
+import type { RollConditions, SegmentOptions } from './segment-options.ts'
 import { scanBatches } from './segment-scan.ts'
 import type { BatchVisitor } from './segment-scan.ts'
 import { TimeIndex } from './time-index.ts'
 import type { TimestampOffset } from './time-index.ts'
 import { TransactionIndex } from './transaction-index.ts'
-
-export interface SegmentOptions {
-  readonly openFiles: OpenFiles
-  /** The partition's directory. */
-  readonly directory: string
-  readonly baseOffset: number
-  /** What the log file holds; 0 for a new segment. */
-  readonly sizeBytes: number
-  /** True when no file of this segment exists yet. */
-  readonly isNew: boolean
-  readonly createdMs: number
-  /** By how much earlier than `segment.ms` it is rolled. */
-  readonly rollJitterMs: number
-  /** Size that the file of a new segment is given at once; 0 for none. */
-  readonly preallocateBytes: number
-  /** Index files must wait for `createFiles`: what comes before the segment is not durable yet. */
-  readonly isProvisional: boolean
-  /** Behind the names of its files, as long as it is no part of its log. Default none. */
-  readonly nameSuffix?: string
-}
-
-export interface RollConditions {
-  readonly nowMs: number
-  /** Of the batch that is to be appended. */
-  readonly maxTimestampMs: number
-  readonly lastOffset: number
-  readonly sizeInBytes: number
-  readonly segmentBytes: number
-  readonly segmentMs: number
-  readonly segmentIndexBytes: number
-}
 
 interface TailEnd {
   readonly max: TimestampOffset
@@ -324,23 +295,29 @@ export class LogSegment {
 
   /** The same with the indexes. */
   async syncAll(endOffset: number): Promise<void> {
-    if (!this.#isNew) await this.#syncRecords()
-    await this.syncIndexes(endOffset)
+    await this.syncContent(endOffset)
+    if (this.lacksDurableNames) await this.#syncNames('all')
   }
 
-  /** Writes and syncs what the indexes hold, and makes their names and that of the log durable. Kafka expects the files to be there, if only empty. */
+  /** The same for whoever syncs the directory afterwards, where `lacksDurableNames` says so, and then calls `namesAreDurable`. */
+  async syncContent(endOffset: number): Promise<void> {
+    if (this.#isNew) return
+    await allSettled([this.#syncRecords(), this.#syncIndexContent(endOffset)])
+  }
+
+  /** A power cut could take away the names of its files. */
+  get lacksDurableNames(): boolean {
+    return this.#indexesLoaded && !this.#isNew && this.#durableNames !== 'all'
+  }
+
+  namesAreDurable(): void {
+    this.#durableNames = 'all'
+  }
+
+  /** Writes and syncs what the indexes hold, and makes their names and that of the log durable. */
   async syncIndexes(endOffset: number): Promise<void> {
-    if (!this.#indexesLoaded || this.#isNew) return
-    await this.writeIndexes(endOffset)
-    for (const { entries } of [this.offsetIndex, this.timeIndex]) {
-      if (this.#durableNames !== 'all') await entries.create()
-      await entries.sync()
-    }
-    const transactions = this.transactionIndex.entries
-    await transactions.sync()
-    // Made with the first transaction that is aborted, perhaps long after the others.
-    if (transactions.takeMadeFile() && this.#durableNames === 'all') this.#durableNames = 'log'
-    await this.#syncNames('all')
+    await this.#syncIndexContent(endOffset)
+    if (this.lacksDurableNames) await this.#syncNames('all')
   }
 
   /** Makes the files that are missing. Everything before the segment is durable. */
@@ -532,6 +509,20 @@ export class LogSegment {
   #waitedMs({ maxTimestampMs, nowMs }: RollConditions): number {
     const base = this.#rollingBaseMs
     return base !== undefined && base >= 0 ? maxTimestampMs - base : nowMs - this.#createdMs
+  }
+
+  /** Kafka expects the files to be there, if only empty. */
+  async #syncIndexContent(endOffset: number): Promise<void> {
+    if (!this.#indexesLoaded || this.#isNew) return
+    await this.writeIndexes(endOffset)
+    const durable = async ({ entries }: OffsetIndex | TimeIndex): Promise<void> => {
+      if (this.#durableNames !== 'all') await entries.create()
+      await entries.sync()
+    }
+    const transactions = this.transactionIndex.entries
+    await allSettled([durable(this.offsetIndex), durable(this.timeIndex), transactions.sync()])
+    // Made with the first transaction that is aborted, perhaps long after the others.
+    if (transactions.takeMadeFile() && this.#durableNames === 'all') this.#durableNames = 'log'
   }
 
   #syncRecords(): Promise<void> {

@@ -11,6 +11,8 @@
 import { assert } from '../std/assert.ts'
 import type { DiskError, Timer } from '../io/io.ts'
 import { AppendQueue } from './append-queue.ts'
+import { allSettled } from './atomic-file.ts'
+import type { LeaderEpochCache } from './leader-epoch-cache.ts'
 import { randomRollJitterMs, segmentMsMax } from './log-config.ts'
 import type { LogConfig } from './log-config.ts'
 import { soundEndOf } from './damage.ts'
@@ -18,7 +20,7 @@ import { damaged, diskErrorOf } from './log-context.ts'
 import type { LogContext, LogDirectoryHost } from './log-context.ts'
 import { LogSegment } from './log-segment.ts'
 import type { LogSegments } from './log-segments.ts'
-import { writeSnapshot } from './producer-recovery.ts'
+import { writeSnapshotContent } from './producer-recovery.ts'
 import type { CompletedTransaction } from './producer-state.ts'
 import type { KeptBatch } from './tail-cache.ts'
 
@@ -39,7 +41,7 @@ export interface LogWriterOwner {
   readonly host: LogDirectoryHost
   /** A snapshot of the producers as of `offset`, if that is where they are. */
   producerSnapshotAt(offset: number): Uint8Array | undefined
-  flushLeaderEpochs(): Promise<void>
+  readonly epochs: LeaderEpochCache
   /** The partition's directory itself, when it has just been made. */
   syncFolder(): Promise<void>
   /** `writtenEndOffset` has grown. */
@@ -200,14 +202,26 @@ export class LogWriter {
       await roll.old.syncIndexes(roll.baseOffset)
       // Both tell recovery that what comes before is durable. And without its file, what is known of the log's end would be lost when everything
       // before it is removed.
-      if (roll.snapshot !== undefined) await this.writeSnapshot(roll.baseOffset, roll.snapshot)
+      if (roll.snapshot !== undefined) await this.#writeSnapshot(roll.baseOffset, roll.snapshot)
       await this.#segments.all.find(segment => segment.baseOffset === roll.baseOffset)?.createFiles()
       this.#rolls.shift()
     }
   }
 
-  writeSnapshot(offset: number, snapshot: Uint8Array): Promise<void> {
-    return writeSnapshot(this.#context.io.disk, this.#owner.folder, offset, snapshot)
+  /**
+   * The last flush, with the indexes as they are when no more comes, and a snapshot of the producers where there is a new one. Within `exclusive`, when all is written that was
+   * appended.
+   */
+  async finish(snapshot: Uint8Array | undefined): Promise<void> {
+    await this.finishRolls()
+    const { active } = this.#segments
+    active.seal()
+    // A log that never had a record needs no files; of any other, the name of the newest segment tells where it ends.
+    if (this.#fileEndOffset > 0) await active.createFiles()
+    await active.trimFile()
+    await this.#flushUpTo(this.#fileEndOffset, snapshot)
+    // Sealing may have added an entry to what was durable already.
+    await active.syncIndexes(this.#fileEndOffset)
   }
 
   /** Lets what is appended wait in memory, and settles when no write is in flight. Within `exclusive`. */
@@ -332,9 +346,14 @@ export class LogWriter {
   #finishInBackground(): void {
     if (this.#finishing) return
     this.#finishing = true
-    const finished = this.exclusive(() => this.finishRolls()).finally(() => {
-      this.#finishing = false
-    })
+    const { rollLimit } = this.#owner.host
+    const finished = rollLimit
+      .run(async () => {
+        if (!this.#stopped) await this.exclusive(() => this.finishRolls())
+      })
+      .finally(() => {
+        this.#finishing = false
+      })
     this.#background(finished)
   }
 
@@ -356,11 +375,26 @@ export class LogWriter {
     this.#owner.advanced()
   }
 
-  async #flushUpTo(offset: number): Promise<void> {
-    if (offset <= this.#recoveryPoint) return
-    await this.#owner.syncFolder()
-    for (const segment of this.#segmentsBetween(this.#recoveryPoint, offset)) await segment.syncAll(offset)
-    await this.#owner.flushLeaderEpochs()
+  async #flushUpTo(offset: number, snapshot?: Uint8Array): Promise<void> {
+    const isBehind = offset > this.#recoveryPoint
+    if (isBehind) await this.#owner.syncFolder()
+    const segments = isBehind ? this.#segmentsBetween(this.#recoveryPoint, offset) : []
+    const last = segments.pop()
+    // In order: a later segment must not survive a power cut that an earlier one does not (L10).
+    for (const segment of segments) await segment.syncAll(offset)
+    const { epochs } = this.#owner
+    const changesEpochs = isBehind && !epochs.isFlushed
+    // What may become durable in any order waits for the disk at the same time, which then needs little longer than for one of them.
+    const works: Promise<void>[] = []
+    if (last !== undefined) works.push(last.syncContent(offset))
+    if (changesEpochs) works.push(epochs.flushContent())
+    if (snapshot !== undefined) works.push(this.#writeSnapshot(offset, snapshot))
+    await allSettled(works)
+    if (changesEpochs || snapshot !== undefined || last?.lacksDurableNames === true) {
+      await this.#context.io.disk.syncDirectory(this.#owner.folder)
+      if (last?.lacksDurableNames === true) last.namesAreDurable()
+    }
+    if (!isBehind) return
     // Something may have been cut off while this waited, by a disk that ran full.
     const durableTo = Math.min(offset, this.#fileEndOffset)
     this.#syncedEndOffset = Math.max(this.#syncedEndOffset, durableTo)
@@ -378,6 +412,11 @@ export class LogWriter {
   #segmentsBetween(from: number, to: number): LogSegment[] {
     const start = Math.max(0, this.#segments.floorIndex(from))
     return this.#segments.all.slice(start).filter(segment => segment.baseOffset < to)
+  }
+
+  /** Its name becomes durable with the next sync of the directory. */
+  #writeSnapshot(offset: number, snapshot: Uint8Array): Promise<void> {
+    return writeSnapshotContent(this.#context.io.disk, this.#owner.folder, offset, snapshot)
   }
 
   #startFlushTimer(flushMs: number): void {

@@ -33,8 +33,10 @@ import type {
   ReadOptions,
   ReadOutcome,
   TimestampAndOffset,
+  TopicPartition,
   VerificationGuard,
 } from './log-types.ts'
+import type { LogShutdownState } from './shutdown-state.ts'
 import { CachedTail } from './tail-cache.ts'
 import { findMaxTimestamp, findTimestamp } from './timestamp-lookup.ts'
 import { prepareAppend } from './validate-append.ts'
@@ -424,6 +426,16 @@ export class Log {
   /** Writes out, flushes, takes a producer snapshot and closes the files. Rejects with a `DiskError`. */
   close(): Promise<void> {
     return maintenance.closeLog(this.#core)
+  }
+
+  /** What the next start need not find out, of a log that has been closed; undefined where its files do not say the same. */
+  shutdownState(): (TopicPartition & LogShutdownState) | undefined {
+    return maintenance.shutdownStateOf(this.#core)
+  }
+
+  /** Removes files that are no part of it any more, of those that a start has found. Rejects with a `DiskError`. */
+  removeLitter(names: readonly string[]): Promise<void> {
+    return maintenance.removeLitter(this.#core, names)
   }
 
   /** Stops everything and closes the files, without writing: for a log that is to be deleted, or whose directory is offline. */

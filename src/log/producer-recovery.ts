@@ -2,7 +2,7 @@
  * Rebuilds what a log knows of its producers, from the newest snapshot that is not above an offset and the batches behind it. A snapshot that cannot be read is removed, and the one
  * before it serves.
  */
-import type { Disk } from '../io/io.ts'
+import type { Disk, DiskError, DiskFile } from '../io/io.ts'
 import { replaceFile } from './atomic-file.ts'
 import { visitSoundBatches } from './damage.ts'
 import { lastOffsetOf } from './log-batch.ts'
@@ -104,7 +104,33 @@ async function replaySegment(
 
 /** Rejects with a `DiskError`. */
 export async function writeSnapshot(disk: Disk, folder: string, offset: number, snapshot: Uint8Array): Promise<void> {
-  await replaceFile(disk, folder, offsetName(offset) + PRODUCER_SNAPSHOT_SUFFIX, snapshot)
+  await writeSnapshotContent(disk, folder, offset, snapshot)
+  await disk.syncDirectory(folder)
+}
+
+/**
+ * The same for whoever syncs the directory afterwards. Written in place: what a crash leaves of it fails its checksum, and the one before serves. One of this name that is
+ * there already, which may be all that is known of its producers, is replaced as a whole.
+ */
+export async function writeSnapshotContent(
+  disk: Disk,
+  folder: string,
+  offset: number,
+  snapshot: Uint8Array,
+): Promise<void> {
+  let file: DiskFile
+  try {
+    file = await disk.open(snapshotPath(folder, offset), { write: true, create: true, exclusive: true })
+  } catch (error) {
+    if ((error as DiskError).code !== 'EEXIST') throw error
+    return replaceFile(disk, folder, offsetName(offset) + PRODUCER_SNAPSHOT_SUFFIX, snapshot)
+  }
+  try {
+    await file.writev([snapshot], 0)
+    await file.sync()
+  } finally {
+    await file.close()
+  }
 }
 
 export function snapshotPath(folder: string, offset: number): string {

@@ -268,7 +268,7 @@ test('a log that ends before where it is known to start goes on there, empty', (
 
 test('a partition whose topic id cannot be read is there, and refuses to be used', () =>
   withMachine(async machine => {
-    const place = await fill(machine, 10, 'close')
+    const place = await fill(machine, 10, 'crash')
     await change(place.io.disk, `${folder}/partition.metadata`, () => Buffer.from('version: 9\ntopic_id: x'))
     const { manager, log } = await openLog(place.io, { configFor })
     assert.match(log.failure!.message, /partition\.metadata: version 9/)

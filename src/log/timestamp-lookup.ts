@@ -17,6 +17,8 @@ type Found = TimestampAndOffset | ReadFailed | undefined
 type OnBroken = (segment: LogSegment) => void
 
 const chunkBytes = 16 * 1024
+/** Segments whose largest timestamps are read at a time. */
+const atATimeMax = 64
 
 /** The first record at or above `fromOffset` and below `upTo` whose timestamp is at least `timestampMs`. Rejects with a `DiskError`. */
 export async function findTimestamp(
@@ -26,13 +28,13 @@ export async function findTimestamp(
   upTo: number,
   onBroken: OnBroken = () => {},
 ): Promise<Found> {
-  for (const [index, segment] of segments.entries()) {
-    const next = segments[index + 1]
-    if (segment.baseOffset >= upTo) return undefined
-    if (next !== undefined && next.baseOffset <= fromOffset) continue
-    const largest = await segment.loadMaxTimestamp(() => onBroken(segment))
+  const first = Math.max(
+    0,
+    segments.findLastIndex(({ baseOffset }) => baseOffset <= fromOffset),
+  )
+  for await (const { segment, index, largest } of withMaxTimestamps(segments, first, upTo, onBroken)) {
     if (largest.timestampMs < timestampMs) continue
-    const endOffset = next?.baseOffset ?? upTo
+    const endOffset = segments[index + 1]?.baseOffset ?? upTo
     const found = await findInSegment(segment, { timestampMs, fromOffset, upTo, endOffset }, onBroken)
     if (found !== undefined) return found
   }
@@ -47,9 +49,7 @@ export async function findMaxTimestamp(
   onBroken: OnBroken = () => {},
 ): Promise<Found> {
   let best: { segment: LogSegment; largest: TimestampOffset } | undefined
-  for (const segment of segments) {
-    if (segment.baseOffset >= upTo) break
-    const known = await segment.loadMaxTimestamp(() => onBroken(segment))
+  for await (const { segment, largest: known } of withMaxTimestamps(segments, 0, upTo, onBroken)) {
     // What the segment is known for may have been deleted.
     const isGone = segment.baseOffset < fromOffset && known.offset < fromOffset
     const largest = isGone ? await largestFrom(segment, fromOffset) : known
@@ -84,6 +84,24 @@ async function largestFrom(segment: LogSegment, fromOffset: number): Promise<Tim
     if (offset >= fromOffset && timestampMs > largest.timestampMs) largest = { timestampMs, offset }
   })
   return largest
+}
+
+/**
+ * The segments from the one at `first` on that begin below `upTo`, with their largest timestamps. Each is read once in the life of a process, and the first time that many are
+ * needed twice as many are asked for at a time as before: the disk is waited for as often as the logarithm of their number.
+ */
+async function* withMaxTimestamps(
+  segments: readonly LogSegment[],
+  first: number,
+  upTo: number,
+  onBroken: OnBroken,
+): AsyncGenerator<{ segment: LogSegment; index: number; largest: TimestampOffset }> {
+  let atATime = 1
+  for (let start = first; start < segments.length; start += atATime, atATime = Math.min(2 * atATime, atATimeMax)) {
+    const some = segments.slice(start, start + atATime).filter(({ baseOffset }) => baseOffset < upTo)
+    const largest = await Promise.all(some.map(segment => segment.loadMaxTimestamp(() => onBroken(segment))))
+    for (const [at, segment] of some.entries()) yield { segment, index: start + at, largest: largest[at]! }
+  }
 }
 
 interface Wanted {

@@ -46,6 +46,7 @@ export async function startSimBroker(
     },
     memoryBytes: 512 * 1024 * 1024,
     caseInsensitiveDisk: false,
+    descriptorsMax: undefined,
     metadata,
     onFatal: cause => {
       machine.events.trace(life, `fatal ${cause.message}`)

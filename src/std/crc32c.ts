@@ -9,11 +9,14 @@ import { createRequire } from 'node:module'
 
 /** Below this many bytes the call into native code costs more than it saves. */
 const NATIVE_FROM_BYTES = 300
+/** Loading the native module takes some milliseconds, which a process that has only just started has better uses for: it does so when this much has gone through the tables. */
+const LOAD_AFTER_BYTES = 16 * 1024
 
 type Native = (bytes: Uint8Array, seed: number) => number
 
 let native: Native | undefined
 let nativeWanted = true
+let bytesByTable = 0
 
 /**
  * The checksum of `bytes[start, end)` as an unsigned 32-bit number. With `seed`, the checksum of what `seed` was computed over with
@@ -21,7 +24,7 @@ let nativeWanted = true
  */
 export function crc32c(bytes: Uint8Array, start = 0, end = bytes.length, seed = 0): number {
   if (end - start < NATIVE_FROM_BYTES) return crc32cByTable(bytes, start, end, seed)
-  if (nativeWanted) loadNative()
+  if (nativeWanted && (bytesByTable += end - start) > LOAD_AFTER_BYTES) loadNative()
   if (native === undefined) return crc32cByTable(bytes, start, end, seed)
   return native(start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end), seed)
 }

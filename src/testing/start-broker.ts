@@ -75,6 +75,7 @@ export async function startBroker(options: StartBrokerOptions = {}): Promise<Run
     sink: log?.write ?? (() => {}),
     memoryBytes: machine.memoryBytes,
     caseInsensitiveDisk: machine.caseInsensitiveDisk && data !== undefined,
+    descriptorsMax: machine.descriptorsMax,
     onFatal: () => void broker.stop(),
   })
   const address = broker.addresses[0]!

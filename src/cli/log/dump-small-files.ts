@@ -177,7 +177,7 @@ function dumpText(dump: Dump, kind: NamedFile['kind'], text: string): void {
       )
     }
     default: {
-      const brokerEpoch = parseCleanShutdown(text)
+      const { brokerEpoch } = parseCleanShutdown(text)
       return dump.entry({ type: 'clean-shutdown', brokerEpoch }, () => `closed in order  broker epoch ${brokerEpoch}`)
     }
   }

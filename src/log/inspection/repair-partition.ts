@@ -19,8 +19,8 @@ import type { LogContext, LogDirectoryHost } from '../log-context.ts'
 import { loadLog } from '../log-loader.ts'
 import { OpenFiles } from '../open-files.ts'
 import { formatPartitionMetadata } from '../partition-metadata.ts'
-import { ReadLimit } from '../read-limit.ts'
 import { sealText } from '../sealed-text.ts'
+import { WorkLimit } from '../work-limit.ts'
 import { TailCache } from '../tail-cache.ts'
 import { damagedFileName } from './damaged-files.ts'
 import type { FindingCode } from './finding.ts'
@@ -115,6 +115,10 @@ export async function repairPartition(
 ): Promise<RepairedPartition | undefined> {
   const { disk } = io
   const { path: folder, name } = partition
+  const host = hostOf(partition, folder)
+  // What is done here makes it untrue.
+  await disk.remove(`${host.path}/${names.SHUTDOWN_STATE}`)
+  await disk.syncDirectory(host.path)
   const aside = steps.filter(step => step.kind === 'keep-aside').map(({ range }) => range)
   for (const base of new Set(aside.map(range => range.baseOffset))) {
     const ranges = aside.filter(range => range.baseOffset === base)
@@ -130,7 +134,7 @@ export async function repairPartition(
   await removeWrong(disk, folder, verified)
   const { logStartOffset, highWatermark } = directory?.checkpoints ?? {}
   const startsBehindEnd = logStartOffset !== undefined && logStartOffset > verified.logEndOffset
-  const log = await loadLog(contextOf(io), hostOf(partition, folder), {
+  const { log } = await loadLog(contextOf(io), host, {
     topic: partition.topic,
     partition: Math.max(0, partition.partition),
     folderName: name,
@@ -227,7 +231,8 @@ function hostOf({ name }: PartitionFolder, folder: string): LogDirectoryHost {
   return {
     path: folder.slice(0, folder.length - name.length - 1),
     pace: new DiskPace(),
-    readLimit: new ReadLimit(),
+    readLimit: new WorkLimit(1),
+    rollLimit: new WorkLimit(1),
     failed: () => {},
     saveLogStartOffsets: async () => {},
     saveRecoveryPoints: async () => {},
