@@ -17,6 +17,7 @@ import { Output } from './output.ts'
 import { coreCalls } from './start-core-link.ts'
 import type { CoreOrder, CoreStarted } from './start-core-link.ts'
 import { ioFor } from './start-io.ts'
+import { returnMemoryOfStart } from './start-memory.ts'
 import { reasonsOf, stopLimitMs, tooLate } from './start-reasons.ts'
 import { StopSignals } from './stop-signals.ts'
 
@@ -77,6 +78,7 @@ class Core {
     })
     try {
       const broker = await this.#starting
+      returnMemoryOfStart(broker)
       const { metricsAddress } = broker
       return {
         ok: true,

@@ -21,6 +21,7 @@ import { Output } from './output.ts'
 import type { CoreOrder, CoreReady } from './start-core-link.ts'
 import { Cores } from './start-cores.ts'
 import { ioFor } from './start-io.ts'
+import { returnMemoryOfStart } from './start-memory.ts'
 import { reasonsOf, stopLimitMs, tooLate } from './start-reasons.ts'
 import { StopSignals } from './stop-signals.ts'
 
@@ -125,6 +126,7 @@ async function run(options: StartOptions, loaded: Loaded, output: Output, signal
     const others = await cores.start(broker)
     for (const warning of warningsOf(loaded, broker)) output.note('warning', warning)
     sayReady(broker, others, inMemory, output)
+    returnMemoryOfStart(broker)
   } catch (error) {
     if (!(error instanceof BrokerStartError)) throw error
     fail(output, error.message)
