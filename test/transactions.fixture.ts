@@ -125,6 +125,33 @@ export class Producer {
     return error
   }
 
+  /** Commits an offset of a group with the transaction; as nobody's member unless it says which. */
+  async tryCommitOffset(
+    groupId: string,
+    topic: string,
+    partitionIndex: number,
+    committedOffset: number,
+    member: { readonly memberId: string; readonly generationId: number } = { memberId: '', generationId: -1 },
+  ): Promise<string> {
+    const { transactionalId } = this
+    const { connection } = this.#world.client
+    if (this.#version < 2) {
+      const added = await connection.request(
+        apis.AddOffsetsToTxn,
+        { transactionalId, ...this.#self, groupId },
+        { version: 3 },
+      )
+      assert.equal(errorName(added.errorCode), 'NONE')
+    }
+    const partitions = [{ partitionIndex, committedOffset, committedMetadata: null }]
+    const answer = await connection.request(
+      apis.TxnOffsetCommit,
+      { transactionalId, groupId, ...this.#self, ...member, topics: [{ name: topic, partitions }] },
+      { version: this.#version < 2 ? 3 : 5 },
+    )
+    return errorName(answer.topics[0]!.partitions[0]!.errorCode)
+  }
+
   async #add(topic: string, partition: number): Promise<void> {
     for (;;) {
       const answer = await this.#world.client.connection.request(

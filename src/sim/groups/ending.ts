@@ -10,7 +10,7 @@ import type { SimClient } from './sim-client.ts'
 import { isPassing, partitionName, sessionTimeoutMs, topics, transactionTimeoutMs, type TopicName } from './story.ts'
 
 /** A member that has gone is noticed, a transaction that was left is aborted, groups rebalance a few times, and the last ones take over. */
-const settleMsMax = 3 * (sessionTimeoutMs + transactionTimeoutMs) + 20_000
+const settleMsMax = 3 * (sessionTimeoutMs + transactionTimeoutMs) + 50_000
 
 /** Waits until nothing is open, and every group has committed all that there is. */
 export async function untilRead(client: SimClient): Promise<void> {

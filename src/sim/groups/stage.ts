@@ -15,6 +15,9 @@ const pausesMs = {
   long: { least: sessionTimeoutMs + 1000, most: sessionTimeoutMs + 3500 },
 } as const
 
+/** Deadlines that are remembered over restarts, as those of transactions, are late by as much. */
+export const clockJumpMsMax = 10_000
+
 export class Stage {
   readonly #story: GroupStory
   readonly #machine: Machine
@@ -128,7 +131,7 @@ export class Stage {
   }
 
   async #jumpClock(): Promise<void> {
-    this.#machine.jumpClock(Math.floor((this.#random.float() - 0.5) * 2 * 60_000))
+    this.#machine.jumpClock(Math.floor((this.#random.float() - 0.5) * 2 * clockJumpMsMax))
     await this.#story.simulator.sleep(500)
   }
 

@@ -171,6 +171,15 @@ describe('time runs out', () => {
     shard.advance(1_000)
     assert.equal(shard.heartbeat('g', { memberId: 'm2', memberEpoch: 2 }).memberEpoch, 4)
   })
+
+  test('with an assignment interval, a clock that was set back keeps nobody waiting until it has caught up (G5)', () => {
+    const shard = shardWith({ a: 4 })
+    shard.settings.assignmentIntervalMs = () => 1_000
+    shard.heartbeat('g', joining('m1', ['a']))
+    shard.clock.setBackMs = 600_000
+    assert.equal(shard.heartbeat('g', joining('m2', ['a'])).memberEpoch, 3)
+    assert.equal(shard.describe('g').groupState, 'Reconciling')
+  })
 })
 
 describe('who is refused', () => {

@@ -74,9 +74,11 @@ interface Pending {
 class ManualClock implements CoordinatorClock {
   #nowMs = 1_000_000
   #pending: Pending[] = []
+  /** By how much the wall clock was set back. */
+  setBackMs = 0
 
   nowMs(): number {
-    return this.#nowMs
+    return this.#nowMs - this.setBackMs
   }
 
   monotonicMs(): number {

@@ -128,8 +128,10 @@ export function updateTargetAssignment(
 function mayAssign({ shard, config }: ConsumerGroupContext, group: ConsumerGroup): boolean {
   const { timestampMs } = group.targetMetadata.get()
   const intervalMs = config.assignmentIntervalMs(group.groupId)
-  // No interval also helps a broker whose clock was set back by much.
-  return timestampMs === 0 || intervalMs === 0 || shard.nowMs() >= timestampMs + intervalMs
+  const nowMs = shard.nowMs()
+  // A clock that was set back would keep everybody waiting until it has caught up (G5).
+  const isSetBack = nowMs < timestampMs
+  return timestampMs === 0 || intervalMs === 0 || isSetBack || nowMs >= timestampMs + intervalMs
 }
 
 function assignorOf({ config }: ConsumerGroupContext, name: string | undefined) {
