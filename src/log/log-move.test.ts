@@ -139,6 +139,39 @@ test('what retention deletes and truncation cuts off during a move does not come
   )
 })
 
+test('what retention deletes between two looks at one segment does not end the move', async () => {
+  const simulator = new Simulator({ seed: 3 })
+  const machine = simulator.machine('a')
+  await simulator.settle(
+    (async () => {
+      const { manager, log } = await open(machine)
+      fill(log, 0, 200)
+      await written(log)
+      log.updateHighWatermark(200)
+      // Until the indexes are in their files.
+      await simulator.sleep(5000)
+      const { faults } = machine
+      const latencyMs = faults.latencyMs.bind(faults)
+      let retention: Promise<number> | undefined
+      faults.latencyMs = operation => {
+        const isIndex = /^\/data\/one\/t-0\/0+\.timeindex$/.test(operation.path)
+        if (isIndex && operation.kind === 'stat') {
+          log.updateConfig({ ...smallConfig, retentionBytes: 3000 })
+          retention ??= log.applyRetention(0)
+        }
+        // It is there when it is looked for, and gone when it is opened.
+        return isIndex && operation.kind === 'open' ? 100 : latencyMs(operation)
+      }
+      await manager.move('t', 0, '/data/two')
+      for (let waits = 0; log.directory === '/data/one' && waits < 1000; waits++) await simulator.sleep(1)
+      assert.ok(retention !== undefined && (await retention) > 0)
+      assert.equal(log.directory, '/data/two')
+      assert.deepEqual(await values(log), numbers(200).slice(log.logStartOffset))
+      await manager.close()
+    })(),
+  )
+})
+
 test('a move to where the partition is ends one that is under way', async () => {
   const simulator = new Simulator({ seed: 1 })
   const machine = simulator.machine('a')

@@ -103,12 +103,22 @@ export class LogMove {
     if (this.#core.cuts !== this.#cuts) await this.#startOver()
     for (const segment of this.#core.segments.all) {
       if (!this.#goesOn) return
-      const from = this.#copied.get(segment) ?? 0
-      const to = segment.writtenBytes
-      if (to > from) await this.#copyLog(segment, from, to)
-      const isSealed = segment !== this.#core.segments.active && segment.writtenBytes === segment.sizeBytes
-      if (isSealed && segment.indexesAreOnDisk && !this.#complete.has(segment)) await this.#copyIndexes(segment)
+      try {
+        await this.#copySegment(segment)
+      } catch (error) {
+        // Retention, or a client that deletes records, may take it away while it is copied; then the copy is not needed.
+        const isGone = (error as { code?: string }).code === 'ENOENT' && !this.#core.segments.all.includes(segment)
+        if (!isGone) throw error
+      }
     }
+  }
+
+  async #copySegment(segment: LogSegment): Promise<void> {
+    const from = this.#copied.get(segment) ?? 0
+    const to = segment.writtenBytes
+    if (to > from) await this.#copyLog(segment, from, to)
+    const isSealed = segment !== this.#core.segments.active && segment.writtenBytes === segment.sizeBytes
+    if (isSealed && segment.indexesAreOnDisk && !this.#complete.has(segment)) await this.#copyIndexes(segment)
   }
 
   async #copyLog(segment: LogSegment, from: number, to: number): Promise<void> {
