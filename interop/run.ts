@@ -94,7 +94,8 @@ async function runAll(selected: readonly Suite[], options: Options, dir: string)
   }
   const timed = async (job: () => Promise<Result[]>) => {
     const beganMs = performance.now()
-    add(await job(), performance.now() - beganMs)
+    const bySuite = Map.groupBy(await job(), result => result.suite)
+    for (const more of bySuite.values()) add(more, performance.now() - beganMs)
   }
   const has = (name: string) => selected.some(suite => suite.name === name)
 

@@ -22,7 +22,7 @@ export type Options = {
   /** How often the kill test kills the broker. */
   readonly rounds: number
   readonly jobs: number
-  /** Seed of the kill test's waiting times. */
+  /** Seed of the waiting times of the suites that kill. */
   readonly seed: number
 }
 
@@ -33,7 +33,7 @@ export const usage = `npm run interop -- [options]
   --against WHAT    ottla (default), kafka (a real Kafka 4.3.1) or host:port of a running broker
   --record          with --only differential: record Kafka's answers anew
   --rounds N        kills in the kill test (default 20)
-  --seed N          seed of the kill test's waiting times
+  --seed N          seed of the waiting times of the suites that kill
   --jobs N          client programs at a time (default 2)
   --build           build and install everything, run nothing
   --keep            leave the broker's data and logs behind and say where
