@@ -58,6 +58,7 @@ async function committed(groupId) {
 
 await test(run, 'produce', async () => {
   await admin.createTopics({ topics: [topic], partitions, replicas: 1 })
+  await eventually('the topic', async () => (await admin.listTopics()).includes(topic))
   for (let partition = 0; partition < partitions; partition++) {
     for (const some of batches(run.vectors)) {
       const messages = some.map(({ key, value, timestampMs, headers }) => ({
@@ -126,6 +127,7 @@ for (const protocol of Object.keys(protocols)) {
 await test(run, 'a transaction takes its offsets along, or leaves them', async () => {
   const copy = `${run.prefix}-copy`
   await admin.createTopics({ topics: [copy], partitions: 1, replicas: 1 })
+  await eventually('the copy', async () => (await admin.listTopics()).includes(copy))
   const group = `${run.prefix}-transaction`
   const consumer = consumerIn(group)
   const messages = await read([consumer], count * partitions)
