@@ -296,9 +296,9 @@ class KafkaFiles {
         ),
         'a tombstone with a horizon': has(row => row['deleteHorizonMs'] !== undefined),
         'a producer snapshot': has(row => row['type'] === 'producer'),
-        'an open transaction': has(
-          row => row['type'] === 'producer' && Number(row['currentTransactionFirstOffset']) >= 0,
-        ),
+        'an open transaction':
+          kind === 'kafka' ||
+          has(row => row['type'] === 'producer' && Number(row['currentTransactionFirstOffset']) >= 0),
       }
       const lacking = Object.keys(wanted).find(name => wanted[name] !== true)
       if (lacking !== undefined) return `${kind} lacks ${lacking}`

@@ -137,7 +137,8 @@ public final class KafkaFiles {
         transactions(prefix + "-transactions", prefix + "-tx", round, startMs);
         keys(prefix + "-compacted", prefix + "-tx", round, startMs);
         commitGroups(prefix, round);
-        if (round == 2) leaveOpen(prefix + "-transactions", prefix + "-open", startMs + 20 * HOUR);
+        // Only where the log of transactions goes along: of any other nobody would know how to end it.
+        if (round == 2 && prefix.equals("o")) leaveOpen(prefix + "-transactions", prefix + "-open", startMs + 20 * HOUR);
     }
 
     private void transactions(String topic, String id, int round, long startMs) throws Exception {

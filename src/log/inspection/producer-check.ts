@@ -99,8 +99,12 @@ export class ProducerCheck {
     return this.#hasGaps || (lastOffset === undefined ? this.#fromOffset > 0 : lastOffset < this.#fromOffset)
   }
 
-  /** What is wrong with a transaction index, given what its segment's batches have aborted. */
-  *compareTransactions(index: Uint8Array, aborted: readonly CompletedTransaction[]): Generator<string, void> {
+  /** What is wrong with a transaction index, given what its segment's batches have aborted. `isRequired` tells for the offset of a marker whether its entry has to be there. */
+  *compareTransactions(
+    index: Uint8Array,
+    aborted: readonly CompletedTransaction[],
+    isRequired: (offset: number) => boolean,
+  ): Generator<string, void> {
     const expected = new Map(aborted.map(transaction => [transaction.lastOffset, transaction]))
     for (let at = 0; at + TRANSACTION_ENTRY_BYTES <= index.length; at += TRANSACTION_ENTRY_BYTES) {
       const entry = readTransactionEntry(index, at)
@@ -114,6 +118,7 @@ export class ProducerCheck {
       if (problem !== undefined) yield problem
     }
     for (const { producerId, firstOffset, lastOffset } of expected.values()) {
+      if (!isRequired(lastOffset)) continue
       yield `it lacks the transaction of producer ${producerId} from ${firstOffset} to ${lastOffset}, which was aborted`
     }
     const rest = index.length % TRANSACTION_ENTRY_BYTES

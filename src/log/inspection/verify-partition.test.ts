@@ -64,6 +64,16 @@ test('a kill leaves nothing to be found either, and what it tore is no damage', 
   )
 })
 
+test('what belongs to records that had not been synced may be there, and need not be', async t => {
+  const { directory, folder } = await filledDirectory(t)
+  rmSync(join(directory, '.kafka_cleanshutdown'))
+  writeFileSync(join(directory, 'recovery-point-offset-checkpoint'), '0\n1\norders 0 30\n')
+  assert.deepEqual(await findingsIn(directory), [])
+  const last = segmentPath(folder, segmentsIn(folder).at(-1)!, '.txnindex')
+  rmSync(last)
+  assert.deepEqual(await findingsIn(directory), [])
+})
+
 describe('in a log file', () => {
   test('a flipped bit is found, and one finding is all', async t => {
     const filled = await filledDirectory(t)

@@ -190,12 +190,10 @@ export class SegmentVerifier {
     const suffix = names.TRANSACTION_INDEX_SUFFIX
     const isThere = this.#segment.present.has(offsetName(this.#segment.baseOffset) + suffix)
     if (!isThere && this.#aborted.length === 0) return
-    // What was written last may not have been indexed before the broker ended.
-    const aborted = this.#segment.isSealed
-      ? this.#aborted
-      : this.#aborted.filter(each => this.#state.isDurable(each.lastOffset))
     const index = isThere ? await this.#disk.readFile(this.#path + suffix) : new Uint8Array(0)
-    for (const problem of this.#state.producers.compareTransactions(index, aborted)) {
+    // What was written last may not have been indexed before the broker ended.
+    const isRequired = (offset: number): boolean => this.#segment.isSealed || this.#state.isDurable(offset)
+    for (const problem of this.#state.producers.compareTransactions(index, this.#aborted, isRequired)) {
       this.#find('problem', 'transaction-index', suffix, problem)
     }
   }
