@@ -110,10 +110,27 @@ describe('opening', () => {
       await manager.create('t', 0, topicId, smallConfig, '/data/one')
       await manager.close()
       await disk.makeDirectory('/data/two/t-0')
+      for (const path of directories) await write(disk, `${path}/t-0/00000000000000000000.log`, '')
       assert.equal(await refusal(io, { directories }), 'duplicate-partition')
       await disk.removeDirectory('/data/two/t-0')
       await write(disk, '/data/two/meta.properties', textOf(disk, '/data/one/meta.properties'))
       assert.equal(await refusal(io, { directories }), 'corrupt-metadata')
+    }))
+
+  test('a folder that never had a segment gives way to the same partition in another directory', () =>
+    withMachine(async machine => {
+      const io = machine.boot()
+      const { disk } = io
+      const directories = ['/data/one', '/data/two']
+      const manager = await openManager(io, { directories })
+      await manager.create('t', 0, topicId, smallConfig, '/data/one')
+      await manager.close()
+      await disk.makeDirectory('/data/two/t-0')
+      await write(disk, '/data/two/t-0/partition.metadata', '')
+      const again = await openManager(io, { directories })
+      assert.ok(again.get('t', 0) !== undefined)
+      assert.ok(!names(disk, '/data/two').includes('t-0'))
+      await again.close()
     }))
 
   test('one directory of several that cannot be used is offline, and the others serve', () =>
