@@ -65,8 +65,11 @@ async function soundBatchAt(
   if (size < 0 || position + size > segment.writtenBytes) return undefined
   const bytes = Buffer.allocUnsafe(size)
   if ((await segment.logFile.use(file => file.read(bytes, position))) < size) return undefined
-  if (!hasPlausibleHeader(bytes, 0) || lastOffsetOf(bytes, 0) >= range.to || !verifyChecksum(bytes, 0)) return undefined
-  return { position, baseOffset: baseOffsetOf(bytes, 0) }
+  // A disk may give something else than it gave a moment ago.
+  const baseOffset = readInt64(bytes, 0)
+  if (!Number.isSafeInteger(baseOffset) || !hasPlausibleHeader(bytes, 0)) return undefined
+  if (lastOffsetOf(bytes, 0) >= range.to || !verifyChecksum(bytes, 0)) return undefined
+  return { position, baseOffset }
 }
 
 /**

@@ -13,11 +13,16 @@ import type { LogStory } from './log-story.ts'
 import type { TopicState } from './log-topic.ts'
 import { checkRange, readOnce } from './log-view.ts'
 
+/** Within which a failed operation has been answered, and its directory is offline. */
+const quickMsMax = 50
+const slowMsMax = 60_000
+
 export class LogDiskTrouble {
   readonly #story: LogStory
   /** Operations may fail, or have failed, since the process began. */
   isAcute = false
   #isFull = false
+  #isSlow = false
   /** Settings that were in force a moment ago. */
   readonly #earlierSettings = new Map<TopicState, { retentionMs: number; retentionBytes: number }>()
 
@@ -36,6 +41,7 @@ export class LogDiskTrouble {
   healed(): void {
     this.isAcute = false
     this.#isFull = false
+    this.#isSlow = false
   }
 
   async begin(step: StepOf<'I/O error' | 'failed sync' | 'slow disk' | 'stall'>): Promise<void> {
@@ -59,9 +65,11 @@ export class LogDiskTrouble {
         })
         return
       case 'slow disk':
+        this.#isSlow = true
         faults.options = { latencyMsMean: step.meanMs }
         return
       case 'stall':
+        this.#isSlow = true
         faults.delayOn({ kind: step.of, delayMs: step.ms, times: 1 })
     }
   }
@@ -130,7 +138,10 @@ export class LogDiskTrouble {
   /** A sync of records that failed is not passed over: the directory is offline. */
   checkFailedSyncs(): void {
     const { host, topics } = this.#story
-    for (const { operation } of host.failed) {
+    const { nowMs } = host.machine.events
+    for (const { operation, atMs } of host.failed) {
+      // It takes its time until somebody is told.
+      if (atMs > nowMs - (this.#isSlow ? slowMsMax : quickMsMax)) continue
       if (operation.kind !== 'sync' || !operation.path.endsWith('.log')) continue
       const directory = operation.path.split('/').slice(0, 2).join('/')
       const isCurrent = topics.some(({ log }) => log !== undefined && operation.path.startsWith(`${log.folder}/`))

@@ -21,6 +21,8 @@ const producerIdExpirationMs = 7 * 86_400_000
 export interface FailedOperation {
   readonly operation: DiskOperation
   readonly code: string
+  /** When it began. */
+  readonly atMs: number
 }
 
 export class LogHost {
@@ -130,7 +132,7 @@ export class LogHost {
   }
 
   #note(operation: DiskOperation, code: string | undefined): void {
-    if (code !== undefined) this.failed.push({ operation, code })
+    if (code !== undefined) this.failed.push({ operation, code, atMs: this.machine.events.nowMs })
     const { kind, path } = operation
     if (this.dataReads !== undefined && kind === 'read' && isLogFile(path)) this.dataReads.push(path)
   }

@@ -209,6 +209,7 @@ export class LogStory {
 
   /** Ends the process in order, and begins another. */
   async restart(): Promise<void> {
+    if (this.#trouble.needsPowerCut) await this.host.run(100)
     if (this.#trouble.needsPowerCut) return this.goDown({ kind: 'power cut', downMs: 0, again: [], salt: 1 })
     for (const topic of this.topics) if (topic.busy !== undefined) await this.host.wait(topic.busy)
     for (const topic of this.topics) if (topic.log !== undefined) await this.host.wait(this.#written(topic))

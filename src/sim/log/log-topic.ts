@@ -90,6 +90,8 @@ export class TopicState {
         const { producerEpoch, baseSequence, isTransactional, records, firstOffset, lastOffset } = batch
         const sent = { producerId, producerEpoch, baseSequence, isTransactional, records, recordCount: records.length }
         const bytes = encode({ ...sent, codec: 'none' })
+        // It was smaller when it was compressed.
+        if (bytes.length > this.plan.config.segmentBytes) continue
         const outcome = log!.appendAsLeader(bytes, { leaderEpoch: model!.leaderEpoch, origin: 'client' })
         assert(
           outcome.kind === 'duplicate' && outcome.firstOffset === firstOffset && outcome.lastOffset === lastOffset,

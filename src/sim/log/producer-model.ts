@@ -126,7 +126,10 @@ export class ProducersModel {
       verdicts.push(batch)
       if (!mayBeForgotten) return verdicts
     }
-    verdicts.push(verdictOf(producer, sent))
+    const last = producer.batches.at(-1)
+    verdicts.push(verdictOf(producer, sent, last?.batch))
+    // Only a marker has come since.
+    if (last?.mayBeForgotten === true) verdicts.push(verdictOf(producer, sent, undefined))
     return verdicts
   }
 
@@ -174,9 +177,8 @@ export class ProducersModel {
   }
 }
 
-function verdictOf(producer: ProducerModel, sent: SentBatch): Verdict {
+function verdictOf(producer: ProducerModel, sent: SentBatch, last: ModelBatch | undefined): Verdict {
   if (sent.producerEpoch < producer.producerEpoch) return 'old epoch'
-  const last = producer.batches.at(-1)?.batch
   const next = last === undefined ? 0 : lastSequenceOf(last) + 1
   const expected = sent.producerEpoch === producer.producerEpoch ? next : 0
   if (sent.baseSequence !== expected) return 'out of order'
