@@ -13,7 +13,7 @@ import type { Seen } from './overload-load.fixture.ts'
 
 const loadMs = process.env['OTTLA_TEST_LONG'] === '1' ? 60_000 : 8000
 /** Of the undisturbed rate, a second after the load is over. A machine that does other things as well is never the same for long. */
-const recoveredShareMin = 0.4
+const recoveredShareMin = 0.25
 const overloadTopic = { name: 'overload', partitions: 8 }
 
 /** The process that does it, and what it last said. */
@@ -78,7 +78,7 @@ it(
           const residentBytes = broker.residentBytes
           const load = new Load(broker.port)
           try {
-            await eventually('the load has begun', () => load.seen.answers > 1000)
+            await eventually('the load has begun', () => load.seen.answers > 200)
             broker.forgetPeak()
             const rate = await rateOf(good, loadMs)
             const { answers, readBytes, heldBack, closed } = load.seen
