@@ -15,7 +15,13 @@ export interface Explained {
   readonly reason: string
 }
 
+const onceEach =
+  'What one request names twice is described once: descriptions may be long, and a request may name ten thousand.'
+
 export const explained: readonly Explained[] = [
+  { api: 'DescribeGroups', path: /^\.groups$/, step: /one group twice/, reason: onceEach },
+  { api: 'ConsumerGroupDescribe', path: /^\.groups$/, step: /^of one member$/, reason: onceEach },
+  { api: 'DescribeTransactions', path: /^\.transactionStates$/, step: /^of one twice$/, reason: onceEach },
   {
     api: 'ApiVersions',
     path: /^\.apiKeys/,
