@@ -225,6 +225,7 @@ export class LogSegment {
     )
     this.#writtenBytes = position
     this.#isNew = false
+    this.#hasFile = true
     this.#unsynced = true
     const wanted = this.offsetIndex.entries.wantsWrite || this.timeIndex.entries.wantsWrite
     return wanted && !this.#isProvisional ? this.writeIndexes(endOffset) : undefined
@@ -290,7 +291,8 @@ export class LogSegment {
    */
   async syncLog(): Promise<void> {
     await this.#syncRecords()
-    if (this.#durableNames === 'nothing') await this.#syncNames('log')
+    // The name of a file that has not been made yet is not durable by that.
+    if (this.#durableNames === 'nothing' && this.#hasFile) await this.#syncNames('log')
   }
 
   /** The same with the indexes. */

@@ -248,6 +248,8 @@ export class LogModel {
 
   /** P4: nothing undecided is below it, nothing decided is held back, and it does not move back. */
   #observeStable(lastStableOffset: number): void {
+    // Who cannot read a batch does not know whose it is.
+    if (this.rotFrom !== Number.POSITIVE_INFINITY) return
     const { transactions, producers } = this.producers
     const open = transactions.filter(({ lastOffset, producerId, knownFrom }) => {
       return lastOffset === undefined && knownFrom !== undefined && producers.get(producerId)?.mayBeForgotten !== true

@@ -260,7 +260,7 @@ class StepDrawer {
           kind,
           topic,
           share,
-          file: random.pick(['log', 'index', 'timeindex', 'txnindex', 'snapshot']),
+          file: random.pick(['log', 'snapshot']),
           bit: random.below(8),
         }
       default:

@@ -49,6 +49,7 @@ const events = [
   'moved',
   'topic deleted',
   'clean start',
+  'clean start without a read',
   'unclean start',
 ] as const
 
