@@ -148,6 +148,74 @@ const lines: Readonly<Record<string, Line>> = {
       assert.ok(togetherMs < aloneMs / 2, `${togetherMs} ms by ten, ${aloneMs} ms by one`)
     },
   },
+  'ottla.group.members.max': {
+    effect: 'lets newcomers wait outside of groups',
+    settings: { 'offsets.topic.num.partitions': 1 },
+    async test(world, key) {
+      await world.createTopic('t', {}, 4)
+      await findCoordinator(world)
+      await joinEpoch(world, 'a')
+      await world.alterBroker({ [key]: 1 })
+      await world.sleep(2000)
+      assert.equal(await joinError(world, 'g', 'b'), 'COORDINATOR_NOT_AVAILABLE')
+      await world.alterBroker({ [key]: 2 })
+      assert.equal(await joinError(world, 'g', 'b'), 'NONE')
+    },
+  },
+  'ottla.groups.max': {
+    effect: 'lets new groups wait',
+    settings: { 'offsets.topic.num.partitions': 1 },
+    async test(world, key) {
+      await world.createTopic('t', {}, 4)
+      await findCoordinator(world)
+      await joinEpoch(world, 'a')
+      await world.alterBroker({ [key]: 1 })
+      assert.equal(await joinError(world, 'other', 'a'), 'COORDINATOR_NOT_AVAILABLE')
+      await world.alterBroker({ [key]: 2 })
+      assert.equal(await joinError(world, 'other', 'a'), 'NONE')
+    },
+  },
+  'ottla.producer.ids.max': {
+    effect: 'forgets those that have not written for the longest',
+    async test(world, key) {
+      await world.createTopic('t')
+      const write = async (producerId: number): Promise<void> => {
+        const { error } = await world.append(
+          't',
+          batchOf(['x'], world.nowMs, { producerId, producerEpoch: 0, baseSequence: 0 }),
+        )
+        assert.equal(error, 'NONE')
+      }
+      for (let id = 1; id <= 20; id++) await write(id)
+      assert.equal(await producerCount(world), 20)
+      await world.alterBroker({ [key]: 5 })
+      await write(21)
+      assert.ok((await producerCount(world)) <= 6)
+    },
+  },
+  'ottla.transactional.ids.max': {
+    effect: 'gives newcomers the place of those that have not been used for long',
+    settings: { 'transaction.state.log.num.partitions': 1 },
+    async test(world, key) {
+      await startTransactions(world, { t: 1 })
+      const ids = async (): Promise<readonly string[]> => {
+        const answer = await world.client.connection.request(apis.ListTransactions, {
+          stateFilters: [],
+          producerIdFilters: [],
+        })
+        return answer.transactionStates.map(({ transactionalId }) => transactionalId)
+      }
+      for (let i = 0; i < 40; i++) await Producer.begin(world, `id-${i}`)
+      await world.alterBroker({ [key]: 40 })
+      await Producer.begin(world, 'new')
+      const left = await ids()
+      assert.ok(left.includes('new'))
+      assert.equal(left.length, 40)
+      await world.alterBroker({ [key]: 50 })
+      await Producer.begin(world, 'newer')
+      assert.equal((await ids()).length, 41)
+    },
+  },
   'ottla.log.cache.bytes': {
     effect: 'decides what is read from disk',
     settings: { 'ottla.log.cache.bytes': 1_000_000 },
@@ -218,9 +286,23 @@ async function findCoordinator(world: Live): Promise<void> {
 
 /** The epoch in which a member joins the group. */
 async function joinEpoch(world: Live, memberId: string): Promise<number> {
+  const { error, memberEpoch } = await join(world, 'g', memberId)
+  assert.equal(error, 'NONE')
+  return memberEpoch
+}
+
+async function joinError(world: Live, groupId: string, memberId: string): Promise<string> {
+  return (await join(world, groupId, memberId)).error
+}
+
+async function join(
+  world: Live,
+  groupId: string,
+  memberId: string,
+): Promise<{ readonly error: string; readonly memberEpoch: number }> {
   for (;;) {
     const answer = await world.client.connection.request(apis.ConsumerGroupHeartbeat, {
-      groupId: 'g',
+      groupId,
       memberId,
       memberEpoch: 0,
       instanceId: null,
@@ -231,8 +313,9 @@ async function joinEpoch(world: Live, memberId: string): Promise<number> {
       serverAssignor: null,
       topicPartitions: [],
     })
-    if (errorName(answer.errorCode) === 'NONE') return answer.memberEpoch
-    assert.match(errorName(answer.errorCode), /^(NOT_COORDINATOR|COORDINATOR_LOAD_IN_PROGRESS)$/)
+    const error = errorName(answer.errorCode)
+    if (!/^(NOT_COORDINATOR|COORDINATOR_LOAD_IN_PROGRESS)$/.test(error))
+      return { error, memberEpoch: answer.memberEpoch }
     await world.sleep(50)
   }
 }
