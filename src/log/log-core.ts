@@ -72,6 +72,8 @@ export class LogCore {
   firstDirtyOffset: number | undefined
   tail: CachedTail | undefined
   closed = false
+  /** It is being closed in order: what fails in the background meanwhile has still failed. */
+  closing = false
   /** How often something was cut off its end, or segments were replaced: what has been read of the files may not be in them any more. */
   cuts = 0
   #unsyncedFolder: LogState['unsyncedFolder']
@@ -258,7 +260,7 @@ export class LogCore {
 
   /** Something else than an append has failed. What only lacked room is done at the next occasion. */
   backgroundFailed(error: DiskError): void {
-    if (this.failure !== undefined || this.closed) return
+    if (this.failure !== undefined || (this.closed && !this.closing)) return
     if (isOutOfSpace(error))
       this.context.logger.warn('no room on the disk', { log: this.name, directory: this.host.path }, error)
     else this.diskFailed(error)

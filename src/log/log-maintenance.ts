@@ -90,6 +90,7 @@ export async function closeLog(core: LogCore): Promise<void> {
   if (core.closed) return
   core.closed = true
   if (core.failure === undefined) {
+    core.closing = true
     await core.writer.idle()
     await core.exclusive(() => {
       // Where there is nobody to be remembered the shutdown state says so; without it, the end of the log is read.
@@ -97,6 +98,7 @@ export async function closeLog(core: LogCore): Promise<void> {
       return core.writer.finish(snapshot)
     })
     core.writer.stop()
+    core.closing = false
   }
   await core.releaseFiles()
 }

@@ -70,6 +70,7 @@ export class LogSegment {
   /** What of the segment is sure to be found in its directory after a power cut. */
   #durableNames: 'nothing' | 'log' | 'all'
   #unsynced = false
+  #syncFailure: Error | undefined
   #syncing: Promise<void> | undefined
 
   constructor(options: SegmentOptions) {
@@ -528,10 +529,16 @@ export class LogSegment {
   }
 
   #syncRecords(): Promise<void> {
+    // Nobody knows what is on the disk after a failed sync, and the next one would say that all is well.
+    if (this.#syncFailure !== undefined) return Promise.reject(this.#syncFailure)
     if (!this.#unsynced) return this.#syncing ?? Promise.resolve()
     this.#unsynced = false
     const syncing = this.logFile
       .use(file => file.sync())
+      .catch((error: unknown) => {
+        this.#syncFailure = error as Error
+        throw error
+      })
       .finally(() => {
         if (this.#syncing === syncing) this.#syncing = undefined
       })
