@@ -58,6 +58,14 @@ export class Stage {
     if (this.#running!.fatal !== undefined) await this.#down('crash')
   }
 
+  /** Some producers die for good, in the middle of what they were doing: only its time ends their transaction (P5). */
+  abandon(parts: readonly Part[]): void {
+    for (const part of parts) {
+      if (part.isMember || !this.#random.chance(0.4)) continue
+      for (const client of part.processes) if (!client.isPaused) client.crash()
+    }
+  }
+
   async stop(): Promise<void> {
     await this.#running!.broker.stop()
     this.#machine.crash()

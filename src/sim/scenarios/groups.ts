@@ -86,6 +86,7 @@ async function tell(simulator: Simulator): Promise<Counts> {
       await stage.trials[trial](parts)
     }
     story.isHealed = true
+    stage.abandon(parts)
     await stage.heal()
     await untilRead(inspector)
     story.isOver = true
