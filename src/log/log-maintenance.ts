@@ -15,11 +15,16 @@ import { namesChecksumOf } from './shutdown-state.ts'
 import type { LogShutdownState } from './shutdown-state.ts'
 
 export async function rollLog(core: LogCore): Promise<void> {
-  await core.writer.idle()
-  await core.exclusive(async () => {
-    if (core.segments.active.sizeBytes > 0) core.writer.startSegment(core.logEndOffset)
-    await core.writer.finishRolls()
-  })
+  for (let isDone = false; !isDone;) {
+    await core.writer.idle()
+    isDone = await core.exclusive(async () => {
+      // Batches that have come meanwhile, and wait for the active segment to become warm, belong into it.
+      if (core.writer.hasUnplaced) return false
+      if (core.segments.active.sizeBytes > 0) core.writer.startSegment(core.logEndOffset)
+      await core.writer.finishRolls()
+      return true
+    })
+  }
 }
 
 export function applyRetention(core: LogCore, nowMs: number): Promise<number> {

@@ -20,6 +20,7 @@ import { damaged, diskErrorOf } from './log-context.ts'
 import type { LogContext, LogDirectoryHost } from './log-context.ts'
 import { LogSegment } from './log-segment.ts'
 import type { LogSegments } from './log-segments.ts'
+import { RELATIVE_OFFSET_MAX } from './offset-index.ts'
 import { writeSnapshotContent } from './producer-recovery.ts'
 import type { CompletedTransaction } from './producer-state.ts'
 import type { KeptBatch } from './tail-cache.ts'
@@ -51,6 +52,8 @@ export interface LogWriterOwner {
   /** Something in the background has failed. */
   backgroundFailed(error: DiskError): void
 }
+
+type Range = Pick<PlacedBatch, 'firstOffset' | 'lastOffset' | 'maxTimestampMs'>
 
 interface Roll {
   readonly old: LogSegment
@@ -114,15 +117,23 @@ export class LogWriter {
     return this.#queue !== undefined && this.#queue.isFull
   }
 
-  /** Begins a new segment where the next batch demands it. To be called before the producers take the batch in, so that their snapshot is right. */
-  makeRoom(firstOffset: number, lastOffset: number, maxTimestampMs: number, sizeInBytes: number): void {
+  /** Batches wait for the active segment to become warm. */
+  get hasUnplaced(): boolean {
+    return this.#unplaced.length > 0
+  }
+
+  /** Begins a new segment where the next batch demands it; `endOffset` is the one behind the batch before. To be called before the producers take the batch in, so that their snapshot is right. */
+  makeRoom(endOffset: number, { firstOffset, lastOffset, maxTimestampMs }: Range, sizeInBytes: number): void {
     const active = this.#segments.active
     if (this.#unplaced.length > 0 || !active.warm) return
     const { segmentBytes, segmentIndexBytes } = this.#owner.config
     const segmentMs = segmentMsMax(this.#owner.config)
     const nowMs = this.#context.io.clock.nowMs()
     const conditions = { nowMs, maxTimestampMs, lastOffset, sizeInBytes, segmentBytes, segmentMs, segmentIndexBytes }
-    if (active.shouldRoll(conditions)) this.startSegment(firstOffset)
+    if (!active.shouldRoll(conditions)) return
+    // Where the log ends, also when offsets are left out: after a crash the segment is known by that to follow the one before.
+    const isNear = endOffset > active.baseOffset && lastOffset - endOffset <= RELATIVE_OFFSET_MAX
+    this.startSegment(isNear ? endOffset : firstOffset)
   }
 
   append(batch: PlacedBatch): void {
@@ -324,10 +335,11 @@ export class LogWriter {
     }
     const waiting = this.#unplaced
     this.#unplaced = []
+    let endOffset = this.#fileEndOffset
     for (const batch of waiting) {
-      const sizeInBytes = batch.kept.end - batch.kept.start
-      this.makeRoom(batch.firstOffset, batch.lastOffset, batch.maxTimestampMs, sizeInBytes)
+      this.makeRoom(endOffset, batch, batch.kept.end - batch.kept.start)
       this.#place(batch)
+      endOffset = batch.lastOffset + 1
     }
   }
 

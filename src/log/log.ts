@@ -470,7 +470,7 @@ export class Log {
       () => `L3: offsets ${firstOffset} to ${lastOffset} after ${core.logEndOffset} in ${core.name}`,
     )
     if (leaderEpoch >= 0) core.assignEpoch(leaderEpoch, firstOffset)
-    core.writer.makeRoom(firstOffset, lastOffset, maxTimestampMs, bytes.length)
+    core.writer.makeRoom(core.logEndOffset, batch, bytes.length)
     const completed = core.producers.append(bytes, 0)
     const aborted = completed?.isAborted === true ? completed : undefined
     core.tail ??= new CachedTail(core.context.tailCache)
