@@ -14,7 +14,9 @@ import java.util.regex.Pattern;
  * prints decides: any line on standard error, or one that speaks of a mismatch; or of offsets that are missing, unless the partition's name matches the second argument.
  */
 public final class DumpLogs {
-    private static final Pattern BAD = Pattern.compile("Mismatches|mismatch|invalid|isvalid: false|isValid: false|Could not|Error");
+    private static final Pattern BAD = Pattern.compile("Mismatches|mismatch|invalid|isvalid: false|isValid: false|Could not|Error|Unknown record type|Failed to decode");
+    private static final Pattern DECODED = Pattern.compile("key: \\{\"type\":");
+    private static final int LOOKED_AT = 1000;
     private static final Pattern ANY = Pattern.compile("\\S");
     private static final Pattern GAP = Pattern.compile("\\s*\\d+ is followed by \\d+\\s*");
     /** The tool takes the first record of every segment but the first for one that follows offset -1. */
@@ -23,6 +25,8 @@ public final class DumpLogs {
     private final Harness harness = new Harness();
     private final Outcomes outcomes = new Outcomes(harness.console);
     private final List<Path> partitions = new ArrayList<>();
+    /** Records whose key a decoder has understood. */
+    private long decoded;
     /** Names of partitions that may lack offsets. */
     private final Pattern compacted;
 
@@ -55,18 +59,21 @@ public final class DumpLogs {
         check("producer snapshots", ".snapshot", List.of());
         decode("records of groups", "__consumer_offsets-", "--offsets-decoder");
         decode("records of transactions", "__transaction_state-", "--transaction-log-decoder");
-        decode("records of groups and offsets", "__consumer_offsets-", "--offsets-decoder");
     }
 
     /** Records of an internal topic, where the run has made it. */
     private void decode(String what, String prefix, String decoder) {
         outcomes.test(what, () -> {
             List<String> problems = new ArrayList<>();
+            long written = 0;
+            decoded = 0;
             for (Path partition : partitions) {
                 if (!partition.getFileName().toString().startsWith(prefix)) continue;
                 List<String> files = files(partition, ".log");
+                for (String file : files) written += Files.size(Path.of(file));
                 if (!files.isEmpty()) problems.addAll(dump(files, List.of(decoder)));
             }
+            if (written > 0 && decoded == 0) problems.add("no record was decoded of " + written + " bytes");
             if (!problems.isEmpty()) throw new AssertionError(problems.size() + " problems, the first: " + problems.get(0));
         });
     }
@@ -115,8 +122,7 @@ public final class DumpLogs {
     }
 
     /** Keeps only the lines that speak of trouble: values are printed in full, hundreds of megabytes in all. */
-    private static final class BadLines extends OutputStream {
-        private static final int LOOKED_AT = 1000;
+    private final class BadLines extends OutputStream {
         final List<String> found = new ArrayList<>();
         final List<String> gaps = new ArrayList<>();
         private final byte[] line = new byte[LOOKED_AT];
@@ -142,6 +148,7 @@ public final class DumpLogs {
         private void endLine() {
             String text = new String(line, 0, length, StandardCharsets.UTF_8);
             length = 0;
+            if (DECODED.matcher(text).find()) decoded++;
             if (text.startsWith("Non-consecutive offsets in ")) gapsIn = text;
             else if (GAP.matcher(text).matches()) gaps.add(gapsIn + text);
             else if (!FIRST.matcher(text).matches() && bad.matcher(text).find()) found.add(text);
