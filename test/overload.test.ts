@@ -12,8 +12,8 @@ import { GoodClient, MiB, Peer, eventually, onLinux, sleep, withBroker, withFold
 import type { Seen } from './overload-load.fixture.ts'
 
 const loadMs = process.env['OTTLA_TEST_LONG'] === '1' ? 60_000 : 8000
-/** Of the undisturbed rate, a second after the load is over. A machine that does other things as well is never the same for long. */
-const recoveredShareMin = 0.25
+/** Of the undisturbed rate, after the load is over. A machine that does other things as well is never the same for long. */
+const recoveredShareMin = 0.5
 const overloadTopic = { name: 'overload', partitions: 8 }
 
 /** The process that does it, and what it last said. */
@@ -95,10 +95,15 @@ it(
           } finally {
             await load.kill()
           }
-          await sleep(1000)
-          const recovered = await rateOf(good, 1500)
-          t.diagnostic(`${recovered.toFixed(0)} round trips a second from a second after it on`)
-          assert.ok(recovered > undisturbed * recoveredShareMin, `${recovered} of ${undisturbed}`)
+          const endedMs = performance.now()
+          // Within a second on a machine that has nothing else to do; where it has, whenever the broker gets to it.
+          await eventually('it is as fast as before', async () => {
+            await sleep(100)
+            return (await rateOf(good, 1000)) > undisturbed * recoveredShareMin
+          })
+          t.diagnostic(
+            `as fast as before ${Math.round(performance.now() - endedMs)} ms after it, of which a second is measuring`,
+          )
           await eventually('its connections are gone', () => broker.residentBytes - residentBytes < 512 * MiB)
           await good.stop()
           peer.close()
