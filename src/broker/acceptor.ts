@@ -74,8 +74,11 @@ export class Acceptor implements ConnectionHost {
   #stopping = false
   #whenEmpty: (() => void) | undefined
   #refused = 0
+  /** Accepted and not closed: each takes a descriptor, of which files need some too. */
+  readonly #socketsMax: number
 
-  private constructor(io: Io, config: () => BrokerConfig, logger: Logger, budgets: MemoryBudgets) {
+  private constructor(io: Io, config: () => BrokerConfig, logger: Logger, budgets: MemoryBudgets, socketsMax: number) {
+    this.#socketsMax = socketsMax
     this.io = io
     this.memory = new ConnectionMemory(io.clock, () => requestBudget(budgets, config()), this.#connections)
     this.turns = new ServingTurns(io.clock)
@@ -92,8 +95,9 @@ export class Acceptor implements ConnectionHost {
     config: () => BrokerConfig,
     logger: Logger,
     budgets: MemoryBudgets,
+    socketsMax: number,
   ): Promise<Acceptor> {
-    const acceptor = new Acceptor(io, config, logger, budgets)
+    const acceptor = new Acceptor(io, config, logger, budgets, socketsMax)
     try {
       for (const binding of bindings) await acceptor.#bind(binding)
     } catch (error) {
@@ -210,8 +214,13 @@ export class Acceptor implements ConnectionHost {
   #connected(socket: Socket, listener: string): void {
     const accepted: Accepted = { socket, listener }
     if (this.#stopping) socket.destroy()
+    else if (this.#socketCount >= this.#socketsMax) this.#refuse(accepted, 'open files of the process')
     else if (this.#dispatcher === undefined) this.#early.push(accepted)
     else if (!this.#admit(accepted)) this.#wait(accepted)
+  }
+
+  get #socketCount(): number {
+    return this.#quota.count + this.#waiting.length + this.#early.length
   }
 
   /** False when it has to wait until another connection ends. */

@@ -74,6 +74,8 @@ export interface BrokerOptions {
   readonly caseInsensitiveDisk: boolean
   /** Files that logs may have open at a time. */
   readonly openFilesMax: number
+  /** Connections that descriptors are left for. */
+  readonly socketsMax: number
   readonly metadata: MetadataPlace
   /** Called when the broker cannot go on (its last log directory, or the one with the metadata, has failed); the owner stops it. */
   readonly onFatal: (cause: Error) => void
@@ -180,6 +182,7 @@ export class Broker implements BrokerContext {
       currentConfig,
       logging.logger('kafka.network.SocketServer'),
       options.connectionMemory,
+      options.socketsMax,
     )
     undo.push(() => acceptor.stop(0))
     const { logs, metadataLog } = await openStorage(io, options, undo)
@@ -294,6 +297,7 @@ export class Broker implements BrokerContext {
   async #serve(undo: (() => Promise<void>)[]): Promise<void> {
     this.image.onApplied(deltas => this.#imageChanged(deltas))
     this.#partitions = await PartitionTable.open({
+      clock: this.io.clock,
       nodeId: this.nodeId,
       image: this.image,
       logs: this.logs,

@@ -42,12 +42,15 @@ const connectionShare = 1 / 8
 const openFilesLeast = 100
 const openFilesMost = 2000
 const openFilesShare = 1 / 2
+/** For what is neither a log's file nor a client's connection: the runtime, listeners, locks, metadata. */
+const otherDescriptors = 48
 
 /** Rejects with a `BrokerStartError` for what a user can put right. */
 export function launch(io: Io, options: LaunchOptions): Promise<Broker> {
   const { loaded, logLevel, sink, memoryBytes, caseInsensitiveDisk, descriptorsMax = Infinity, onFatal } = options
   const { metadata = { kind: 'own', brokerCount: 1 } } = options
   const connectionBytes = share(memoryBytes, connectionShare, connectionBytesMin, connectionBytesMax)
+  const openFilesMax = Math.max(openFilesLeast, Math.min(openFilesMost, Math.floor(descriptorsMax * openFilesShare)))
   return Broker.start(io, {
     config: loaded.config,
     listeners: loaded.listeners.listeners,
@@ -56,7 +59,8 @@ export function launch(io: Io, options: LaunchOptions): Promise<Broker> {
     logCacheBytes: share(memoryBytes, logCacheShare, logCacheBytesMin, logCacheBytesMax),
     connectionMemory: { requestBytes: connectionBytes, responseBytes: connectionBytes },
     caseInsensitiveDisk,
-    openFilesMax: Math.max(openFilesLeast, Math.min(openFilesMost, Math.floor(descriptorsMax * openFilesShare))),
+    openFilesMax,
+    socketsMax: Math.max(1, descriptorsMax - openFilesMax - otherDescriptors),
     metadata,
     onFatal,
   })

@@ -83,7 +83,7 @@ export async function visitSoundBatches(
   visit: BatchVisitor,
 ): Promise<void> {
   let { position, baseOffset: expectedOffset } = start
-  let fittingAt = position
+  let fittingAt = -1
   for (;;) {
     let gap: { position: number; size: number; lastOffset: number } | undefined
     const end = await segment.scan(position, (bytes, at, size, batchPosition) => {

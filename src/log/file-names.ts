@@ -8,6 +8,8 @@ export const LOG_SUFFIX = '.log'
 export const OFFSET_INDEX_SUFFIX = '.index'
 export const TIME_INDEX_SUFFIX = '.timeindex'
 export const TRANSACTION_INDEX_SUFFIX = '.txnindex'
+/** Ottla's own, behind the name of a transaction index: see transaction-index.ts. */
+export const CHECKSUM_SUFFIX = '.crc'
 export const PRODUCER_SNAPSHOT_SUFFIX = '.snapshot'
 
 /** Waits for `file.delete.delay.ms`; whatever still bears it when a log is opened goes at once. */

@@ -8,6 +8,7 @@
  * How many entries there are in the file is unknown until `load` has asked for its size, and `load` is called when the first entry is to be appended or found.
  */
 import { assert } from '../std/assert.ts'
+import { syncFile } from './log-context.ts'
 import { LazyFile } from './open-files.ts'
 import type { OpenFiles } from './open-files.ts'
 
@@ -179,7 +180,12 @@ export class IndexFile {
   async sync(): Promise<void> {
     if (!this.#dirty) return
     this.#dirty = false
-    await this.#file.use(file => file.sync())
+    try {
+      await this.#file.use(syncFile)
+    } catch (error) {
+      this.#dirty = true
+      throw error
+    }
   }
 
   /** Drops the entries from `count` on. */

@@ -1,5 +1,5 @@
 /** What all logs of a broker share, and what those of one log directory share. */
-import type { DiskError, Io } from '../io/io.ts'
+import type { DiskError, DiskFile, Io } from '../io/io.ts'
 import type { Logger } from '../std/logger.ts'
 import type { DiskPace } from './disk-pace.ts'
 import type { OpenFiles } from './open-files.ts'
@@ -34,9 +34,24 @@ export interface LogDirectoryHost {
   syncFolders(): Promise<void>
 }
 
-/** Whether a failure passes when somebody makes room: the operation had no effect and may be tried again. */
-export function isOutOfSpace(error: DiskError): boolean {
-  return error.code === 'ENOSPC' || error.code === 'EDQUOT' || error.code === 'EMFILE' || error.code === 'ENFILE'
+/** No room, no descriptors, no right to write. */
+const passingCodes: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT', 'EMFILE', 'ENFILE', 'EROFS', 'EACCES', 'EPERM'])
+
+/** Whether a failure passes when somebody does something about its cause: the operation had no effect and may be tried again. A failed sync never does, see `syncFile`. */
+export function isPassing(error: DiskError): boolean {
+  return passingCodes.has(error.code)
+}
+
+/**
+ * Makes a file durable. When that fails, whatever the reason, nobody knows what is on the disk, and trying again would tell a lie: the system may have dropped what it could not
+ * write, and call the file clean (fsyncgate). So it rejects with EIO, which takes the directory offline.
+ */
+export async function syncFile(file: DiskFile): Promise<void> {
+  try {
+    await file.sync()
+  } catch (error) {
+    throw Object.assign(new Error(`sync failed: ${diskErrorOf(error).message}`), { code: 'EIO' })
+  }
 }
 
 const damageCode = 'EDAMAGED'

@@ -10,7 +10,7 @@ import type { Uuid } from '../protocol/uuid.ts'
 import { PARTITION_METADATA } from './file-names.ts'
 import type { LeaderEpochCache } from './leader-epoch-cache.ts'
 import type { LogConfig } from './log-config.ts'
-import { diskErrorOf, isDamage, isOutOfSpace } from './log-context.ts'
+import { diskErrorOf, isDamage, isPassing, syncFile } from './log-context.ts'
 import type { LogContext, LogDirectoryHost } from './log-context.ts'
 import { LogReader } from './log-reader.ts'
 import type { LogSegment } from './log-segment.ts'
@@ -234,7 +234,7 @@ export class LogCore {
     if (this.#unsyncedFolder === 'all') {
       const { disk } = this.context.io
       const metadata = `${this.folder}/${PARTITION_METADATA}`
-      if ((await disk.stat(metadata)) !== undefined) await syncFile(disk, metadata)
+      if ((await disk.stat(metadata)) !== undefined) await syncAt(disk, metadata)
       await disk.syncDirectory(this.folder)
     }
     await this.host.syncFolders()
@@ -247,9 +247,9 @@ export class LogCore {
     for (const listener of this.#listeners) listener()
   }
 
-  /** For `LogWriter`. A full disk is no broken disk: the log is cut back to what is written, and goes on. */
+  /** For `LogWriter`. A disk that is full, or may not be written to, is no broken disk: the log is cut back to what is written, and goes on. */
   writeFailed(error: DiskError): void {
-    if (!isOutOfSpace(error) || this.cutsBack === undefined) this.diskFailed(error)
+    if (!isPassing(error) || this.cutsBack === undefined) this.diskFailed(error)
     else this.cutsBack(this, error)
   }
 
@@ -260,9 +260,10 @@ export class LogCore {
 
   /** Something else than an append has failed. What only lacked room is done at the next occasion. */
   backgroundFailed(error: DiskError): void {
-    if (this.failure !== undefined || (this.closed && !this.closing)) return
-    if (isOutOfSpace(error))
-      this.context.logger.warn('no room on the disk', { log: this.name, directory: this.host.path }, error)
+    if (this.closed && !this.closing) return
+    if (this.failure !== undefined && !isPassing(this.failure)) return
+    if (isPassing(error))
+      this.context.logger.warn('the disk refuses', { log: this.name, directory: this.host.path }, error)
     else this.diskFailed(error)
   }
 
@@ -274,7 +275,8 @@ export class LogCore {
   }
 
   fail(error: DiskError): void {
-    if (this.failure !== undefined) return
+    // One that passes gives way to one that does not.
+    if (this.failure !== undefined && (!isPassing(this.failure) || isPassing(error))) return
     this.failure = error
     this.writer.stop()
     this.advanced()
@@ -326,10 +328,10 @@ export class LogCore {
   }
 }
 
-async function syncFile(disk: Disk, path: string): Promise<void> {
+async function syncAt(disk: Disk, path: string): Promise<void> {
   const file = await disk.open(path, { write: true })
   try {
-    await file.sync()
+    await syncFile(file)
   } finally {
     await file.close()
   }

@@ -136,7 +136,7 @@ export class LogDirectory implements LogDirectoryHost {
     let clean = true
     const closeSome = async (): Promise<void> => {
       for (let log = waiting.pop(); log !== undefined; log = waiting.pop()) {
-        if (log.failure !== undefined) clean = false
+        if (log.refusal !== undefined) clean = false
         try {
           await log.close()
         } catch (error) {

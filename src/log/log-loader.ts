@@ -304,6 +304,7 @@ const indexSuffixes: ReadonlySet<string> = new Set([
   names.OFFSET_INDEX_SUFFIX,
   names.TIME_INDEX_SUFFIX,
   names.TRANSACTION_INDEX_SUFFIX,
+  names.TRANSACTION_INDEX_SUFFIX + names.CHECKSUM_SUFFIX,
 ])
 
 /** Epochs are in every batch; reading them all is slow and seldom. */

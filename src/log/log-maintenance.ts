@@ -10,7 +10,7 @@ import type { AppendRejected, TopicPartition } from './log-types.ts'
 import { rebuildProducerState, removeSnapshots } from './producer-recovery.ts'
 import { deletableSegments } from './retention.ts'
 import { offsetOfFileName, PRODUCER_SNAPSHOT_SUFFIX } from './file-names.ts'
-import { diskErrorOf, isOutOfSpace } from './log-context.ts'
+import { diskErrorOf, isPassing } from './log-context.ts'
 import { namesChecksumOf } from './shutdown-state.ts'
 import type { LogShutdownState } from './shutdown-state.ts'
 
@@ -79,16 +79,50 @@ export async function truncateFullyAndStartAt(core: LogCore, offset: number): Pr
   await core.exclusive(() => startOverAt(core, offset))
 }
 
-/** The disk ran full under a write: who waits is told, what was not written is dropped, and the log goes on where its file ends. */
+/**
+ * The disk is full, may not be written to, or there are no descriptors: who waits is told, what was not written is dropped, and the log goes on where its file ends. When not even
+ * that can be done, it is tried again.
+ */
 export function cutBack(core: LogCore, error: DiskError): void {
-  core.context.logger.warn('the disk is full', { log: core.name, directory: core.host.path }, error)
+  core.context.logger.warn('the disk refuses a write', { log: core.name, directory: core.host.path }, error)
   core.fail(error)
+  tryToCutBack(core, error)
+}
+
+const cutBackAgainMs = 500
+
+function tryToCutBack(core: LogCore, error: DiskError): void {
   const recovering = core.writer.exclusive(async () => {
+    // It was closed, or its directory has failed for good.
+    if (core.closed || core.failure !== error) return
     await core.writer.quiet()
-    await truncateNow(core, core.writer.fileEndOffset, true)
-    core.failure = undefined
+    await cutToWritten(core)
+    if (core.failure === error) core.failure = undefined
   })
-  recovering.then(undefined, (cause: unknown) => core.host.failed(diskErrorOf(cause)))
+  recovering.then(undefined, (thrown: unknown) => {
+    const cause = diskErrorOf(thrown)
+    if (isPassing(cause)) core.context.io.clock.setTimer(cutBackAgainMs, () => tryToCutBack(core, error))
+    else core.host.failed(cause)
+  })
+}
+
+/** Nothing that goes was ever acknowledged, or read: its room is needed at once. The leader epochs are written with the next flush, for which there may be room then. */
+async function cutToWritten(core: LogCore): Promise<void> {
+  const offset = core.writer.fileEndOffset
+  const { segments } = core
+  await cutOffSegments(
+    core,
+    segments.all.filter(segment => segment.baseOffset > offset),
+    undefined,
+    0,
+  )
+  await segments.active.truncate(offset, core.context.io.clock.nowMs())
+  await segments.active.syncLog()
+  core.forgetFrom(offset)
+  core.epochs.truncateFromEnd(offset)
+  cutOffsets(core, offset)
+  core.snapshotOffset = await rebuildProducerState(core, offset)
+  core.producers.onHighWatermark(core.highWatermark)
 }
 
 export async function closeLog(core: LogCore): Promise<void> {
@@ -147,7 +181,7 @@ export async function abandonLog(core: LogCore): Promise<void> {
   await core.writer.exclusive(() => core.releaseFiles())
 }
 
-async function truncateNow(core: LogCore, offset: number, isFull = false): Promise<void> {
+async function truncateNow(core: LogCore, offset: number): Promise<void> {
   const { segments, writer } = core
   if (offset < core.logStartOffset || offset < segments.first.baseOffset) return startOverAt(core, offset)
   if (offset > core.logEndOffset) return
@@ -160,10 +194,7 @@ async function truncateNow(core: LogCore, offset: number, isFull = false): Promi
   await segments.active.syncLog()
   core.forgetFrom(offset)
   core.epochs.truncateFromEnd(offset)
-  // Without room they are written down later, before the recovery point moves: until then the batches tell their epochs.
-  await core.epochs.flush().catch((error: unknown) => {
-    if (!isFull || !isOutOfSpace(diskErrorOf(error))) throw error
-  })
+  await core.epochs.flush()
   cutOffsets(core, offset)
   core.snapshotOffset = await rebuildProducerState(core, offset)
   core.producers.onHighWatermark(core.highWatermark)
@@ -207,12 +238,17 @@ async function removeSegments(core: LogCore, removed: readonly LogSegment[]): Pr
 }
 
 /** The newest segments: one after the other from the end, each durably, so that a power cut in between leaves no segment behind a gap. */
-async function cutOffSegments(core: LogCore, cut: readonly LogSegment[], replacement?: LogSegment): Promise<void> {
+async function cutOffSegments(
+  core: LogCore,
+  cut: readonly LogSegment[],
+  replacement?: LogSegment,
+  deleteDelayMs = core.config.fileDeleteDelayMs,
+): Promise<void> {
   if (cut.length === 0) return
   core.segments.remove(new Set(cut), replacement)
   core.reader.forget()
   for (const segment of cut.toReversed()) {
-    await core.deletion.delete(segment, core.folder, core.config.fileDeleteDelayMs)
+    await core.deletion.delete(segment, core.folder, deleteDelayMs)
     await core.context.io.disk.syncDirectory(core.folder)
   }
   core.segmentsSynced()

@@ -23,7 +23,7 @@ import {
   partitionDirectoryName,
 } from './file-names.ts'
 import type { LogConfig } from './log-config.ts'
-import { diskErrorOf } from './log-context.ts'
+import { diskErrorOf, isPassing } from './log-context.ts'
 import type { LogContext } from './log-context.ts'
 import { LogDirectory } from './log-directory.ts'
 import { FolderRemoval } from './folder-removal.ts'
@@ -97,17 +97,8 @@ export interface LogDirectoryDescription {
   readonly logs: readonly LogDescription[]
 }
 
-/** What says, where a folder is to be made, that the whole directory is not to be used: it is broken, gone, or not ours to write in. */
-const directoryFailures: ReadonlySet<string> = new Set([
-  'EIO',
-  'ENOENT',
-  'ENOTDIR',
-  'EACCES',
-  'EPERM',
-  'EROFS',
-  'ENXIO',
-  'ESTALE',
-])
+/** What says, where a folder is to be made, that the whole directory is not to be used: it is broken, or gone. */
+const directoryFailures: ReadonlySet<string> = new Set(['EIO', 'ENOENT', 'ENOTDIR', 'ENXIO', 'ESTALE'])
 
 /** As in Kafka: time for topics to get their settings before anything is deleted by the default ones. */
 const firstRetentionMs = 30_000
@@ -225,17 +216,21 @@ export class LogManager {
   }
 
   /**
-   * Makes the partition's directory, by default in the log directory with the fewest partitions; one that turns out to have failed is passed over. Rejects with a
-   * `DiskError`.
+   * Makes the partition's directory, by default in the log directory with the fewest partitions; one that turns out to have failed, or refuses (it is full, or may not
+   * be written to), is passed over. Rejects with a `DiskError`.
    */
   async create(topic: string, partition: number, topicId: Uuid, config: LogConfig, path?: string): Promise<Log> {
+    const refusing = new Set<LogDirectory>()
     for (;;) {
-      const directory = this.#directoryFor(path)
+      const directory = this.#directoryFor(path, refusing)
       directory.creating += 1
       try {
         return await this.#createIn(directory, topic, partition, topicId, config)
       } catch (error) {
-        if (directory.offline === undefined || path !== undefined) throw error
+        if (directory.offline === undefined) refusing.add(directory)
+        const isLast = this.#directories.every(each => each.offline !== undefined || refusing.has(each))
+        const mayPass = directory.offline !== undefined || isPassing(diskErrorOf(error))
+        if (path !== undefined || isLast || !mayPass) throw error
       } finally {
         directory.creating -= 1
       }
@@ -253,16 +248,20 @@ export class LogManager {
     assert(parsePartitionDirectory(folderName)?.kind === 'current', () => `no name for a partition: ${folderName}`)
     const folder = `${directory.path}/${folderName}`
     const { disk } = this.#context.io
+    let isMade = false
     try {
       await directory.forgetEarlier(topic, partition)
       // Another partition's, on a disk that does not tell upper case from lower case, or somebody else's.
       if ((await disk.stat(folder)) !== undefined) throw diskError('EEXIST', `${folder} exists`)
       await disk.makeDirectory(folder)
+      isMade = true
       // As a whole, and with its name: without its id the log would be taken for another topic's, and a power cut that keeps records and loses it would leave records that
       // nobody may serve.
       await replaceFile(disk, folder, PARTITION_METADATA, sealText(formatPartitionMetadata(topicId)))
     } catch (error) {
       if (directoryFailures.has((error as DiskError).code)) directory.failed(error as DiskError)
+      // Half made it would be in the way of the next attempt.
+      else if (isMade) await disk.removeDirectory(folder).catch(() => {})
       throw error
     }
     const log = newLog(this.#context, directory, { topic, partition, topicId, folderName, config })
@@ -397,7 +396,7 @@ export class LogManager {
     this.#directoryOf.set(log, to)
   }
 
-  #directoryFor(path: string | undefined): LogDirectory {
+  #directoryFor(path: string | undefined, refusing: ReadonlySet<LogDirectory>): LogDirectory {
     const online = this.#directories.filter(directory => directory.offline === undefined)
     if (path !== undefined) {
       const wanted = online.find(directory => directory.path === path)
@@ -405,8 +404,9 @@ export class LogManager {
       return wanted
     }
     const countOf = ({ logs, creating }: LogDirectory): number => logs.size + creating
-    let fewest = online[0]
-    for (const directory of online) if (countOf(directory) < countOf(fewest!)) fewest = directory
+    const willing = online.filter(directory => !refusing.has(directory))
+    let fewest = willing[0]
+    for (const directory of willing) if (countOf(directory) < countOf(fewest!)) fewest = directory
     if (fewest === undefined) throw diskError('EIO', 'no log directory is online')
     return fewest
   }
@@ -487,7 +487,7 @@ export class LogManager {
   }
 
   #checkpointFailed(directory: LogDirectory, error: DiskError): void {
-    if (error.code === 'ENOSPC') this.#logger.warn('no room for a checkpoint', { directory: directory.path }, error)
+    if (isPassing(error)) this.#logger.warn('a checkpoint cannot be written', { directory: directory.path }, error)
     else directory.failed(error)
   }
 

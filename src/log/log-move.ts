@@ -1,6 +1,7 @@
 /** One move of a partition's files to another log directory; see `log-moves.ts`. */
 import type { DiskFile } from '../io/io.ts'
 import {
+  CHECKSUM_SUFFIX,
   deletedDirectoryName,
   futureDirectoryName,
   LEADER_EPOCH_CHECKPOINT,
@@ -24,7 +25,13 @@ const lastStepBytesMax = 4 * 1024 * 1024
 const roundsMax = 20
 const chunkBytes = 1024 * 1024
 /** Of the files of a segment beside its log. */
-const otherSuffixes = [OFFSET_INDEX_SUFFIX, TIME_INDEX_SUFFIX, TRANSACTION_INDEX_SUFFIX, PRODUCER_SNAPSHOT_SUFFIX]
+const otherSuffixes = [
+  OFFSET_INDEX_SUFFIX,
+  TIME_INDEX_SUFFIX,
+  TRANSACTION_INDEX_SUFFIX,
+  TRANSACTION_INDEX_SUFFIX + CHECKSUM_SUFFIX,
+  PRODUCER_SNAPSHOT_SUFFIX,
+]
 
 export class LogMove {
   readonly #context: LogContext

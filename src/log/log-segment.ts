@@ -23,6 +23,7 @@ import {
   TRANSACTION_INDEX_SUFFIX,
 } from './file-names.ts'
 import { lastOffsetOf, maxTimestampOf } from './log-batch.ts'
+import { diskErrorOf, isPassing, syncFile } from './log-context.ts'
 import { OffsetIndex, RELATIVE_OFFSET_MAX } from './offset-index.ts'
 import type { OffsetPosition } from './offset-index.ts'
 import { LazyFile } from './open-files.ts'
@@ -252,15 +253,14 @@ export class LogSegment {
     const forgotten = await this.timeIndex.keepBelow(offset)
     // An entry of what lies above is true, or was never finished; a broken one of what lies below would be missed.
     if (forgotten !== undefined && !(await this.confirmsTimestamp(forgotten))) return undefined
-    await this.transactionIndex.keepBelow(offset, this.baseOffset)
-    return kept
+    return (await this.transactionIndex.keepBelow(offset, this.baseOffset)) ? kept : undefined
   }
 
   /** Empties the indexes, which are loaded, so that they can be built anew. */
   async clearIndexes(): Promise<void> {
     await this.offsetIndex.truncate(this.baseOffset)
     await this.timeIndex.truncate(this.baseOffset)
-    await this.transactionIndex.truncate(0)
+    await this.transactionIndex.clear()
     this.#durableNames = 'nothing'
   }
 
@@ -416,6 +416,7 @@ export class LogSegment {
 
   /** Renames the files for deletion. Reads that have them open go on. */
   async markDeleted(): Promise<void> {
+    const { checksumPath } = this.transactionIndex
     for (const file of this.#files()) {
       await file.close()
       const exists = (await this.#openFiles.disk.stat(file.path)) !== undefined
@@ -423,6 +424,7 @@ export class LogSegment {
       // By the time that the files are removed, one of its old name may belong to the segment that has taken its place.
       else file.moveTo(file.path + DELETED_SUFFIX)
     }
+    await this.#openFiles.disk.remove(checksumPath)
   }
 
   /** Gives the log file another suffix behind its name; `renameIndexes` is to follow. */
@@ -439,10 +441,14 @@ export class LogSegment {
     const exists = (await this.#openFiles.disk.stat(file.path)) !== undefined
     if (exists) await file.rename(this.#path(TRANSACTION_INDEX_SUFFIX))
     else file.moveTo(this.#path(TRANSACTION_INDEX_SUFFIX))
+    if (!exists || this.#nameSuffix !== '') return
+    this.transactionIndex.forgetChecksum()
+    await this.transactionIndex.saveChecksum()
   }
 
   /** Removes the files, renamed or not. */
   async remove(): Promise<void> {
+    await this.#openFiles.disk.remove(this.transactionIndex.checksumPath)
     for (const file of this.#files()) {
       await file.close()
       await this.#openFiles.disk.remove(file.path)
@@ -526,6 +532,8 @@ export class LogSegment {
     await allSettled([durable(this.offsetIndex), durable(this.timeIndex), transactions.sync()])
     // Made with the first transaction that is aborted, perhaps long after the others.
     if (transactions.takeMadeFile() && this.#durableNames === 'all') this.#durableNames = 'log'
+    // Output of the cleaner that is not in its place yet has none.
+    if (this.#nameSuffix === '') await this.transactionIndex.saveChecksum()
   }
 
   #syncRecords(): Promise<void> {
@@ -534,9 +542,11 @@ export class LogSegment {
     if (!this.#unsynced) return this.#syncing ?? Promise.resolve()
     this.#unsynced = false
     const syncing = this.logFile
-      .use(file => file.sync())
+      .use(syncFile)
       .catch((error: unknown) => {
-        this.#syncFailure = error as Error
+        // When the file could not even be opened, nothing has happened.
+        if (isPassing(diskErrorOf(error))) this.#unsynced = true
+        else this.#syncFailure = error as Error
         throw error
       })
       .finally(() => {

@@ -374,7 +374,7 @@ export class LogWriter {
     try {
       await this.#syncLogs(this.#syncedEndOffset, endOffset)
     } catch (error) {
-      this.#owner.writeFailed(damagedBySync(diskErrorOf(error)))
+      this.#owner.writeFailed(diskErrorOf(error))
       return
     }
     if (this.#stopped) return
@@ -446,9 +446,4 @@ export class LogWriter {
   #background(work: Promise<void> | undefined): void {
     work?.then(undefined, (error: unknown) => this.#owner.backgroundFailed(diskErrorOf(error)))
   }
-}
-
-/** After a failed sync nobody knows what is on the disk, whatever the reason: it is not to be tried again (fsyncgate). */
-function damagedBySync(error: DiskError): DiskError {
-  return Object.assign(new Error(`sync failed: ${error.message}`), { code: 'EIO' })
 }

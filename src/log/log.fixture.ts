@@ -85,7 +85,7 @@ export async function written(log: Log): Promise<void> {
   if (log.writtenEndOffset === log.logEndOffset) return
   await new Promise<void>(resolve => {
     const stop = log.onAdvance(() => {
-      if (log.writtenEndOffset < log.logEndOffset && log.failure === undefined) return
+      if (log.writtenEndOffset < log.logEndOffset && log.refusal === undefined) return
       stop()
       resolve()
     })

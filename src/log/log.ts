@@ -17,7 +17,7 @@ import { forEachBatch } from '../protocol/records/walk.ts'
 import { legacyOffsetsBefore } from './legacy-offsets.ts'
 import { baseOffsetOf, hasPlausibleHeader, lastOffsetOf, leaderEpochOf, maxTimestampOf } from './log-batch.ts'
 import type { LogConfig } from './log-config.ts'
-import { damaged, diskErrorOf } from './log-context.ts'
+import { damaged, diskErrorOf, isPassing } from './log-context.ts'
 import type { LogContext } from './log-context.ts'
 import { LogCore } from './log-core.ts'
 import type { AdvanceListener, LogState } from './log-core.ts'
@@ -147,11 +147,17 @@ export class Log {
     return this.#core.savesLogStart ? this.#core.nextLogStartOffset : undefined
   }
 
-  /**
-   * Set when the disk has failed under this log: appends and reads answer KAFKA_STORAGE_ERROR. A disk that ran full fails those who wait for it; then the
-   * log is cut back to what was written, and this is undefined again.
-   */
+  /** Set when the disk has failed under this log: appends and reads answer KAFKA_STORAGE_ERROR. */
   get failure(): DiskError | undefined {
+    const { failure } = this.#core
+    return failure !== undefined && isPassing(failure) ? undefined : failure
+  }
+
+  /**
+   * Set when nothing can be appended: the disk has failed, or is full, or may not be written to. Of the latter those who wait are told; then the log is cut back to what was written,
+   * and this is undefined again. Reads go on.
+   */
+  get refusal(): DiskError | undefined {
     return this.#core.failure
   }
 
@@ -296,6 +302,8 @@ export class Log {
       const foundBefore = found.length
       let complete = await segment.transactionIndex.collect(from, to, found)
       if (complete === undefined) {
+        // The active segment's is still growing, so it is to be another one.
+        if (segment === core.segments.active) await maintenance.rollLog(core)
         await core.rebuildIndexes(segment)
         found.length = foundBefore
         complete = await segment.transactionIndex.collect(from, to, found)
@@ -503,8 +511,8 @@ export class Log {
 
   /** Why nothing can be read now. A closed log must not open its files again. */
   #unavailable(): ReadFailed | undefined {
-    const { failure, closed } = this.#core
-    if (failure === undefined && !closed) return undefined
+    const { failure } = this
+    if (failure === undefined && !this.#core.closed) return undefined
     return { kind: 'failed', error: 'KAFKA_STORAGE_ERROR', message: failure?.message ?? 'the log is closed' }
   }
 }

@@ -164,6 +164,15 @@ class SegmentRecovery {
     await segment.loadIndexes()
     const kept = recoveryPoint > segment.baseOffset ? await segment.keepIndexesBelow(recoveryPoint) : undefined
     if (kept !== undefined && (await segment.confirmsLastTimestamp())) return kept
+    // What is built anew takes all transactions of the segment.
+    const { producers, segments, snapshots } = this.#input
+    if (producers.mapEndOffset > segment.baseOffset) {
+      await restoreNewest(
+        this.#input,
+        snapshots.filter(offset => offset <= segment.baseOffset),
+      )
+      await replayProducers(segments, producers, segment.baseOffset)
+    }
     await segment.clearIndexes()
     return { offset: segment.baseOffset, position: 0 }
   }

@@ -4,12 +4,20 @@
  *
  * An entry is a version (int16, 0), the producer id, the offsets of the transaction's first record and of its marker, and the last stable offset
  * when the marker was written (int64 each). The latter tells a reader when to stop looking: no transaction that was open below it is missing from what was read.
+ *
+ * Nothing in the log says cheaply whether an entry is true, as it does for the other indexes, and a false one would show aborted records, or hide committed ones (P4). So there is a
+ * checksum beside the file, under its name and `.crc`, of the entries that were durable when it was written; Kafka passes it over. An index that does not match it is built anew.
  */
 import { assert } from '../std/assert.ts'
+import { crc32c } from '../std/crc32c.ts'
+import type { Disk } from '../io/io.ts'
 import { readInt16, readInt64, writeInt16, writeInt64 } from '../protocol/records/int64.ts'
+import { replaceFile, textOf } from './atomic-file.ts'
+import { CHECKSUM_SUFFIX } from './file-names.ts'
 import { IndexFile } from './index-file.ts'
 import type { AbortedTransaction } from './log-types.ts'
 import type { OpenFiles } from './open-files.ts'
+import { sealText } from './sealed-text.ts'
 
 const entryBytes = 34
 const currentVersion = 0
@@ -22,9 +30,14 @@ export interface AbortedTransactionEntry extends AbortedTransaction {
 
 export class TransactionIndex {
   readonly entries: IndexFile
+  readonly #disk: Disk
   #lastOffset = -1
+  /** The checksum does not speak of what is in the file. */
+  #isChanged = false
+  #verification: Promise<boolean> | undefined
 
   constructor(openFiles: OpenFiles, path: string) {
+    this.#disk = openFiles.disk
     this.entries = new IndexFile(openFiles, path, entryBytes)
   }
 
@@ -47,6 +60,50 @@ export class TransactionIndex {
       writeInt64(target, at + 26, entry.lastStableOffset)
     })
     this.#lastOffset = entry.lastOffset
+    this.#isChanged = true
+  }
+
+  /** Where the checksum of the file is. */
+  get checksumPath(): string {
+    return this.entries.file.path + CHECKSUM_SUFFIX
+  }
+
+  /** Writes the checksum of the entries that are in the file, and durable, where it is not there. Rejects with a `DiskError`. */
+  async saveChecksum(): Promise<void> {
+    if (!this.#isChanged) return
+    const { tailStart: count } = this.entries
+    const bytes = count === 0 ? undefined : await this.entries.readEntries(0, count)
+    const path = this.checksumPath
+    const slash = path.lastIndexOf('/')
+    if (bytes === undefined) await this.#disk.remove(path)
+    else
+      await replaceFile(
+        this.#disk,
+        path.slice(0, slash),
+        path.slice(slash + 1),
+        sealText(`${count} ${crc32c(bytes, 0)}\n`),
+      )
+    this.#isChanged = this.entries.tailStart !== count
+  }
+
+  /** The checksum is to be written again: the file has another name. */
+  forgetChecksum(): void {
+    this.#isChanged = true
+  }
+
+  /** Whether the entries that were found in the file match their checksum, if there is one. Read once. */
+  isVerified(): Promise<boolean> {
+    return (this.#verification ??= this.#verify())
+  }
+
+  async #verify(): Promise<boolean> {
+    if (this.entries.entryCount === 0 || this.#isChanged) return true
+    const stat = await this.#disk.stat(this.checksumPath)
+    const match = stat && /^(\d+) (\d+)\n$/.exec(textOf(await this.#disk.readFile(this.checksumPath)))
+    if (!match) return true
+    const count = Number(match[1])
+    const bytes = count > this.entries.entryCount ? undefined : await this.entries.readEntries(0, count)
+    return bytes !== undefined && crc32c(bytes, 0) === Number(match[2])
   }
 
   /**
@@ -56,6 +113,7 @@ export class TransactionIndex {
   async collect(from: number, to: number, found: AbortedTransaction[]): Promise<boolean | undefined> {
     const count = this.entries.entryCount
     if (count === 0) return false
+    if (!(await this.isVerified())) return undefined
     const floor = await this.entries.floor((source, at) => readEntry(source, at).lastOffset < from, readEntry)
     if (floor === undefined) return undefined
     for (let start = floor.count; start < count; start += entriesPerRead) {
@@ -74,6 +132,7 @@ export class TransactionIndex {
 
   /** All entries; `undefined` for a file that is not what it should be. */
   async all(): Promise<AbortedTransactionEntry[] | undefined> {
+    if (!(await this.isVerified())) return undefined
     const count = this.entries.entryCount
     const bytes = count === 0 ? new Uint8Array(0) : await this.entries.readEntries(0, count)
     if (bytes === undefined) return undefined
@@ -100,26 +159,39 @@ export class TransactionIndex {
 
   /**
    * Keeps the longest prefix of entries that can be true, with markers that grow from `baseOffset` on and are below `offset`, and forgets the rest: also zeros, where a power cut has
-   * left the length of the file and not what was in it.
+   * left the length of the file and not what was in it. False where the entries are not to be believed at all.
    */
-  async keepBelow(offset: number, baseOffset: number): Promise<void> {
+  async keepBelow(offset: number, baseOffset: number): Promise<boolean> {
     const entries = this.entries.entryCount === 0 ? [] : await this.all()
+    if (entries === undefined) return false
     let keptCount = 0
     let lastOffset = baseOffset - 1
-    for (const entry of entries ?? []) {
+    for (const entry of entries) {
       const isPossible = entry.firstOffset >= 0 && entry.firstOffset <= entry.lastOffset && entry.producerId >= 0
       if (!isPossible || entry.lastOffset <= lastOffset || entry.lastOffset >= offset) break
       lastOffset = entry.lastOffset
       keptCount += 1
     }
+    if (keptCount < entries.length) this.#isChanged = true
     await this.entries.trim(keptCount)
     this.#lastOffset = keptCount === 0 ? -1 : lastOffset
+    return true
+  }
+
+  /** Drops all entries, whatever they say. */
+  async clear(): Promise<void> {
+    await this.entries.truncate(0)
+    this.#lastOffset = -1
+    this.#isChanged = true
+    this.#verification = undefined
   }
 
   /** Drops the entries whose markers are at and above `offset`. */
   async truncate(offset: number): Promise<void> {
     const floor = await this.entries.floor((source, at) => readEntry(source, at).lastOffset < offset, readEntry)
-    await this.entries.truncate(floor?.count ?? 0)
+    const count = floor?.count ?? 0
+    if (count < this.entries.entryCount) this.#isChanged = true
+    await this.entries.truncate(count)
     this.#lastOffset = floor?.value?.lastOffset ?? -1
   }
 }

@@ -6,8 +6,9 @@
  * `close` after the last.
  */
 
-import type { DiskError } from '../io/io.ts'
+import type { Clock, DiskError, Timer } from '../io/io.ts'
 import type { LogConfig } from '../log/log-config.ts'
+import { isPassing } from '../log/log-context.ts'
 import type { Log } from '../log/log.ts'
 import type { LogManager } from '../log/log-manager.ts'
 import type { ClusterImage, PartitionState, TopicImage } from '../metadata/cluster-image.ts'
@@ -31,7 +32,11 @@ export interface PartitionTableOptions {
   /** The settings of a topic as they are now. */
   readonly configOf: (topic: string) => PartitionConfig
   readonly logger: Logger
+  readonly clock: Clock
 }
+
+/** How long after a log could not be made, for lack of room or of descriptors, that is tried again. */
+const retryMs = 1000
 
 /** Logs that are made or deleted at a time: a disk makes durable what many wait for in the time of one. */
 const changedAtATime = 16
@@ -47,6 +52,9 @@ export class PartitionTable {
   /** The last change to logs that is under way. */
   #work: Promise<void> = Promise.resolve()
   readonly #stopFollowing: () => void
+  readonly #retries = new Set<Timer>()
+  /** Those that wait for another attempt. */
+  #toRetry: [TopicImage, number][] = []
 
   private constructor(options: PartitionTableOptions) {
     this.#options = options
@@ -100,6 +108,7 @@ export class PartitionTable {
   /** Who waits is told that this broker serves no more; nothing is served afterwards. */
   async close(): Promise<void> {
     this.#stopFollowing()
+    for (const timer of this.#retries) timer.cancel()
     for (const partition of this.all()) partition.close('NOT_LEADER_OR_FOLLOWER')
     await this.settled()
   }
@@ -183,13 +192,32 @@ export class PartitionTable {
       if (now !== undefined) this.#add(topic, number, log, now)
       else await this.#options.logs.delete(topic.name, number)
     } catch (error) {
-      this.#failed.add(partitionKey(topic.id, number))
-      this.#options.logger.error(
-        `cannot make the log of ${topic.name}-${number}`,
-        { code: (error as DiskError).code },
-        error,
-      )
+      const key = partitionKey(topic.id, number)
+      const { code } = error as DiskError
+      const passes = code !== undefined && isPassing(error as DiskError)
+      if (!this.#failed.has(key)) {
+        this.#options.logger[passes ? 'warn' : 'error'](
+          `cannot make the log of ${topic.name}-${number}`,
+          { code },
+          error,
+        )
+      }
+      this.#failed.add(key)
+      if (passes) this.#retryLater(topic, number)
     }
+  }
+
+  /** The cause may go away. Until then the partition answers KAFKA_STORAGE_ERROR. */
+  #retryLater(topic: TopicImage, number: number): void {
+    this.#toRetry.push([topic, number])
+    if (this.#toRetry.length > 1) return
+    const timer = this.#options.clock.setTimer(retryMs, () => {
+      this.#retries.delete(timer)
+      const wanted = this.#toRetry
+      this.#toRetry = []
+      this.#enqueue(() => this.#createLogs(wanted))
+    })
+    this.#retries.add(timer)
   }
 
   async #createLog(topic: TopicImage, number: number): Promise<Log> {

@@ -223,7 +223,7 @@ export class Partition {
   }
 
   #logAdvanced(): void {
-    if (this.log.failure !== undefined) {
+    if (this.log.refusal !== undefined) {
       this.#failWaiting('KAFKA_STORAGE_ERROR')
       this.#notifyWatchers()
       return

@@ -9,7 +9,7 @@
  */
 import type { DiskError, Io, Timer } from '../../io/io.ts'
 import type { Logger } from '../../std/logger.ts'
-import { isDamage, isOutOfSpace } from '../log-context.ts'
+import { isDamage, isPassing } from '../log-context.ts'
 import type { Log } from '../log.ts'
 import { assess, isDue } from './cleanable.ts'
 import type { CleanableLog } from './cleanable.ts'
@@ -220,7 +220,7 @@ export class LogCleaner {
     } else if (code === undefined || isDamage(error as DiskError)) {
       this.#uncleanable.add(log)
       this.#logger.error('a log cannot be compacted, and is left as it is', { log: nameOf(log) }, error)
-    } else if (code === 'ENOENT' || isOutOfSpace(error as DiskError)) {
+    } else if (code === 'ENOENT' || isPassing(error as DiskError)) {
       // What was read has been removed meanwhile, or there is no room for what was to be written: both pass.
       this.#logger.warn('compaction was ended', { log: nameOf(log) }, error)
     } else {

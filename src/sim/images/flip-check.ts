@@ -191,7 +191,7 @@ async function checkGoesOn(log: Log): Promise<void> {
   )
   await new Promise<void>(resolve => {
     const stop = log.onAdvance(() => {
-      if (log.writtenEndOffset < log.logEndOffset && log.failure === undefined) return
+      if (log.writtenEndOffset < log.logEndOffset && log.refusal === undefined) return
       stop()
       resolve()
     })

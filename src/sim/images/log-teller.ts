@@ -80,7 +80,7 @@ export class LogTeller {
     if (log.writtenEndOffset === log.logEndOffset) return
     await new Promise<void>(resolve => {
       const stop = log.onAdvance(() => {
-        if (log.writtenEndOffset < log.logEndOffset && log.failure === undefined) return
+        if (log.writtenEndOffset < log.logEndOffset && log.refusal === undefined) return
         stop()
         resolve()
       })

@@ -61,9 +61,9 @@ async function readWhole(
       assert(
         isExcused(topic),
         () =>
-          `L11 ${model.name}: a read at ${next} of ${start} to ${end} is answered ${range}: ${log.failure?.message ?? ''}`,
+          `L11 ${model.name}: a read at ${next} of ${start} to ${end} is answered ${range}: ${log.refusal?.message ?? ''}`,
       )
-      if (log.failure !== undefined) return undefined
+      if (log.refusal !== undefined) return undefined
       isWhole = false
       next = (model.batchAt(next)?.lastOffset ?? end) + 1
       continue
@@ -79,7 +79,7 @@ async function readWhole(
 
 /** Whether somebody has spoilt the bits of it. */
 function isExcused(topic: TopicState): boolean {
-  return topic.mayBeDamaged || topic.log?.failure !== undefined
+  return topic.mayBeDamaged || topic.log?.refusal !== undefined
 }
 
 /** Reads [from, upTo) as a consumer of committed records would. */
@@ -154,7 +154,7 @@ export async function checkLookups(topic: TopicState, share: number, nowMs: () =
   const wanted = Math.floor(Math.min(...times) - 2 + share * (Math.max(...times) - Math.min(...times) + 4))
   const expected = records.find(record => record.timestampMs >= wanted)
   const found = await log.lookupTimestamp(wanted)
-  if (log.logStartOffset !== start || log.writtenEndOffset !== end || log.failure !== undefined) return
+  if (log.logStartOffset !== start || log.writtenEndOffset !== end || log.refusal !== undefined) return
   const told = found !== undefined && 'offset' in found ? found : undefined
   if (found !== undefined && told === undefined && isExcused(topic)) return
   assert(
@@ -165,7 +165,7 @@ export async function checkLookups(topic: TopicState, share: number, nowMs: () =
   if (log.firstSegmentOffset < start || log.logEndOffset > end) return
   const largest = Math.max(...times)
   const newest = await log.maxTimestamp()
-  if (log.logStartOffset !== start || log.writtenEndOffset !== end || log.failure !== undefined) return
+  if (log.logStartOffset !== start || log.writtenEndOffset !== end || log.refusal !== undefined) return
   // Of several, which one is said depends on how the indexes came to be.
   if (newest !== undefined && 'kind' in newest && isExcused(topic)) return
   const offset = newest !== undefined && 'offset' in newest ? newest.offset : undefined

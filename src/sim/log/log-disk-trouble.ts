@@ -5,7 +5,7 @@ import { lastOffsetOf } from '../../log/log-batch.ts'
 import { ATTRIBUTES_AT } from '../../protocol/records/batch-header.ts'
 import { batchSizeAt } from '../../protocol/records/walk.ts'
 import { offsetOfFileName } from '../../log/file-names.ts'
-import { isDamage, isOutOfSpace } from '../../log/log-context.ts'
+import { isDamage, isPassing } from '../../log/log-context.ts'
 import { assert } from '../../std/assert.ts'
 import { escapeForPattern } from './pattern.ts'
 import type { FileKind, StepOf } from './log-steps.ts'
@@ -85,7 +85,7 @@ export class LogDiskTrouble {
     this.#isFull = true
     for (const { model } of topics) if (model !== undefined) model.wasFull = true
     for (let left = 5; left > 0; left--) {
-      if (topic.log?.failure === undefined && topic.cutAt === undefined) {
+      if (topic.log?.refusal === undefined && topic.cutAt === undefined) {
         const keys = [left % 6, (left + 3) % 6, (left + 7) % 12]
         const produce = {
           kind: 'produce',
@@ -102,11 +102,11 @@ export class LogDiskTrouble {
       await host.run(step.ms / 5)
       this.#story.observe()
     }
-    if (host.failed.length > 0 || topics.some(({ log }) => log?.failure !== undefined && !isOutOfSpace(log.failure)))
+    if (host.failed.length > 0 || topics.some(({ log }) => log?.refusal !== undefined && !isPassing(log.refusal)))
       this.isAcute = true
     volume.capacityBytes = 2 ** 40
     const isOnline = (each: TopicState): boolean =>
-      each.log?.failure === undefined || host.offline.has(each.log.directory) || each.mayBeDamaged
+      each.log?.refusal === undefined || host.offline.has(each.log.directory) || each.mayBeDamaged
     await host.waitUntil(() => topics.every(isOnline))
     await this.#story.quiet()
     this.#story.observe()
@@ -124,7 +124,7 @@ export class LogDiskTrouble {
       assert(topic.mayBeDamaged, () => `L10 ${topic.name}: ${error.message}`)
       return this.#story.count('damage found')
     }
-    if (isOutOfSpace(error)) {
+    if (isPassing(error)) {
       // Perhaps it could not go on afterwards, and its directory has failed meanwhile.
       const isOffline = topic.log !== undefined && host.offline.has(topic.log.directory)
       assert(this.#isFull || isOffline, () => `${topic.name}: ${error.message}, though there is room`)
@@ -172,7 +172,7 @@ export class LogDiskTrouble {
       return checkRange(model, offset, range, host.nowMs, hits === 0 || step.misread === 'short')
     assert(hits > 0 || topic.mayBeDamaged, () => `L11 ${topic.name}: a read at ${offset} is answered ${range}`)
     this.#story.count('misread refused')
-    if (log.failure !== undefined) topic.mayBeDamaged = true
+    if (log.refusal !== undefined) topic.mayBeDamaged = true
   }
 
   /** A bit of a file changes. What is lost by that is lost; what is not must still be right. */
@@ -245,7 +245,7 @@ export class LogDiskTrouble {
     const log = topic.log!
     const model = topic.model!
     const { retentionMs, retentionBytes, segmentBytes, cleanupPolicy, preallocate } = model.config
-    if (!cleanupPolicy.includes('delete') || log.failure !== undefined || topic.mayBeDamaged || preallocate) return
+    if (!cleanupPolicy.includes('delete') || log.refusal !== undefined || topic.mayBeDamaged || preallocate) return
     if (log.highWatermark < log.logEndOffset || log.writtenEndOffset < log.logEndOffset) return
     if (retentionBytes >= 0 && log.segmentCount > 1) {
       const most = retentionBytes + segmentBytes + 3000

@@ -71,8 +71,8 @@ async function found(
   }
   const model = [topic.model, deleting].find(each => each !== undefined && each.topicId === log.topicId)
   assert(model !== undefined, () => `KIP-516 ${topic.name}: found with the id ${log.topicId} of another one`)
-  if (log.failure !== undefined) {
-    assert(topic.mayBeDamaged, () => `L10 ${topic.name} cannot be opened after a ${downfall}: ${log.failure?.message}`)
+  if (log.refusal !== undefined) {
+    assert(topic.mayBeDamaged, () => `L10 ${topic.name} cannot be opened after a ${downfall}: ${log.refusal?.message}`)
     story.count('damaged log refused')
     topic.use(log, model)
     return

@@ -73,8 +73,8 @@ export class LogStory {
     for (const topic of this.topics) {
       const { log, model } = topic
       if (log === undefined || model === undefined) continue
-      if (log.failure !== undefined) {
-        this.#trouble.excuse(topic, log.failure)
+      if (log.refusal !== undefined) {
+        this.#trouble.excuse(topic, log.refusal)
         // It may be cut back while it is offline, and says so when it is online again.
         continue
       }
@@ -192,16 +192,16 @@ export class LogStory {
     if (topic.busy !== undefined) await this.host.wait(topic.busy)
     this.#rethrow()
     if (topic.log === undefined) await this.host.wait(this.#create(topic))
-    if (topic.log !== undefined && topic.log.failure === undefined && topic.cutAt !== undefined) {
+    if (topic.log !== undefined && topic.log.refusal === undefined && topic.cutAt !== undefined) {
       await this.#begin({}, topic, this.#cutOff(topic, topic.cutAt))
     }
     const { log } = topic
-    return log !== undefined && log.failure === undefined && topic.cutAt === undefined
+    return log !== undefined && log.refusal === undefined && topic.cutAt === undefined
   }
 
   async compare(topic: TopicState, maxBytes: number): Promise<void> {
     await this.host.wait(this.#written(topic))
-    if (topic.log!.failure !== undefined) return
+    if (topic.log!.refusal !== undefined) return
     this.observe()
     await this.host.wait(checkAll(topic, maxBytes, () => this.host.nowMs))
     this.observe()
@@ -217,7 +217,7 @@ export class LogStory {
     const isBusy = this.#tasks.size > 0
     for (const { model } of this.topics) if (model !== undefined) model.mayMoveStart = isBusy
     const offline = new Set(this.host.offline)
-    for (const { log } of this.topics) if (log?.failure !== undefined) offline.add(log.directory)
+    for (const { log } of this.topics) if (log?.refusal !== undefined) offline.add(log.directory)
     this.era += 1
     await this.host.close()
     // What failed under the closing was not closed in order.
@@ -301,7 +301,7 @@ export class LogStory {
 
   async #written(topic: TopicState): Promise<void> {
     const log = topic.log!
-    const isDone = (): boolean => log.writtenEndOffset >= log.logEndOffset || log.failure !== undefined
+    const isDone = (): boolean => log.writtenEndOffset >= log.logEndOffset || log.refusal !== undefined
     if (isDone()) return
     await new Promise<void>(resolve => {
       topic.onLeave.push(resolve)
@@ -316,7 +316,7 @@ export class LogStory {
   #commit(topic: TopicState, share: number): void {
     const log = topic.log!
     const model = topic.model!
-    if (log.failure !== undefined) return
+    if (log.refusal !== undefined) return
     this.observe()
     const { highWatermark, writtenEndOffset } = log
     const wanted = highWatermark + share * (writtenEndOffset - highWatermark)
@@ -337,7 +337,7 @@ export class LogStory {
   async #truncate(step: StepOf<'truncate'>, topic: TopicState): Promise<void> {
     await this.host.wait(this.#written(topic))
     const log = topic.log!
-    if (log.failure !== undefined) return
+    if (log.refusal !== undefined) return
     this.observe()
     // Mostly above the high watermark; below it after an unclean election. What has been compacted away for something newer does not come back when that is cut off.
     const { isCompacted: isCleaned, cleanableEnd } = topic.model!
@@ -380,7 +380,7 @@ export class LogStory {
     await this.host.wait(this.#written(topic))
     const log = topic.log!
     const model = topic.model!
-    if (log.failure !== undefined) return
+    if (log.refusal !== undefined) return
     this.observe()
     const offset = model.endOffset + Math.floor(step.share * 20)
     model.startingOverAt = offset
@@ -438,7 +438,7 @@ export class LogStory {
       this.#cleanings.delete(startedMs)
       if (done) this.count('compacted')
     })
-    if (step.lingerMs === undefined && topic.log?.failure === undefined) await this.compare(topic, 2000)
+    if (step.lingerMs === undefined && topic.log?.refusal === undefined) await this.compare(topic, 2000)
   }
 
   #deleteTopic(step: StepOf<'delete topic'>, topic: TopicState): Promise<void> {
@@ -469,7 +469,7 @@ export class LogStory {
       this.host.manager.move(topic.name, 0, path).then(() => {}),
     )
     if (step.lingerMs !== undefined) return this.host.run(step.lingerMs)
-    for (let left = 40; left > 0 && log.directory !== path && log.failure === undefined; left--) await this.host.run(50)
+    for (let left = 40; left > 0 && log.directory !== path && log.refusal === undefined; left--) await this.host.run(50)
     if (before !== log.directory) this.count('moved')
   }
 
@@ -491,7 +491,7 @@ export class LogStory {
     }
     if (range === 'failed') {
       const isExcused =
-        topic.mayBeDamaged || offset < model.logStartOffset || this.#cleanings.size > 0 || log.failure !== undefined
+        topic.mayBeDamaged || offset < model.logStartOffset || this.#cleanings.size > 0 || log.refusal !== undefined
       assert(isExcused, () => `L11 ${topic.name}: a read at ${offset} failed`)
       return this.count('read refused')
     }
@@ -539,7 +539,7 @@ export class LogStory {
       left.length === 0 || this.topics.some(topic => topic.mayBeDamaged),
       () => `files that nobody needs are left: ${left.join()}`,
     )
-    const offline = new Set(this.topics.flatMap(({ log }) => (log?.failure === undefined ? [] : [log.directory])))
+    const offline = new Set(this.topics.flatMap(({ log }) => (log?.refusal === undefined ? [] : [log.directory])))
     this.era += 1
     await this.host.close()
     this.#losePower(this.#random.uint32())

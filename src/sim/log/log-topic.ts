@@ -71,7 +71,7 @@ export class TopicState {
   produce(step: ProduceStep, nowMs: number): void {
     for (const keys of step.batches) {
       const { log, model } = this
-      if (log!.failure !== undefined) return
+      if (log!.refusal !== undefined) return
       const sent = this.#prepare(step, keys, nowMs)
       const verdicts = model!.producers.verdicts(sent)
       const bytes = encode(sent)
@@ -105,7 +105,7 @@ export class TopicState {
   endTransaction(producerId: number, commits: boolean, nowMs: number): void {
     const { log, model } = this
     const producer = model!.producers.producers.get(producerId)
-    if (producer === undefined || log!.failure !== undefined) return
+    if (producer === undefined || log!.refusal !== undefined) return
     const marker = commits ? 'COMMIT' : 'ABORT'
     const { producerEpoch } = producer
     const bytes = buildEndTransactionBatch(
@@ -137,7 +137,7 @@ export class TopicState {
   /** As a follower, which takes what another replica has, gaps included. */
   replicate(gap: number, keys: readonly number[], nowMs: number): void {
     const { log, model } = this
-    if (log!.failure !== undefined) return
+    if (log!.refusal !== undefined) return
     const firstOffset = model!.endOffset + gap
     const records = keys.map(key => this.#record(key, 20, nowMs))
     const bytes = buildBatch(records.map(toInput), {
