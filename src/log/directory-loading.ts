@@ -50,7 +50,7 @@ interface Folder extends PartitionDirectory, LoadingSource {
 
 /** Kafka's own metadata, in a directory that a Kafka broker and controller in one has used. It is no partition of ours. */
 const kafkaMetadataTopic = '__cluster_metadata'
-const progressIntervalMs = 10_000
+const progressIntervalMs = 5000
 
 export async function loadDirectories(options: LoadingOptions): Promise<LoadedDirectories> {
   const found: Folder[] = []
@@ -127,14 +127,11 @@ class DirectoryLoader {
   readonly #loaded: { log: Log; directory: LogDirectory }[] = []
   readonly #litter: Litter[] = []
   #next = 0
-  #recoveredBytes = 0
-  #lastReportMs: number
 
   constructor(options: LoadingOptions, directory: LogDirectory, folders: readonly Folder[]) {
     this.#options = options
     this.#directory = directory
     this.#folders = folders
-    this.#lastReportMs = options.context.io.clock.monotonicMs()
   }
 
   /** Of the logs that were loaded. */
@@ -175,7 +172,7 @@ class DirectoryLoader {
           highWatermark: source.highWatermarks.get(name) ?? 0,
           firstDirtyOffset: source.firstDirtyOffsets.get(name),
           shutdownState: source.shutdownStates?.get(name),
-          onProgress: bytes => this.#progress(bytes),
+          onProgress: this.#reporterOf(name),
         })
         this.#loaded.push({ log, directory: this.#directory })
         if (litter.length > 0) this.#litter.push({ log, names: litter })
@@ -192,18 +189,23 @@ class DirectoryLoader {
     return this.#directory.offline === undefined ? this.#folders[this.#next++] : undefined
   }
 
-  #progress(bytes: number): void {
-    this.#recoveredBytes += bytes
-    const nowMs = this.#options.context.io.clock.monotonicMs()
-    if (nowMs - this.#lastReportMs < progressIntervalMs) return
-    this.#lastReportMs = nowMs
-    this.#options.logger.info('recovering', {
-      directory: this.#directory.path,
-      percent: Math.floor((100 * this.#loaded.length) / this.#folders.length),
-      logs: this.#loaded.length,
-      of: this.#folders.length,
-      megabytes: Math.round(this.#recoveredBytes / 1e6),
-    })
+  /** Says now and then how far the recovery of one log has got, when that takes long enough for somebody to wonder. */
+  #reporterOf(name: string): (doneBytes: number, totalBytes: number) => void {
+    const { clock } = this.#options.context.io
+    const startMs = clock.monotonicMs()
+    let lastMs = startMs
+    return (doneBytes, totalBytes) => {
+      const nowMs = clock.monotonicMs()
+      if (nowMs - lastMs < progressIntervalMs || doneBytes === 0) return
+      lastMs = nowMs
+      const percent = Math.floor((100 * doneBytes) / totalBytes)
+      const leftSeconds = Math.ceil(((nowMs - startMs) * (totalBytes - doneBytes)) / doneBytes / 1000)
+      // A warning, because a broker that is waited for is to say what it does.
+      this.#options.logger.warn(
+        `recovering ${name}: ${percent} % of ${sizeText(totalBytes)}, about ${leftSeconds} s left`,
+        { directory: this.#directory.path, logs: this.#loaded.length, of: this.#folders.length },
+      )
+    }
   }
 }
 
@@ -221,6 +223,11 @@ async function unusedOf({ io }: LogContext, ...folders: readonly Folder[]): Prom
 
 function pathOf({ directory, folderName }: Folder): string {
   return `${directory.path}/${folderName}`
+}
+
+function sizeText(bytes: number): string {
+  const [size, unit] = bytes >= 1e9 ? [bytes / 1e9, 'GB'] : bytes >= 1e6 ? [bytes / 1e6, 'MB'] : [bytes / 1e3, 'kB']
+  return `${size.toFixed(1)} ${unit}`
 }
 
 function duplicate(folder: Folder, other: Folder): LogManagerOpenError {

@@ -43,8 +43,8 @@ export interface LoadOptions {
   readonly firstDirtyOffset?: number | undefined
   /** What the shutdown left about it. */
   readonly shutdownState?: LogShutdownState | undefined
-  /** Called now and then during recovery with how many bytes more have been checked. */
-  readonly onProgress?: (bytes: number) => void
+  /** Called now and then during recovery: of the bytes that are to be looked at, how many have been. */
+  readonly onProgress?: (doneBytes: number, totalBytes: number) => void
 }
 
 interface Loading {

@@ -32,8 +32,8 @@ export interface RecoveryInput extends ProducerRecovery {
   readonly saveSnapshot: (offset: number, snapshot: Uint8Array) => Promise<void>
   /** Removes segments that are no part of the log any more, which are its last ones, durably. */
   readonly drop: (segments: readonly LogSegment[]) => Promise<void>
-  /** Called now and then with how many bytes more have been checked. */
-  readonly onProgress: (bytes: number) => void
+  /** Called now and then: of the bytes that are to be looked at, how many have been. */
+  readonly onProgress: (doneBytes: number, totalBytes: number) => void
 }
 
 export interface RecoveryResult {
@@ -46,6 +46,8 @@ export interface RecoveryResult {
 }
 
 const batchesPerWrite = 10_000
+/** Progress is reported about so often. */
+const reportedBytes = 8 * 1024 * 1024
 
 /** The producer state is at the log end offset afterwards. Rejects with a `DiskError`. */
 export async function recoverLog(input: RecoveryInput): Promise<RecoveryResult> {
@@ -60,13 +62,16 @@ export async function recoverLog(input: RecoveryInput): Promise<RecoveryResult> 
   const isFirst = unflushed.length === segments.all.length
   let logEndOffset = isFirst ? input.statedStartOffset : unflushed[0]!.baseOffset
   let endsDamaged = false
+  let doneBytes = 0
+  const totalBytes = unflushed.reduce((sum, segment) => sum + segment.sizeBytes, 0)
+  const report = (bytes: number): void => input.onProgress((doneBytes += bytes), totalBytes)
   for (const [index, segment] of unflushed.entries()) {
     if (!follows(input, segment, logEndOffset)) return end(0, unflushed.slice(index))
     if (index > 0) {
       producers.advanceTo(segment.baseOffset)
       await input.saveSnapshot(segment.baseOffset, producers.snapshot())
     }
-    const recovery = new SegmentRecovery(input, segment, unflushed[index + 1]?.baseOffset)
+    const recovery = new SegmentRecovery(input, segment, unflushed[index + 1]?.baseOffset, report)
     const truncatedBytes = await recovery.scan()
     logEndOffset = recovery.endOffset
     // Nothing is missing where the next segment goes on: behind the last batch lies what was allocated and never written.
@@ -112,8 +117,17 @@ class SegmentRecovery {
   /** Of a batch behind a gap, which has been found to fit. */
   #fittingAt = -1
   #endsDamaged = false
+  readonly #report: (bytes: number) => void
+  /** Up to where in the file has been reported. */
+  #reportedTo = 0
 
-  constructor(input: RecoveryInput, segment: LogSegment, nextBaseOffset: number | undefined) {
+  constructor(
+    input: RecoveryInput,
+    segment: LogSegment,
+    nextBaseOffset: number | undefined,
+    report: (bytes: number) => void,
+  ) {
+    this.#report = report
     this.#input = input
     this.#segment = segment
     this.#nextBaseOffset = nextBaseOffset
@@ -194,13 +208,19 @@ class SegmentRecovery {
       this.#endOffset = builder.endOffset
       this.#position = position + size
       visited += 1
+      if (this.#position - this.#reportedTo >= reportedBytes) this.#reportProgress()
       return visited < batchesPerWrite
     })
-    this.#input.onProgress(this.#position - start)
+    this.#reportProgress()
     if (gap === undefined) return this.#isSound && visited === batchesPerWrite
     if (!(await endsBeforeNext(this.#segment, gap, this.#nextBaseOffset ?? Number.MAX_SAFE_INTEGER))) return false
     this.#fittingAt = gap.position
     return true
+  }
+
+  #reportProgress(): void {
+    this.#report(this.#position - this.#reportedTo)
+    this.#reportedTo = this.#position
   }
 
   /** A batch that belongs here: unbroken, behind the one before, and not too far from the base of the segment. */
