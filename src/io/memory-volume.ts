@@ -68,6 +68,8 @@ interface FileChange {
   readonly bytes: Uint8Array
   /** A sync of it has failed: the system believes it clean, no later sync writes it, a power cut may lose it. */
   limbo: boolean
+  /** It made the file longer by all its bytes. */
+  isAppended: boolean
 }
 
 export class VolumeFile {
@@ -261,13 +263,24 @@ export class Volume {
       // The copy is the change's own: the caller's memory and the file's content both go on changing.
       // Not its own `slice`: that of a Buffer is no copy.
       const copy = new Uint8Array(bytes.subarray(0, fitting))
-      this.#change(file, { sequence: this.#sequence++, length: undefined, position, bytes: copy, limbo: false }, nowMs)
+      this.#change(
+        file,
+        { sequence: this.#sequence++, length: undefined, position, bytes: copy, limbo: false, isAppended: false },
+        nowMs,
+      )
     }
     return fitting
   }
 
   truncate(file: VolumeFile, length: number, nowMs: number): void {
-    const change = { sequence: this.#sequence++, length, position: 0, bytes: new Uint8Array(0), limbo: false }
+    const change = {
+      sequence: this.#sequence++,
+      length,
+      position: 0,
+      bytes: new Uint8Array(0),
+      limbo: false,
+      isAppended: false,
+    }
     this.#change(file, change, nowMs)
   }
 
@@ -380,7 +393,7 @@ export class Volume {
     for (const file of this.#files(this.root, 'entries')) {
       const change = file.changes.at(-1)
       if (change === undefined || change.length !== undefined) continue
-      if (change.position + change.bytes.length !== file.current.length) continue
+      if (!change.isAppended || change.position + change.bytes.length !== file.current.length) continue
       if (last === undefined || change.sequence > last.change.sequence) last = { file, change }
     }
     if (last === undefined) return false
@@ -395,6 +408,7 @@ export class Volume {
   #change(file: VolumeFile, change: FileChange, nowMs: number): void {
     const lengthBefore = file.current.length
     applyChange(file.current, change)
+    change.isAppended = change.bytes.length > 0 && file.current.length - lengthBefore === change.bytes.length
     file.changes.push(change)
     file.modifiedMs = nowMs
     if (file.references > 0) this.#usedBytes += file.current.length - lengthBefore

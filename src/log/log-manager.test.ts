@@ -376,11 +376,11 @@ describe('disks that fail', () => {
       await committed(log)
       const full = machine.faults.failOn({ kind: 'write', path: /\.log$/, code: 'ENOSPC' })
       let failed = 0
-      log.onAdvance(() => (failed += log.failure === undefined ? 0 : 1))
+      log.onAdvance(() => (failed += log.refusal === undefined ? 0 : 1))
       for (let index = 25; index < 30; index++) append(log, ['y'.repeat(400)], producer(index))
       await simulator.sleep(1000)
       assert.equal(failed, 1)
-      assert.equal(log.failure, undefined)
+      assert.equal(log.refusal, undefined)
       assert.deepEqual([log.logEndOffset, log.writtenEndOffset, log.highWatermark], [25, 25, 25])
       full()
       assert.equal(append(log, ['z'.repeat(100)], producer(25)).firstOffset, 25)

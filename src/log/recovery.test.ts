@@ -349,3 +349,50 @@ test('a producer snapshot above the end goes, also where the log ends between tw
     await manager.close()
   })
 })
+
+test('what a failed sync left in memory only is durable once it has been recovered, though the system holds it for clean', async () => {
+  for (let seed = 0; seed < 40; seed++) {
+    await simulate(seed, async simulator => {
+      const machine = simulator.machine('a')
+      const config = { ...smallConfig, segmentBytes: 100_000, flushMessages: 1 }
+      const flushing = { configFor: () => config }
+      const { log } = await openLog(machine.boot(), flushing)
+      append(log, ['durable'])
+      await written(log)
+      machine.faults.failOn({ kind: 'sync', path: /\.log$/, code: 'EIO', times: 1 })
+      append(log, ['perhaps'.repeat(100)])
+      await written(log)
+      assert.equal(log.failure?.code, 'EIO')
+      machine.crash()
+      const again = await openLog(machine.boot(), flushing)
+      const served = (await readAll(again.log)).map(record => record.value)
+      assert.equal(served.length, 2)
+      machine.losePower()
+      const last = await openLog(machine.boot(), flushing)
+      assert.deepEqual(
+        (await readAll(last.log)).map(record => record.value),
+        served,
+      )
+    })
+  }
+})
+
+test('the start of a log does not go back when a power cut brings back segments that retention removed', async () => {
+  for (let seed = 0; seed < 40; seed++) {
+    await simulate(seed, async simulator => {
+      const machine = simulator.machine('a')
+      const forEver = { configFor: () => ({ ...smallConfig, retentionMs: -1 }) }
+      const { log } = await openLog(machine.boot(), forEver)
+      for (let value = 0; value < 100; value++) append(log, [`${value}`.padEnd(100)])
+      await committed(log)
+      log.updateConfig({ ...forEver.configFor(), retentionBytes: 4000 })
+      assert.ok((await log.applyRetention(0)) > 3)
+      const start = log.logStartOffset
+      // The checkpoints, which need not name a log that starts where its first segment does.
+      await simulator.sleep(61_000 * (seed % 2))
+      machine.losePower()
+      const { log: reopened } = await openLog(machine.boot(), forEver)
+      assert.equal(reopened.logStartOffset, start, `seed ${seed}`)
+    })
+  }
+})

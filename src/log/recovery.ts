@@ -11,6 +11,7 @@ import { IndexBuilder } from './index-recovery.ts'
 import type { LeaderEpochCache } from './leader-epoch-cache.ts'
 import { baseOffsetOf, hasPlausibleHeader, lastOffsetOf, leaderEpochOf } from './log-batch.ts'
 import type { LogConfig } from './log-config.ts'
+import { diskErrorOf, isPassing } from './log-context.ts'
 import type { LogSegment } from './log-segment.ts'
 import { RELATIVE_OFFSET_MAX } from './offset-index.ts'
 import type { OffsetPosition } from './offset-index.ts'
@@ -46,6 +47,7 @@ export interface RecoveryResult {
 }
 
 const batchesPerWrite = 10_000
+const rewrittenBytes = 1024 * 1024
 /** Progress is reported about so often. */
 const reportedBytes = 8 * 1024 * 1024
 
@@ -111,6 +113,8 @@ class SegmentRecovery {
   /** Of the next segment, if there is one. */
   readonly #nextBaseOffset: number | undefined
   #position = 0
+  /** Where the scan began. */
+  #startPosition = 0
   #endOffset: number
   #maxTimestamp: TimestampOffset
   #isSound = true
@@ -152,6 +156,7 @@ class SegmentRecovery {
     // From the start of the file, or again through the batch of the last index entry.
     await replayProducers(segments, producers, kept.offset)
     this.#position = kept.position
+    this.#startPosition = kept.position
     const builder = new IndexBuilder(segment, producers, config, this.#position)
     do {
       while (await this.#scanSome(builder)) await segment.writeIndexes(this.#endOffset)
@@ -166,6 +171,7 @@ class SegmentRecovery {
     if (truncatedBytes > 0) await segment.logFile.use(file => file.truncate(this.#position))
     const isDurable = truncatedBytes === 0 && this.#endOffset <= this.#input.recoveryPoint
     segment.recovered(this.#position, this.#maxTimestamp, isDurable)
+    if (!isDurable) await this.#writeAgain()
     segment.seal()
     // Before the next segment gets its index files.
     if (!segment.isNew) await segment.syncAll(this.#endOffset)
@@ -216,6 +222,30 @@ class SegmentRecovery {
     if (!(await endsBeforeNext(this.#segment, gap, this.#nextBaseOffset ?? Number.MAX_SAFE_INTEGER))) return false
     this.#fittingAt = gap.position
     return true
+  }
+
+  /**
+   * Writes what is not known to be durable once more, as it is. A sync of it may have failed in an earlier life of the broker, after which the system holds its pages for clean:
+   * another sync would succeed and write nothing, and a power cut would take what is served and counted as durable from now on.
+   */
+  async #writeAgain(): Promise<void> {
+    const buffer = Buffer.allocUnsafeSlow(Math.min(rewrittenBytes, Math.max(1, this.#position - this.#startPosition)))
+    try {
+      await this.#segment.logFile.use(async file => {
+        for (let position = this.#startPosition; position < this.#position;) {
+          const chunk = buffer.subarray(0, Math.min(buffer.length, this.#position - position))
+          const read = await file.read(chunk, position)
+          if (read === 0) return
+          await file.writev([chunk.subarray(0, read)], position)
+          position += read
+        }
+      })
+    } catch (error) {
+      const cause = diskErrorOf(error)
+      if (!isPassing(cause)) throw cause
+      const { context, folder } = this.#input
+      context.logger.warn('what was not synced could not be written once more', { folder }, cause)
+    }
   }
 
   #reportProgress(): void {
