@@ -256,11 +256,15 @@ export class LogSegment {
     return (await this.transactionIndex.keepBelow(offset, this.baseOffset)) ? kept : undefined
   }
 
-  /** Empties the indexes, which are loaded, so that they can be built anew. */
-  async clearIndexes(): Promise<void> {
+  /**
+   * Empties the indexes, which are loaded, so that they can be built anew; but of aborted transactions below `offset` what its checksum vouches for stays: the log may be broken where it
+   * told of them.
+   */
+  async clearIndexes(offset = Number.MAX_SAFE_INTEGER): Promise<void> {
     await this.offsetIndex.truncate(this.baseOffset)
     await this.timeIndex.truncate(this.baseOffset)
-    await this.transactionIndex.clear()
+    if (await this.transactionIndex.isVerified()) await this.transactionIndex.truncate(offset)
+    else await this.transactionIndex.clear()
     this.#durableNames = 'nothing'
   }
 

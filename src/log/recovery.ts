@@ -193,7 +193,7 @@ class SegmentRecovery {
       )
       await replayProducers(segments, producers, segment.baseOffset)
     }
-    await segment.clearIndexes()
+    await segment.clearIndexes(Math.max(segment.baseOffset, recoveryPoint))
     return { offset: segment.baseOffset, position: 0 }
   }
 
