@@ -37,3 +37,9 @@ export function hasPlausibleHeader(bytes: Uint8Array, at: number): boolean {
   // After compaction a batch has fewer records than offsets, at last none.
   return lastOffsetDelta >= 0 && count >= 0 && count <= lastOffsetDelta + 1
 }
+
+/** Of bytes that may be anything. */
+export function lastOffsetOrUndefined(bytes: Uint8Array): number | undefined {
+  const base = readInt64(bytes, 0)
+  return Number.isSafeInteger(base) && base >= 0 ? lastOffsetOf(bytes, 0) : undefined
+}

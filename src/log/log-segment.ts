@@ -22,23 +22,18 @@ import {
   TIME_INDEX_SUFFIX,
   TRANSACTION_INDEX_SUFFIX,
 } from './file-names.ts'
-import { lastOffsetOf, maxTimestampOf } from './log-batch.ts'
+import { lastOffsetOf, lastOffsetOrUndefined, maxTimestampOf } from './log-batch.ts'
 import { diskErrorOf, isPassing, syncFile } from './log-context.ts'
 import { OffsetIndex, RELATIVE_OFFSET_MAX } from './offset-index.ts'
 import type { OffsetPosition } from './offset-index.ts'
 import { LazyFile } from './open-files.ts'
 import type { OpenFiles } from './open-files.ts'
-import type { RollConditions, SegmentOptions } from './segment-options.ts'
+import type { RollConditions, SegmentOptions, TailEnd } from './segment-options.ts'
 import { scanBatches } from './segment-scan.ts'
 import type { BatchVisitor } from './segment-scan.ts'
 import { TimeIndex } from './time-index.ts'
 import type { TimestampOffset } from './time-index.ts'
 import { TransactionIndex } from './transaction-index.ts'
-
-interface TailEnd {
-  readonly max: TimestampOffset
-  readonly nextOffset: number | undefined
-}
 
 /** A small first read: most lookups end within one index interval. */
 const lookupChunkBytes = 16 * 1024
@@ -597,10 +592,4 @@ export class LogSegment {
     ]
     return files.filter(file => file !== undefined)
   }
-}
-
-/** Of bytes that may be anything. */
-function lastOffsetOrUndefined(bytes: Uint8Array): number | undefined {
-  const base = readInt64(bytes, 0)
-  return Number.isSafeInteger(base) && base >= 0 ? lastOffsetOf(bytes, 0) : undefined
 }

@@ -31,3 +31,9 @@ export interface RollConditions {
   readonly segmentMs: number
   readonly segmentIndexBytes: number
 }
+
+/** What walking to the end of a segment finds: its largest timestamp, and the offset behind the last batch, unless it does not end with one. */
+export interface TailEnd {
+  readonly max: TimestampOffset
+  readonly nextOffset: number | undefined
+}
