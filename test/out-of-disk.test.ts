@@ -108,7 +108,10 @@ describe('a disk that is full', () => {
           const answers = await peer.produce('t', new Map([0, 1, 2, 3].map(partition => [partition, large])))
           for (const [partition, { error }] of answers) if (error !== 'NONE') refused.add(partition)
         }
-        assert.deepEqual([...refused].toSorted(), [...onSmall].toSorted())
+        assert.deepEqual(
+          [...refused].toSorted((a, b) => a - b),
+          [...onSmall].toSorted((a, b) => a - b),
+        )
         writeFileSync(`${small}/rest`, Buffer.alloc(64 * 1024))
         for (const name of ['u', 'v', 'w']) {
           assert.equal(await create(peer, name), 'NONE')
@@ -161,7 +164,10 @@ describe('a folder that may not be written to any more', () => {
               if (error !== 'NONE') refused.add(partition)
             }
           }
-          assert.deepEqual([...refused].toSorted(), [...onSmall].toSorted())
+          assert.deepEqual(
+            [...refused].toSorted((a, b) => a - b),
+            [...onSmall].toSorted((a, b) => a - b),
+          )
           for (const partition of [0, 1, 2, 3]) {
             assert.equal(await endOf(peer, 't', partition), acknowledged[partition], `partition ${partition} is read`)
           }

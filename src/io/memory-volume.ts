@@ -392,11 +392,9 @@ export class Volume {
     let last: { file: VolumeFile; change: FileChange } | undefined
     for (const file of this.#files(this.root, 'entries')) {
       const change = file.changes.at(-1)
-      if (change === undefined || change.length !== undefined) continue
-      if (!change.isAppended || change.position + change.bytes.length !== file.current.length) continue
-      if (last === undefined || change.sequence > last.change.sequence) last = { file, change }
+      if (change !== undefined && change.sequence > (last?.change.sequence ?? -1)) last = { file, change }
     }
-    if (last === undefined) return false
+    if (last?.change.isAppended !== true) return false
     const { file, change } = last
     const bytes = change.bytes.subarray(0, random.below(change.bytes.length))
     this.#usedBytes -= change.bytes.length - bytes.length

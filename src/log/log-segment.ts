@@ -12,7 +12,6 @@
 import { assert } from '../std/assert.ts'
 import { BATCH_HEADER_BYTES, magic } from '../protocol/records/batch-header.ts'
 import { verifyChecksum } from '../protocol/records/decode.ts'
-import { readInt64 } from '../protocol/records/int64.ts'
 import { allSettled } from './atomic-file.ts'
 import {
   DELETED_SUFFIX,

@@ -1,5 +1,6 @@
 /** What a segment is made with, and what decides whether the next batch begins another one. */
 import type { OpenFiles } from './open-files.ts'
+import type { TimestampOffset } from './time-index.ts'
 
 export interface SegmentOptions {
   readonly openFiles: OpenFiles
