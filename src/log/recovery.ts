@@ -171,7 +171,7 @@ class SegmentRecovery {
     if (truncatedBytes > 0) await segment.logFile.use(file => file.truncate(this.#position))
     const isDurable = truncatedBytes === 0 && this.#endOffset <= this.#input.recoveryPoint
     segment.recovered(this.#position, this.#maxTimestamp, isDurable)
-    if (!isDurable) await this.#writeAgain()
+    if (!isDurable && this.#position > this.#startPosition) await this.#writeAgain()
     segment.seal()
     // Before the next segment gets its index files.
     if (!segment.isNew) await segment.syncAll(this.#endOffset)
@@ -219,7 +219,10 @@ class SegmentRecovery {
     })
     this.#reportProgress()
     if (gap === undefined) return this.#isSound && visited === batchesPerWrite
-    if (!(await endsBeforeNext(this.#segment, gap, this.#nextBaseOffset ?? Number.MAX_SAFE_INTEGER))) return false
+    // The last segment of a log is not compacted, unless it was once followed by others: then all of it is durable.
+    const { recoveryPoint } = this.#input
+    const endOffset = this.#nextBaseOffset ?? (this.#endOffset < recoveryPoint ? recoveryPoint : 0)
+    if (!(await endsBeforeNext(this.#segment, gap, endOffset))) return false
     this.#fittingAt = gap.position
     return true
   }

@@ -59,7 +59,7 @@ export class ImageRun {
     const missing: string[] = []
     const perStory = this.#images / this.#stories.length
     for (const { operation, events } of this.#stories) {
-      for (const event of perStory < imagesPerTelling ? [] : events) {
+      for (const event of perStory < imagesForAllKinds ? [] : events) {
         if ((this.#eventsOf[`${operation}: ${event}`] ?? 0) === 0) missing.push(`${operation}: ${event}`)
       }
       for (const kind of perStory < imagesForAllKinds ? [] : imageKinds) {

@@ -180,11 +180,14 @@ async function checkPartitions(
   ending: Ending,
   random: SeededRandom,
 ): Promise<void> {
+  const failed = (await manager.describe()).filter(({ error }) => error !== undefined)
+  const offline = failed.map(({ path, error }) => `${path} is offline: ${error!.message}`).join()
   const byName = new Map(truth.partitions.map(each => [`${each.topic}-${each.partition}`, each]))
   for (const [name, { topic, partition, presence, log }] of byName) {
     const found = manager.get(topic, partition)
     const isThere = presence === 'there' || (presence === 'perhaps' && ending === 'power' && (log?.durableEnd ?? 0) > 0)
-    if (isThere && byName.get(name)!.presence !== 'perhaps') assert(found !== undefined, () => `L6: ${name} is lost`)
+    if (isThere && byName.get(name)!.presence !== 'perhaps')
+      assert(found !== undefined, () => `L6: ${name} is lost; ${offline}`)
     if (presence === 'gone') assert(found === undefined, () => `${name} was deleted and is back`)
     if (found === undefined) continue
     const content = await checkLog(found, log ?? nothingKnown, ending, random)
