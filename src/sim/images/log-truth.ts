@@ -98,23 +98,29 @@ export function retriesOf(batches: readonly TruthBatch[]): ReadonlyMap<number, r
   return byProducer
 }
 
-/** The newest committed value of each key, with its offset: what compaction must leave. */
-export function newestOf(
-  batches: readonly TruthBatch[],
-): ReadonlyMap<string, { offset: number; value: string | null }> {
+/**
+ * For each key, the offsets of which compaction must leave one: that of its newest decided value, and those of later ones in transactions that are open among these batches. Their
+ * decision may have been known when it compacted, and lost with the power since.
+ */
+export function newestOf(batches: readonly TruthBatch[]): ReadonlyMap<string, readonly number[]> {
   const { aborted } = transactionsOf(batches)
-  const newest = new Map<string, { offset: number; value: string | null }>()
-  for (const batch of batches) {
+  const newest = new Map<string, number[]>()
+  for (const [at, { producer, baseOffset, lastOffset, records }] of batches.entries()) {
+    const isTransactional = producer?.isTransactional === true
     const isAborted = aborted.some(
-      ({ producerId, firstOffset, lastOffset }) =>
-        batch.producer?.isTransactional === true &&
-        batch.producer.id === producerId &&
-        batch.baseOffset >= firstOffset &&
-        batch.lastOffset < lastOffset,
+      range =>
+        isTransactional &&
+        range.producerId === producer.id &&
+        baseOffset >= range.firstOffset &&
+        lastOffset < range.lastOffset,
     )
     if (isAborted) continue
-    for (const [index, { key, value }] of batch.records.entries()) {
-      newest.set(key, { offset: batch.baseOffset + index, value })
+    const isOpen =
+      isTransactional &&
+      !batches.slice(at).some(later => later.marker !== undefined && later.producer?.id === producer.id)
+    for (const [index, { key }] of records.entries()) {
+      const offset = baseOffset + index
+      newest.set(key, isOpen ? [...(newest.get(key) ?? []), offset] : [offset])
     }
   }
   return newest
