@@ -19,7 +19,7 @@ export const assignors = {
 } as const satisfies Record<string, readonly Client[]>
 export type Assignor = keyof typeof assignors
 
-const sessionMs = 5_000
+const sessionMs = 6_000
 /** Long enough to start a JVM in. */
 const staticSessionMs = 20_000
 

@@ -22,7 +22,7 @@ export const groupSettings: Readonly<Record<string, string>> = {
   'group.initial.rebalance.delay.ms': '200',
   'group.min.session.timeout.ms': '1000',
   'group.consumer.min.session.timeout.ms': '1000',
-  'group.consumer.session.timeout.ms': '3000',
+  'group.consumer.session.timeout.ms': '6000',
   'group.consumer.min.heartbeat.interval.ms': '100',
   'group.consumer.heartbeat.interval.ms': '200',
 }

@@ -35,7 +35,7 @@ export function migrationScenario(
 }
 
 async function play(run: GroupRun, { assignor, movers, stayers }: Plan): Promise<void> {
-  const classic = { protocol: 'classic', assignor, sessionMs: 5_000, heartbeatMs: 200 }
+  const classic = { protocol: 'classic', assignor, sessionMs: 6_000, heartbeatMs: 200 }
   const consumer = { protocol: 'consumer', assignor: 'uniform' }
   await run.startLoad()
   await run.step(`${[...movers, ...stayers].join(', ')} are a classic group`, async () => {
