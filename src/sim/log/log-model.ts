@@ -141,8 +141,8 @@ export class LogModel {
     this.cutCount += 1
     this.isCutting = false
     this.startingOverAt = undefined
-    // A marker that is cut off leaves its transaction undecided again.
-    if (this.producers.undecidedAt(offset).some(each => each.lastOffset !== undefined)) this.stableOffset = 0
+    // A marker that is cut off, or is read again and lies above the high watermark, leaves its transaction undecided again.
+    this.stableOffset = 0
     this.batches = this.batches.filter(batch => batch.lastOffset < offset)
     this.producers = ProducersModel.of(this.batches, this.producers)
     this.endOffset = offset

@@ -217,7 +217,7 @@ class StepDrawer {
       case 'end transaction':
         return { kind, topic, producer: random.between(3, producerCount - 1), commits: random.chance(0.5) }
       case 'replicate':
-        return { kind, topic, gap: random.pick([0, 0, 0, 1, 7]), keys: this.#keys(4) }
+        return { kind, topic, gap: 0, keys: this.#keys(4) }
       case 'commit':
         return { kind, topic, share: random.chance(0.7) ? 1 : share }
       case 'settle':

@@ -240,6 +240,8 @@ export class TopicState {
         if (outcome.error === 'RECORD_LIST_TOO_LARGE' && bytes.length > this.plan.config.segmentBytes) {
           return this.#count('refused: too large')
         }
+        // Its directory has gone offline just now; whether it had to is asked elsewhere.
+        if (outcome.error === 'KAFKA_STORAGE_ERROR') return this.#count('refused: offline')
         const wanted = verdictOfError[outcome.error]
         assert(wanted !== undefined && verdicts.includes(wanted), told)
         return this.#count(`refused: ${wanted}`)

@@ -37,7 +37,6 @@ const events = [
   'transaction: COMMIT',
   'transaction: ABORT',
   'replicated',
-  'replicated with a gap',
   'read',
   'read committed',
   'read out of range',
