@@ -252,7 +252,7 @@ class StepDrawer {
           kind,
           topic,
           share,
-          misread: random.pick(['flipped bit', 'misdirected', 'short']),
+          misread: random.pick(['flipped bit', 'short']),
           times: random.between(1, 4),
         }
       case 'rot':
