@@ -400,8 +400,8 @@ export class LogSegment {
     await this.offsetIndex.truncate(offset)
     await this.timeIndex.truncate(offset)
     await this.transactionIndex.truncate(offset)
-    // Also when nothing is dropped: a write that failed may have left a part of itself behind the end.
-    if (this.#hasFile) await this.logFile.use(file => file.truncate(end))
+    // Also when nothing is dropped: a write that failed may have left a part of itself behind the end, or not even a file.
+    if (this.#hasFile) await this.logFile.use(file => file.truncate(end), true)
     this.#sizeBytes = end
     this.#writtenBytes = end
     this.#unsynced = this.#hasFile
