@@ -176,7 +176,8 @@ function checkRetries(log: Log, kept: readonly TruthBatch[], broken: ReadonlySet
     const isRight =
       outcome.kind === 'duplicate'
         ? outcome.firstOffset === batch.baseOffset
-        : mayRefuse && (outcome.kind === 'rejected' || broken.has(batch.baseOffset))
+        : mayRefuse &&
+          (outcome.kind === 'rejected' || broken.has(batch.baseOffset) || batch.baseOffset < log.logStartOffset)
     assert(isRight, () => `P1: a retry of ${batch.baseOffset} is ${JSON.stringify(outcome)}`)
   }
 }
