@@ -4,6 +4,7 @@
  *   npm run sim                                   every scenario, a minute in all
  *   npm run sim -- --scenario io --minutes 10     one scenario, ten minutes of new seeds
  *   npm run sim -- --scenario io --seeds 50       fifty new seeds
+ *   npm run sim -- --scenario io --seeds 50 --from 1      the same fifty each time
  *   npm run sim -- --scenario io --seed 4711      the seed that failed; add --trace FILE for all that happened
  *   npm run sim -- --scenario log --seed 4711 --steps 0-3,7   a part of it
  *   npm run sim -- --list                         what there is
@@ -27,6 +28,7 @@ const { values } = parseArgs({
     seed: { type: 'string' },
     seeds: { type: 'string' },
     minutes: { type: 'string' },
+    from: { type: 'string' },
     steps: { type: 'string' },
     shrink: { type: 'boolean', default: true },
     trace: { type: 'string' },
@@ -145,7 +147,7 @@ function chosenScenarios(): readonly Scenario[] {
   return values.scenario.length === 0 ? scenarios : scenarios.filter(({ name }) => values.scenario.includes(name))
 }
 
-function numberOf(option: 'seed' | 'seeds' | 'minutes', fallback: number): number {
+function numberOf(option: 'seed' | 'from' | 'seeds' | 'minutes', fallback: number): number {
   const text = values[option]
   const number = text === undefined ? fallback : Number(text)
   if (Number.isNaN(number) || number < 0) throw new Error(`--${option} ${text} is not a number`)
@@ -179,7 +181,7 @@ async function main(): Promise<boolean> {
   const seedsMax = numberOf('seeds', Number.POSITIVE_INFINITY)
   const endMs =
     performance.now() + numberOf('minutes', values.seeds === undefined ? 1 : Number.POSITIVE_INFINITY) * 60_000
-  let seed = randomInt(2 ** 32)
+  let seed = values.from === undefined ? randomInt(2 ** 32) : numberOf('from', 0)
   console.log(`seeds from ${seed}`)
   for (let count = 0; count < seedsMax && (count === 0 || performance.now() < endMs); count++) {
     for (const tally of tallies) if (!(await runSeed(tally, seed))) return false

@@ -88,7 +88,7 @@ export class CoordinatorHost<S extends CoordinatorShard<R>, R, E> implements Par
 
   partitionChanged(partition: Partition): void {
     if (this.#hosted.get(partition.partition) !== partition) return
-    if (partition.leaderError(-1) === undefined) {
+    if (canServe(partition)) {
       this.runtime.highWatermarkAdvanced(partition.partition)
       return
     }
@@ -114,7 +114,7 @@ export class CoordinatorHost<S extends CoordinatorShard<R>, R, E> implements Par
       return
     }
     if (hosted !== undefined && hosted !== found) this.#drop(number)
-    if (found.leaderError(-1) !== undefined) {
+    if (!canServe(found)) {
       this.#retryLater()
       return
     }
@@ -163,6 +163,11 @@ export class CoordinatorHost<S extends CoordinatorShard<R>, R, E> implements Par
     this.#drop(partition)
     this.#retryLater(0)
   }
+}
+
+/** A log that refuses appends, as on a full disk, is about to be cut back to what is written: a shard that went by its end would be wrong, so it is loaded anew afterwards. */
+function canServe(partition: Partition): boolean {
+  return partition.leaderError(-1) === undefined && partition.log.refusal === undefined
 }
 
 /** `Utils.abs(key.hashCode())` of Java. */

@@ -51,8 +51,9 @@ async function found(
   const { host } = story
   let log = host.manager.get(topic.name, 0)
   const { deleting } = topic
-  if (log !== undefined && log.topicId === undefined && log.logEndOffset === 0) {
-    // It was just being made, and nobody has been told of it.
+  const isKnown = [topic.model, deleting].some(each => each !== undefined && each.topicId === log?.topicId)
+  if (log !== undefined && !isKnown && log.logEndOffset === 0) {
+    // It was just being made, or the removal of such a one is lost, and nobody has been told of it.
     story.count('topic half made')
     await host.wait(host.manager.delete(topic.name, 0))
     log = undefined
