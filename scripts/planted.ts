@@ -96,7 +96,13 @@ async function tryOne(planted: Planted, seconds: number): Promise<boolean> {
   }
   const began = performance.now()
   try {
-    const { why, said } = await search(planted, copy.folder, seconds)
+    let { why, said } = await search(planted, copy.folder, seconds)
+    // What it found first may have nothing to do with the bug: it has the rest of its time to find that.
+    for (;;) {
+      const leftS = seconds - (performance.now() - began) / 1000
+      if (why === undefined || leftS < 1) break
+      ;({ why, said } = await search(planted, copy.folder, leftS))
+    }
     const tookS = ((performance.now() - began) / 1000).toFixed(1)
     if (why === undefined) console.log(`✔ ${planted.name} in ${tookS} s: ${said.slice(0, 160)}`)
     else console.log(`✖ ${planted.name} (${planted.about}) after ${tookS} s: ${why}\n    ${said.slice(0, 300)}`)

@@ -146,7 +146,8 @@ export function shutdownStateOf(core: LogCore): (TopicPartition & LogShutdownSta
   const { topic, partition, topicId, logEndOffset, snapshotOffset, producers } = core
   const epochs = core.epochs.flushedBelow(logEndOffset)
   if (epochs === undefined) return undefined
-  const names = core.context.io.disk.listSync(core.folder).map(({ name }) => name)
+  const names = namesIn(core)
+  if (names === undefined) return undefined
   return {
     topic,
     partition,
@@ -156,6 +157,16 @@ export function shutdownStateOf(core: LogCore): (TopicPartition & LogShutdownSta
     hasProducers: producers.producerCount > 0,
     epochs,
     namesChecksum: namesChecksumOf(names),
+  }
+}
+
+/** `undefined` where the folder has another name by now: the partition is being deleted. */
+function namesIn({ context, folder }: LogCore): readonly string[] | undefined {
+  try {
+    return context.io.disk.listSync(folder).map(({ name }) => name)
+  } catch (error) {
+    if (diskErrorOf(error).code === 'ENOENT') return undefined
+    throw error
   }
 }
 

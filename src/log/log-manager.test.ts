@@ -195,6 +195,17 @@ describe('creating and deleting', () => {
       await manager.close()
     }))
 
+  test('a partition whose folder has gone when the manager closes takes nothing offline, and the shutdown is clean', () =>
+    withMachine(async machine => {
+      const io = machine.boot()
+      const manager = await openManager(io)
+      await manager.create('t', 0, topicId, smallConfig)
+      await manager.create('u', 0, topicId, smallConfig)
+      await io.disk.rename('/data/t-0', `/data/t-0.${'0'.repeat(32)}-delete`)
+      await manager.close()
+      assert.ok(names(io.disk, '/data').includes('.kafka_cleanshutdown'))
+    }))
+
   test('a deleted partition is renamed at once and removed later; one of the same name knows nothing of it, even after a crash', () =>
     withMachine(async (machine, simulator) => {
       let io = machine.boot()
