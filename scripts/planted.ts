@@ -66,7 +66,12 @@ function plant({ path }: Planted): { readonly folder: string } | string {
 }
 
 /** Without `why` it was found. */
-async function search(planted: Planted, folder: string, seconds: number): Promise<{ why?: string; said: string }> {
+interface Outcome {
+  readonly why?: string
+  readonly said: string
+}
+
+async function search(planted: Planted, folder: string, seconds: number): Promise<Outcome> {
   const simulation = ['scripts/sim.ts', '--scenario', planted.scenario, '--minutes', String(seconds / 60)]
   const child = spawn(process.execPath, simulation, { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] })
   let output = ''
@@ -83,7 +88,7 @@ async function search(planted: Planted, folder: string, seconds: number): Promis
   const timer = setTimeout(() => child.kill('SIGKILL'), (seconds + 20) * 1000)
   await new Promise(resolve => child.once('close', resolve))
   clearTimeout(timer)
-  if (failure === undefined) return { why: `not found in ${seconds} s`, said: output.slice(-300) }
+  if (failure === undefined) return { why: `not found in ${seconds.toFixed(0)} s`, said: output.slice(-300) }
   if (!planted.finds.test(failure)) return { why: `found something else than ${planted.finds.source}`, said: failure }
   return { said: failure }
 }
@@ -96,13 +101,12 @@ async function tryOne(planted: Planted, seconds: number): Promise<boolean> {
   }
   const began = performance.now()
   try {
-    let { why, said } = await search(planted, copy.folder, seconds)
+    const leftS = (): number => seconds - (performance.now() - began) / 1000
+    let outcome: Outcome
     // What it found first may have nothing to do with the bug: it has the rest of its time to find that.
-    for (;;) {
-      const leftS = seconds - (performance.now() - began) / 1000
-      if (why === undefined || leftS < 1) break
-      ;({ why, said } = await search(planted, copy.folder, leftS))
-    }
+    do outcome = await search(planted, copy.folder, leftS())
+    while (outcome.why !== undefined && leftS() >= 1)
+    const { why, said } = outcome
     const tookS = ((performance.now() - began) / 1000).toFixed(1)
     if (why === undefined) console.log(`✔ ${planted.name} in ${tookS} s: ${said.slice(0, 160)}`)
     else console.log(`✖ ${planted.name} (${planted.about}) after ${tookS} s: ${why}\n    ${said.slice(0, 300)}`)
