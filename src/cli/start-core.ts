@@ -10,14 +10,14 @@ import type { Broker } from '../broker/broker.ts'
 import { addressesOf, launch } from '../broker/launch.ts'
 import { LinkCalls } from '../io/link-calls.ts'
 import { linkToParent } from '../io/node-link.ts'
-import { thisMachine } from '../io/node-machine.ts'
+import { cpuMs, thisMachine } from '../io/node-machine.ts'
 import { loadBrokerConfig } from '../metadata/config/load.ts'
 import { assert } from '../std/assert.ts'
 import { Output } from './output.ts'
 import { coreCalls } from './start-core-link.ts'
 import type { CoreOrder, CoreStarted } from './start-core-link.ts'
 import { ioFor } from './start-io.ts'
-import { returnMemoryOfStart } from './start-memory.ts'
+import { returnMemoryWhenQuiet } from './start-memory.ts'
 import { reasonsOf, stopLimitMs, tooLate } from './start-reasons.ts'
 import { StopSignals } from './stop-signals.ts'
 
@@ -78,7 +78,7 @@ class Core {
     })
     try {
       const broker = await this.#starting
-      returnMemoryOfStart(broker)
+      returnMemoryWhenQuiet(broker, cpuMs)
       const { metricsAddress } = broker
       return {
         ok: true,

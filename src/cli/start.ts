@@ -9,7 +9,7 @@ import { resolve } from 'node:path'
 import { BrokerStartError } from '../broker/broker-start-error.ts'
 import type { Broker } from '../broker/broker.ts'
 import { addressesOf, addressText, launch } from '../broker/launch.ts'
-import { thisMachine } from '../io/node-machine.ts'
+import { cpuMs, thisMachine } from '../io/node-machine.ts'
 import { coreOverrides, coresProblems } from '../metadata/config/cores.ts'
 import { loadBrokerConfig } from '../metadata/config/load.ts'
 import type { ConfigSources, LoadedConfig } from '../metadata/config/load.ts'
@@ -21,7 +21,7 @@ import { Output } from './output.ts'
 import type { CoreOrder, CoreReady } from './start-core-link.ts'
 import { Cores } from './start-cores.ts'
 import { ioFor } from './start-io.ts'
-import { returnMemoryOfStart } from './start-memory.ts'
+import { returnMemoryWhenQuiet } from './start-memory.ts'
 import { reasonsOf, stopLimitMs, tooLate } from './start-reasons.ts'
 import { StopSignals } from './stop-signals.ts'
 
@@ -126,7 +126,7 @@ async function run(options: StartOptions, loaded: Loaded, output: Output, signal
     const others = await cores.start(broker)
     for (const warning of warningsOf(loaded, broker)) output.note('warning', warning)
     sayReady(broker, others, inMemory, output)
-    returnMemoryOfStart(broker)
+    returnMemoryWhenQuiet(broker, cpuMs)
   } catch (error) {
     if (!(error instanceof BrokerStartError)) throw error
     fail(output, error.message)

@@ -20,6 +20,12 @@ export function thisMachine(): Machine {
   return { memoryBytes, caseInsensitiveDisk, descriptorsMax: descriptorsMax() }
 }
 
+/** Processor time that this process has taken, its threads and the kernel's part included. */
+export function cpuMs(): number {
+  const { user, system } = process.cpuUsage()
+  return (user + system) / 1000
+}
+
 /** What it is allowed now: Node has raised that as far as it may when it started. */
 function descriptorsMax(): number | undefined {
   if (process.platform !== 'linux') return undefined

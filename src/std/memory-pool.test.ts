@@ -46,3 +46,15 @@ test('memory cannot be released twice, nor retained after that', () => {
   assert.throws(() => memory.release(), /S3/)
   assert.throws(() => memory.retain(), /S3/)
 })
+
+test('what is let go of is made anew', () => {
+  const pool = new MemoryPool(1024 * 1024)
+  const first = pool.take(4096)
+  const second = pool.take(4096)
+  first.release()
+  pool.clear()
+  assert.equal(pool.keptBytes, 0)
+  assert.notEqual(pool.take(4096), first)
+  second.release()
+  assert.equal(pool.take(4096), second)
+})

@@ -73,6 +73,12 @@ export class MemoryPool {
     return memory
   }
 
+  /** Lets go of what nobody uses at the moment. */
+  clear(): void {
+    for (const free of this.#free) free.length = 0
+    this.#keptBytes = 0
+  }
+
   /** Only for `PooledMemory`. */
   giveBack(memory: PooledMemory): void {
     const { length } = memory.bytes
@@ -96,8 +102,11 @@ export class MemoryPool {
   }
 }
 
-/** The one of the process: whatever runs in it gives back memory for the others. */
-export const memoryPool = new MemoryPool(8 * 1024 * 1024)
+/**
+ * The one of the process: whatever runs in it gives back memory for the others. It keeps what eight connections with requests of a megabyte go through: of what is dropped
+ * and made anew as much again waits for the garbage collector.
+ */
+export const memoryPool = new MemoryPool(24 * 1024 * 1024)
 
 function sizesOfClasses(): number[] {
   const sizes: number[] = []
