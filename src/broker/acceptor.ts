@@ -10,6 +10,7 @@ import type { BrokerConfig } from '../metadata/config/broker-config.ts'
 import { ProtocolError } from '../protocol/byte-reader.ts'
 import type { Later } from '../std/later.ts'
 import type { Logger } from '../std/logger.ts'
+import { LogThrottle } from '../std/log-throttle.ts'
 import { Connection, InvalidFrameError, plainAddress, StalledError } from './connection.ts'
 import type { Answer, ConnectionHost, ConnectionLimits, ReceivedRequest } from './connection.ts'
 import { ConnectionMemory } from './connection-memory.ts'
@@ -60,6 +61,9 @@ export class Acceptor implements ConnectionHost {
   readonly #quota: ConnectionQuota
   readonly #config: () => BrokerConfig
   readonly #logger: Logger
+  /** Of what strangers do. */
+  readonly #complaints: LogThrottle
+  readonly #refusals: LogThrottle
   readonly #listeners: Listener[] = []
   readonly #bound: BoundListener[] = []
   readonly #connections = new Set<Connection>()
@@ -84,6 +88,8 @@ export class Acceptor implements ConnectionHost {
     this.turns = new ServingTurns(io.clock)
     this.#config = config
     this.#logger = logger
+    this.#complaints = new LogThrottle(() => io.clock.monotonicMs())
+    this.#refusals = new LogThrottle(() => io.clock.monotonicMs())
     this.#quota = new ConnectionQuota(config)
     this.limits = { requestBytesMax: config().socketRequestMaxBytes, idleMsMax: config().connectionsMaxIdleMs }
   }
@@ -168,8 +174,11 @@ export class Acceptor implements ConnectionHost {
     const isPeers =
       reason instanceof ProtocolError || reason instanceof InvalidFrameError || reason instanceof StalledError
     const fields = { remote: `${remote.host}:${remote.port}`, listener: listenerName }
-    if (isPeers) this.#logger.warn(`closing a connection: ${reason.message}`, fields)
-    else this.#logger.error('closing a connection: serving its request failed', fields, reason)
+    if (isPeers) {
+      this.#complaints.run(unlogged =>
+        this.#logger.warn(`closing a connection: ${reason.message}`, { ...fields, unlogged }),
+      )
+    } else this.#logger.error('closing a connection: serving its request failed', fields, reason)
   }
 
   onClosed(connection: Connection): void {
@@ -248,7 +257,9 @@ export class Acceptor implements ConnectionHost {
 
   #refuse({ socket, listener }: Accepted, limit: string): void {
     this.#refused += 1
-    this.#logger.info('refusing a connection', { remote: socket.remote.host, listener, limit })
+    this.#refusals.run(unlogged =>
+      this.#logger.info('refusing a connection', { remote: socket.remote.host, listener, limit, unlogged }),
+    )
     socket.destroy()
   }
 

@@ -17,7 +17,7 @@ import { Output } from './output.ts'
 import { coreCalls } from './start-core-link.ts'
 import type { CoreOrder, CoreStarted } from './start-core-link.ts'
 import { ioFor } from './start-io.ts'
-import { returnMemoryWhenQuiet } from './start-memory.ts'
+import { boundHeapSoon, returnMemoryWhenQuiet } from './start-memory.ts'
 import { reasonsOf, stopLimitMs, tooLate } from './start-reasons.ts'
 import { StopSignals } from './stop-signals.ts'
 
@@ -79,6 +79,7 @@ class Core {
     try {
       const broker = await this.#starting
       returnMemoryWhenQuiet(broker, cpuMs)
+      boundHeapSoon(broker)
       const { metricsAddress } = broker
       return {
         ok: true,

@@ -21,7 +21,7 @@ import { Output } from './output.ts'
 import type { CoreOrder, CoreReady } from './start-core-link.ts'
 import { Cores } from './start-cores.ts'
 import { ioFor } from './start-io.ts'
-import { returnMemoryWhenQuiet } from './start-memory.ts'
+import { boundHeapSoon, returnMemoryWhenQuiet } from './start-memory.ts'
 import { reasonsOf, stopLimitMs, tooLate } from './start-reasons.ts'
 import { StopSignals } from './stop-signals.ts'
 
@@ -127,6 +127,7 @@ async function run(options: StartOptions, loaded: Loaded, output: Output, signal
     for (const warning of warningsOf(loaded, broker)) output.note('warning', warning)
     sayReady(broker, others, inMemory, output)
     returnMemoryWhenQuiet(broker, cpuMs)
+    boundHeapSoon(broker)
   } catch (error) {
     if (!(error instanceof BrokerStartError)) throw error
     fail(output, error.message)

@@ -15,7 +15,16 @@ import type { UnknownTaggedField } from './schema.ts'
 
 /** Bytes that are no message of the protocol: cut short, or with lengths and values that cannot be. */
 export class ProtocolError extends Error {
-  override readonly name = 'ProtocolError'
+  override readonly name: string
+
+  /** Without a stack, which would be most of what a bad frame costs and says nothing that the message does not. */
+  constructor(message: string) {
+    const limit = Error.stackTraceLimit
+    Error.stackTraceLimit = 0
+    super(message)
+    Error.stackTraceLimit = limit
+    this.name = 'ProtocolError'
+  }
 }
 
 declare global {

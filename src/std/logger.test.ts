@@ -119,3 +119,16 @@ test('json: one object a line that holds fields and the error, bigints as string
   assert.equal(parsed['id'], String(2n ** 60n))
   assert.equal((parsed['error'] as { message: string }).message, 'thrown: "just text"')
 })
+
+test('what clients choose as a name is shown in part where it is long, also within lists, in either form', () => {
+  const { logging, records } = capture()
+  const members = Array.from({ length: 60 }, (_, index) => `m${index}`)
+  logging.logger('a').info('x'.repeat(5000), { group: 'g'.repeat(32_767), members, long: ['y'.repeat(2000)], few: [1] })
+  const parsed = JSON.parse(formatLogJson(records[0]!)) as Record<string, unknown>
+  assert.equal(parsed['message'], `${'x'.repeat(1000)}… (5000 characters)`)
+  assert.equal(parsed['group'], `${'g'.repeat(1000)}… (32767 characters)`)
+  assert.deepEqual(parsed['members'], [...members.slice(0, 50), '… (60 in all)'])
+  assert.deepEqual(parsed['long'], [`${'y'.repeat(1000)}… (2000 characters)`])
+  assert.deepEqual(parsed['few'], [1])
+  assert.ok(formatLogText(records[0]!).length < 4000)
+})

@@ -185,12 +185,33 @@ export function silentLogging(): Logging {
   return new Logging({ level: 'off', sink: () => {}, nowMs: () => 0 })
 }
 
+/** Names that clients choose may have 32,767 bytes, and groups thousands of members: what is logged of them says who is meant, and no more. */
+const textCharsMax = 1000
+const elementsMax = 50
+
+function shortText(text: string): string {
+  return text.length <= textCharsMax ? text : `${text.slice(0, textCharsMax)}… (${text.length} characters)`
+}
+
+function shortField(value: LogFieldValue): LogFieldValue {
+  if (typeof value === 'string') return shortText(value)
+  if (!isList(value)) return value
+  const isShort = value.length <= elementsMax && value.every(each => String(each).length <= textCharsMax)
+  if (isShort) return value
+  const shown = value.slice(0, elementsMax).map(each => shortText(String(each)))
+  return value.length > elementsMax ? [...shown, `… (${value.length} in all)`] : shown
+}
+
+function isList(value: LogFieldValue): value is readonly string[] | readonly number[] {
+  return Array.isArray(value)
+}
+
 /** One line for people: `2026-01-31T12:00:00.000Z INFO  kafka.log.LogManager: message topic=orders partition=0`, then an error's stack. */
 export function formatLogText(record: LogRecord): string {
   const time = new Date(record.timeMs).toISOString()
-  let line = `${time} ${record.level.toUpperCase().padEnd(5)} ${record.logger}: ${escapeControl(record.message)}`
+  let line = `${time} ${record.level.toUpperCase().padEnd(5)} ${record.logger}: ${escapeControl(shortText(record.message))}`
   for (const [key, value] of Object.entries(record.fields ?? {})) {
-    if (value !== undefined) line += ` ${key}=${textValue(value)}`
+    if (value !== undefined) line += ` ${key}=${textValue(shortField(value)!)}`
   }
   if (record.error !== undefined) line += `\n${record.error.stack ?? String(record.error)}`
   return `${line}\n`
@@ -203,8 +224,8 @@ export function formatLogJson(record: LogRecord): string {
     time: new Date(record.timeMs).toISOString(),
     level: record.level,
     logger: record.logger,
-    message: record.message,
-    ...fields,
+    message: shortText(record.message),
+    ...Object.fromEntries(Object.entries(fields ?? {}).map(([key, value]) => [key, shortField(value)])),
     ...(error === undefined ? {} : { error: { name: error.name, message: error.message, stack: error.stack } }),
   }
   return `${JSON.stringify(object, (_key, value: unknown) => (typeof value === 'bigint' ? String(value) : value))}\n`
