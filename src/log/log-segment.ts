@@ -21,8 +21,8 @@ import {
   TIME_INDEX_SUFFIX,
   TRANSACTION_INDEX_SUFFIX,
 } from './file-names.ts'
+import { FileSync } from './file-sync.ts'
 import { lastOffsetOf, lastOffsetOrUndefined, maxTimestampOf } from './log-batch.ts'
-import { diskErrorOf, isPassing, syncFile } from './log-context.ts'
 import { OffsetIndex, RELATIVE_OFFSET_MAX } from './offset-index.ts'
 import type { OffsetPosition } from './offset-index.ts'
 import { LazyFile } from './open-files.ts'
@@ -64,9 +64,7 @@ export class LogSegment {
   #bytesSinceIndexEntry = 0
   /** What of the segment is sure to be found in its directory after a power cut. */
   #durableNames: 'nothing' | 'log' | 'all'
-  #unsynced = false
-  #syncFailure: Error | undefined
-  #syncing: Promise<void> | undefined
+  readonly #recordSync = new FileSync()
 
   constructor(options: SegmentOptions) {
     this.baseOffset = options.baseOffset
@@ -175,7 +173,7 @@ export class LogSegment {
     this.#writtenBytes = sizeBytes
     this.#maxTimestamp = maxTimestamp
     if (isDurable) return
-    this.#unsynced = true
+    this.#recordSync.isChanged = true
     this.#durableNames = 'nothing'
   }
 
@@ -222,7 +220,7 @@ export class LogSegment {
     this.#writtenBytes = position
     this.#isNew = false
     this.#hasFile = true
-    this.#unsynced = true
+    this.#recordSync.isChanged = true
     const wanted = this.offsetIndex.entries.wantsWrite || this.timeIndex.entries.wantsWrite
     return wanted && !this.#isProvisional ? this.writeIndexes(endOffset) : undefined
   }
@@ -289,7 +287,7 @@ export class LogSegment {
    * Makes the records durable that have been written so far, and their file's name in the directory. Calls that come while a sync runs that covers them share it.
    */
   async syncLog(): Promise<void> {
-    await this.#syncRecords()
+    await this.#recordSync.sync(this.logFile)
     // The name of a file that has not been made yet is not durable by that.
     if (this.#durableNames === 'nothing' && this.#hasFile) await this.#syncNames('log')
   }
@@ -303,7 +301,7 @@ export class LogSegment {
   /** The same for whoever syncs the directory afterwards, where `lacksDurableNames` says so, and then calls `namesAreDurable`. */
   async syncContent(endOffset: number): Promise<void> {
     if (this.#isNew) return
-    await allSettled([this.#syncRecords(), this.#syncIndexContent(endOffset)])
+    await allSettled([this.#recordSync.sync(this.logFile), this.#syncIndexContent(endOffset)])
   }
 
   /** A power cut could take away the names of its files. */
@@ -404,7 +402,7 @@ export class LogSegment {
     if (this.#hasFile) await this.logFile.use(file => file.truncate(end), true)
     this.#sizeBytes = end
     this.#writtenBytes = end
-    this.#unsynced = this.#hasFile
+    this.#recordSync.isChanged = this.#hasFile
     if (end === 0) {
       this.#createdMs = nowMs
       this.#rollingBaseMs = undefined
@@ -532,26 +530,6 @@ export class LogSegment {
     if (transactions.takeMadeFile() && this.#durableNames === 'all') this.#durableNames = 'log'
     // Output of the cleaner that is not in its place yet has none.
     if (this.#nameSuffix === '') await this.transactionIndex.saveChecksum()
-  }
-
-  #syncRecords(): Promise<void> {
-    // Nobody knows what is on the disk after a failed sync, and the next one would say that all is well.
-    if (this.#syncFailure !== undefined) return Promise.reject(this.#syncFailure)
-    if (!this.#unsynced) return this.#syncing ?? Promise.resolve()
-    this.#unsynced = false
-    const syncing = this.logFile
-      .use(syncFile)
-      .catch((error: unknown) => {
-        // When the file could not even be opened, nothing has happened.
-        if (isPassing(diskErrorOf(error))) this.#unsynced = true
-        else this.#syncFailure = error as Error
-        throw error
-      })
-      .finally(() => {
-        if (this.#syncing === syncing) this.#syncing = undefined
-      })
-    this.#syncing = syncing
-    return syncing
   }
 
   async #syncNames(names: 'log' | 'all'): Promise<void> {
