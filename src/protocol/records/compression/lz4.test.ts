@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { DecompressionFailure } from './codec.ts'
-import { lz4DecodedBytes } from './lz4-block.ts'
+import { lz4DecodedBytes, lz4Encode, lz4MaxCompressedBytes } from './lz4-block.ts'
 import { createLz4, lz4 } from './lz4.ts'
 import { xxhash32 } from './xxhash32.ts'
 
@@ -137,5 +137,32 @@ test('what follows the frame is ignored, as Kafka does', () => {
   for (const codec of BOTH) {
     const followed = Buffer.concat([frame(0x60, 4, BLOCKS), Buffer.from('junk')])
     assert.deepEqual(codec.decompress(followed, 10_000), Buffer.concat(BLOCKS))
+  }
+})
+
+test('a block that decodes to more than its frame allows is malformed, whoever decodes it', () => {
+  for (const [literals, zeros, isSound] of [
+    [10, 60_000, true],
+    [10, 70_000, false],
+    [2000, 60_000, true],
+    [2000, 70_000, false],
+  ] as const) {
+    const input = Buffer.concat([
+      Buffer.from(Array.from({ length: literals }, (_, i) => (i * i * 31) >> 3)),
+      Buffer.alloc(zeros),
+    ])
+    // Written with blocks of 64 KB in mind: here all of it is in one.
+    const block = Buffer.alloc(lz4MaxCompressedBytes(input.length))
+    const end = lz4Encode(input, 0, input.length, block, 0, 1)
+    const length = Buffer.alloc(4)
+    length.writeUInt32LE(end)
+    const header = frame(0x60, 4, []).subarray(0, 7)
+    const bytes = Buffer.concat([header, length, block.subarray(0, end), Buffer.alloc(4)])
+    for (const codec of BOTH) {
+      const output = codec.decompress(bytes, 1_000_000)
+      if (isSound) assert.deepEqual(Buffer.from(output as Uint8Array), input)
+      else assert.ok(output instanceof DecompressionFailure && output.reason === 'corrupt')
+      if (isSound) assert.ok(codec.decompress(bytes, input.length - 1) instanceof DecompressionFailure)
+    }
   }
 })

@@ -37,12 +37,14 @@ const DEFAULT_LEVEL = 9
 /** Below this size of a compressed block, a call into native code costs more than decoding here. */
 const NATIVE_FROM_BYTES = 1500
 
-/** A block of a frame: where its bytes are, and how many they decode to. */
+/** Where memory for the largest block is taken without asking whether so much is needed: a block of the size that Kafka's clients write. */
+const UNMEASURED_BYTES_MOST = 64 * 1024
+
+/** A block of a frame: where its bytes are. */
 interface Block {
   readonly start: number
   readonly end: number
   readonly compressed: boolean
-  readonly outputBytes: number
 }
 
 interface FrameHeader {
@@ -103,7 +105,7 @@ function writeFrameHeader(output: Buffer, magic0: boolean): number {
   return 7
 }
 
-/** Measures all blocks before taking memory, so that the output is allocated once, exactly, and never beyond the cap. */
+/** Decodes block after block, so that memory is taken for one at a time, and nothing more once the cap is reached. */
 function decompress(
   bytes: Uint8Array,
   maxOutputBytes: number,
@@ -114,46 +116,43 @@ function decompress(
   if (typeof header === 'string') return corrupt(header)
   const blocks = parseBlocks(bytes, header)
   if (typeof blocks === 'string') return corrupt(blocks)
+  const parts: Uint8Array[] = []
   let total = 0
-  for (const block of blocks) total += block.outputBytes
-  if (total > maxOutputBytes) return tooLarge(maxOutputBytes)
-
-  const output = Buffer.allocUnsafe(total)
-  let at = 0
   for (const block of blocks) {
-    const end = at + block.outputBytes
-    if (!decodeBlock(bytes, block, output, at, end, native)) {
-      return corrupt(`lz4 block at byte ${block.start} is malformed`)
-    }
-    at = end
+    const part = decodeBlock(bytes, block, header.blockBytesMost, native)
+    if (part === undefined) return corrupt(`lz4 block at byte ${block.start} is malformed`)
+    total += part.length
+    if (total > maxOutputBytes) return tooLarge(maxOutputBytes)
+    parts.push(part)
   }
-  return output
+  return parts.length === 1 ? parts[0]! : Buffer.concat(parts, total)
 }
 
+/** What the block decodes to; `undefined` where it is malformed, or has more than a block of its frame may. */
 function decodeBlock(
   bytes: Uint8Array,
-  block: Block,
-  output: Uint8Array,
-  at: number,
-  end: number,
+  { start, end, compressed }: Block,
+  outputBytesMost: number,
   native: () => NativeLz4 | undefined,
-): boolean {
-  if (!block.compressed) {
-    output.set(bytes.subarray(block.start, block.end), at)
-    return true
+): Uint8Array | undefined {
+  if (!compressed) return bytes.subarray(start, end)
+  const module = end - start < NATIVE_FROM_BYTES ? undefined : native()
+  // Finding out how many bytes it decodes to takes almost as long as decoding it natively: where no more than this is lost, it is told the most that they can be.
+  const isMeasured = module === undefined || outputBytesMost > UNMEASURED_BYTES_MOST
+  const outputBytes = isMeasured ? lz4DecodedBytes(bytes, start, end) : outputBytesMost
+  if (outputBytes < 0 || outputBytes > outputBytesMost) return undefined
+  if (module === undefined) {
+    const output = Buffer.allocUnsafe(outputBytes)
+    return lz4Decode(bytes, start, end, output, 0, outputBytes) === outputBytes ? output : undefined
   }
-  const module = block.end - block.start < NATIVE_FROM_BYTES ? undefined : native()
-  if (module === undefined) return lz4Decode(bytes, block.start, block.end, output, at, end) === end
-  const prefixed = Buffer.allocUnsafe(4 + block.end - block.start)
-  prefixed.writeUInt32LE(block.outputBytes)
-  prefixed.set(bytes.subarray(block.start, block.end), 4)
+  const prefixed = Buffer.allocUnsafe(4 + end - start)
+  prefixed.writeUInt32LE(outputBytes)
+  prefixed.set(bytes.subarray(start, end), 4)
   try {
     const decoded = module.uncompressSync(prefixed)
-    if (decoded.length !== block.outputBytes) return false
-    output.set(decoded, at)
-    return true
+    return isMeasured && decoded.length !== outputBytes ? undefined : decoded
   } catch {
-    return false
+    return undefined
   }
 }
 
@@ -193,12 +192,10 @@ function parseBlocks(bytes: Uint8Array, header: FrameHeader): Block[] | string {
     if (length > header.blockBytesMost)
       return `lz4 block of ${length} bytes in a frame of at most ${header.blockBytesMost}`
     if (at > bytes.length) return `lz4 block at byte ${start} cut off`
-    const outputBytes = compressed ? lz4DecodedBytes(bytes, start, end) : length
-    if (outputBytes < 0 || outputBytes > header.blockBytesMost) return `lz4 block at byte ${start} is malformed`
     if (header.hasBlockChecksums && xxhash32(bytes, start, end) !== uint32(bytes, end)) {
       return `lz4 block at byte ${start} does not match its checksum`
     }
-    blocks.push({ start, end, compressed, outputBytes })
+    blocks.push({ start, end, compressed })
   }
 }
 
