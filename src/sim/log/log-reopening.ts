@@ -79,11 +79,13 @@ async function found(
     return
   }
   const isInOrder = downfall === 'stop' && !offline.has(log.directory)
+  const startBefore = model.logStartOffset
   model.reopened(log, isInOrder ? 'stop' : downfall === 'stop' ? 'crash' : downfall)
   // What could not be read told nothing of who wrote it.
   if (topic.mayBeDamaged) model.producers.forgetAll()
   log.updateConfig(model.config)
   topic.use(log, model)
+  if (isInOrder && log.logStartOffset < log.logEndOffset) story.checkRemoved(topic, startBefore)
 }
 
 /** By the path of the partition's folder, from the checkpoint that recovery is going to find. */

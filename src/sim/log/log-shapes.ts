@@ -28,6 +28,9 @@ export const shapes = {
   indexed: { ...small, segmentBytes: 60_000, indexIntervalBytes: 0, segmentIndexBytes: 400 },
   preallocated: { ...small, preallocate: true, segmentMs: 5000 },
   stamped: { ...small, messageTimestampType: 'LogAppendTime', compressionType: 'lz4', flushMessages: 1 },
+  /** Records that are soon too old, or too many. */
+  aging: { ...small, segmentBytes: 700, retentionMs: 100_000 },
+  bounded: { ...small, segmentBytes: 700, retentionBytes: 2500 },
   compact: { ...compacted, flushMessages: 1 },
   'compact,delete': { ...compacted, cleanupPolicy: ['compact', 'delete'], retentionMs: 120_000 },
   lagging: { ...compacted, minCompactionLagMs: 30_000, maxCompactionLagMs: 100_000, segmentBytes: 900 },
@@ -39,4 +42,10 @@ export const shapeNames = Object.keys(shapes) as ShapeName[]
 /** What is below the written end of such a log has been synced. */
 export function syncsBeforeAcknowledging(config: LogConfig): boolean {
   return config.flushMessages === 1 || config.flushMs === 0
+}
+
+/** Something of such a log may be removed at any time. */
+export function hasRetention({ cleanupPolicy, retentionMs, retentionBytes }: LogConfig): boolean {
+  const isAging = retentionMs >= 0 && retentionMs < DEFAULT_LOG_CONFIG.retentionMs
+  return cleanupPolicy.includes('delete') && (isAging || retentionBytes >= 0)
 }

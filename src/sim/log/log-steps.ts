@@ -106,8 +106,8 @@ const themes: readonly { readonly name: string; readonly weights: Weights; reado
     { name: 'ends', weights: { truncate: 5, 'power cut': 4, replicate: 3, epoch: 3, 'start over': 1 } },
     {
       name: 'starts',
-      weights: { 'delete records': 5, retention: 5, settings: 4, wait: 5 },
-      shapes: ['plain', 'tiny', 'flushed', 'compact,delete'],
+      weights: { 'delete records': 3, retention: 8, settings: 1, wait: 6 },
+      shapes: ['aging', 'bounded', 'tiny', 'flushed', 'compact,delete'],
     },
     {
       name: 'compaction',

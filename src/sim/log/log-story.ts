@@ -14,6 +14,7 @@ import { type Counts, count } from '../scenario.ts'
 import type { Simulator } from '../simulator.ts'
 import { checkAll, checkLookups, checkReadCommitted } from './log-checks.ts'
 import { LogDiskTrouble } from './log-disk-trouble.ts'
+import { hasRetention } from './log-shapes.ts'
 import { LogHost } from './log-host.ts'
 import { LogModel } from './log-model.ts'
 import { reopen } from './log-reopening.ts'
@@ -84,7 +85,7 @@ export class LogStory {
       }
       const startBefore = model.logStartOffset
       model.observe(log)
-      if (model.logStartOffset > startBefore) this.#trouble.checkRemoved(topic, startBefore)
+      this.checkRemoved(topic, startBefore)
       for (const startedMs of this.#cleanings) noteCleaning(model, startedMs)
     }
     this.#trouble.checkFailedSyncs()
@@ -211,6 +212,11 @@ export class LogStory {
     this.observe()
   }
 
+  /** L9: what is gone since the log began at `startBefore` was to go. */
+  checkRemoved(topic: TopicState, startBefore: number): void {
+    if (topic.model!.logStartOffset > startBefore) this.#trouble.checkRemoved(topic, startBefore)
+  }
+
   /** Ends the process in order, and begins another. */
   async restart(): Promise<void> {
     if (this.#trouble.needsPowerCut) await this.host.run(100)
@@ -219,7 +225,8 @@ export class LogStory {
     for (const topic of this.topics) if (topic.log !== undefined) await this.host.wait(this.#written(topic))
     this.observe()
     const isBusy = this.#tasks.size > 0
-    for (const { model } of this.topics) if (model !== undefined) model.mayMoveStart = isBusy
+    for (const { model } of this.topics)
+      if (model !== undefined) model.mayMoveStart = isBusy || hasRetention(model.config)
     const offline = new Set(this.host.offline)
     for (const { log } of this.topics) if (log?.refusal !== undefined) offline.add(log.directory)
     this.era += 1
