@@ -11,6 +11,7 @@
  *   consumer=0        1: the consumer protocol (KIP-848), 0: the classic one
  *   topic-id=HEX      of the topic, 32 digits (consumer)
  *   partitions=1      of the topic
+ *   bare=0            1: the server answers everything as if it were right, and nobody joins (beat, classic)
  *   connections=1     who commit
  *   inflight=5        requests of one connection that wait for their response (commit)
  *   offsets=100000    how many to commit (fill)
@@ -38,7 +39,7 @@ enum { rebalance_in_progress = 27 };
 static struct {
   const char *mode, *host, *port, *topic, *name;
   uint8_t topic_id[16];
-  int consumer, partitions, connections, inflight, offsets, groups, members, interval, rate;
+  int consumer, bare, partitions, connections, inflight, offsets, groups, members, interval, rate;
   double seconds;
 } s = {.name = "bench", .partitions = 1, .connections = 1, .inflight = 5, .offsets = 100000, .groups = 1, .members = 2, .interval = 3000, .seconds = 2};
 
@@ -49,7 +50,7 @@ static void parse(int argc, char **argv) {
   s.port = split_address(argv[2]);
   s.topic = argv[3];
   struct { const char *name; int *number; } numbers[] = {
-      {"consumer", &s.consumer}, {"partitions", &s.partitions}, {"connections", &s.connections}, {"inflight", &s.inflight}, {"offsets", &s.offsets},
+      {"consumer", &s.consumer}, {"bare", &s.bare}, {"partitions", &s.partitions}, {"connections", &s.connections}, {"inflight", &s.inflight}, {"offsets", &s.offsets},
       {"groups", &s.groups},     {"members", &s.members},       {"interval", &s.interval},       {"rate", &s.rate},
   };
   for (int i = 4; i < argc; i++) {
@@ -555,7 +556,7 @@ static void join_all(int count) {
 
 static void run_beats(void) {
   dial_members();
-  join_all(member_count);
+  if (!s.bare) join_all(member_count);
   ready();
   int timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK);
   struct epoll_event timer_event = {.events = EPOLLIN, .data.ptr = NULL};

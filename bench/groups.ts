@@ -1,5 +1,6 @@
 /** The load generator for groups, `groups.c`: the same members for whoever is measured. It prepares, and waits until what it costs is measured. */
 import { spawn } from 'node:child_process'
+import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { BenchBroker, LoopDelay } from './brokers.ts'
 import { compile } from './compile.ts'
@@ -23,8 +24,27 @@ export interface GroupsResult {
   readonly loop: LoopDelay | undefined
 }
 
+/** Whom it is asked of. */
+export type GroupsTarget = Pick<BenchBroker, 'pid' | 'port' | 'beginLoopDelay' | 'loopDelay'>
+
+/** A server in Node that does nothing but answer heartbeats, which it has to be asked with `bare`. */
+export async function startBareServer(): Promise<GroupsTarget & { stop(): void }> {
+  const program = spawn(process.execPath, [join(import.meta.dirname, 'bare-server.ts')], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const { done, value } = await createInterface({ input: program.stdout })[Symbol.asyncIterator]().next()
+  if (done === true) throw new Error('the bare server has ended')
+  return {
+    pid: program.pid!,
+    port: Number(value),
+    beginLoopDelay: () => {},
+    loopDelay: async () => undefined,
+    stop: () => void program.kill('SIGTERM'),
+  }
+}
+
 export async function loadGroups(
-  broker: BenchBroker,
+  broker: GroupsTarget,
   load: GroupLoad,
   topic: string,
   settings: GroupSettings,

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { apis } from '../../src/protocol/apis.ts'
 import type { BenchBroker } from '../brokers.ts'
 import { javaEndToEnd, javaTransactions } from '../clients.ts'
-import { loadGroups } from '../groups.ts'
+import { loadGroups, startBareServer } from '../groups.ts'
 import type { GroupLoad, GroupSettings, GroupsResult } from '../groups.ts'
 import type { Measured, Row, Suite, SuiteOptions } from '../harness.ts'
 import { processUse } from '../process-use.ts'
@@ -111,6 +111,7 @@ function heartbeatRow(options: SuiteOptions, protocol: 'classic' | 'consumer'): 
   const metrics = {
     'broker CPU': { unit: '% of a core', better: 'lower', digits: 1 },
     'load generator CPU': { unit: '% of a core', better: 'lower', digits: 1 },
+    'CPU of a server in Node that only answers': { unit: '% of a core', better: 'lower', digits: 1 },
     p99: { unit: 'µs', better: 'lower' },
   } as const
   let runs = 0
@@ -127,7 +128,9 @@ function heartbeatRow(options: SuiteOptions, protocol: 'classic' | 'consumer'): 
         const settings = { consumer: protocol === 'consumer' ? 1 : 0, groups, members: 2, interval: 3000, seconds }
         const result = await withGroups(broker, 'beat', 2, settings)
         const share = (cpuSeconds: number): number => (cpuSeconds / result.seconds) * 100
+        const least = contender === 'ottla' ? await bareCpu(groups, seconds) : undefined
         return {
+          ...(least === undefined ? {} : { 'CPU of a server in Node that only answers': least }),
           'broker CPU': share(result.brokerCpuSeconds),
           'load generator CPU': share(result.cpuSeconds),
           p99: result.p99Us,
@@ -138,6 +141,18 @@ function heartbeatRow(options: SuiteOptions, protocol: 'classic' | 'consumer'): 
         await broker.stop()
       }
     },
+  }
+}
+
+/** In % of a core: what the same connections and as many requests cost where nothing is done for them. */
+async function bareCpu(groups: number, seconds: number): Promise<number> {
+  const server = await startBareServer()
+  try {
+    const settings = { bare: 1, groups, members: 2, interval: 3000, seconds }
+    const result = await loadGroups(server, 'beat', 'none', settings)
+    return (result.brokerCpuSeconds / result.seconds) * 100
+  } finally {
+    server.stop()
   }
 }
 

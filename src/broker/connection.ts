@@ -347,7 +347,8 @@ export class Connection implements SocketHandler, MemoryUser, TurnTaker {
       if (!exchange.early) this.#barriers -= 1
       this.#heldBytes -= exchange.requestBytes
     }
-    if (count > 0) this.#inFlight.splice(0, count)
+    if (count === this.#inFlight.length) this.#inFlight.length = 0
+    else if (count > 0) this.#inFlight.splice(0, count)
     assert(
       this.#barriers >= 0 && this.#heldBytes >= 0,
       () => `counted twice: ${this.#barriers} barriers, ${this.#heldBytes} bytes`,
@@ -394,7 +395,7 @@ export class Connection implements SocketHandler, MemoryUser, TurnTaker {
     const sentBytes = this.#writtenBytes - this.#socket.unsentBytes
     let count = 0
     while (count < this.#unsent.length && this.#unsent[count]!.endBytes <= sentBytes) this.#unsent[count++]!.sent()
-    this.#unsent.splice(0, count)
+    if (count > 0) this.#unsent.splice(0, count)
   }
 
   /** What the peer has not taken. */

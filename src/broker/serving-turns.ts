@@ -20,8 +20,8 @@ export interface TurnTaker {
   goOn(): void
 }
 
-/** After so long, other connections, and new bytes, are looked at. */
-const turnMs = 10
+/** After so long, other connections, and new bytes, are looked at. What else there is to do in a turn of the loop (reading, appending, answering) comes to about as much. */
+const turnMs = 8
 /** Who has been served for longer than this of late is heavy. */
 const heavyMs = 50
 /** Time that was used so long ago counts half. */
@@ -35,6 +35,8 @@ export class ServingTurns {
   /** `undefined` between turns. */
   #turnBeganMs: number | undefined
   #handingOut = false
+  /** The turn began with handing out, behind the loop's look at its sockets. */
+  #wasHandedOut = false
   /** Who is being served, and since when. */
   #current: TurnTaker | undefined
   #currentSinceMs = 0
@@ -84,16 +86,25 @@ export class ServingTurns {
     if (this.#current === taker) this.#current = undefined
   }
 
-  #beginTurn(nowMs: number): void {
+  #beginTurn(nowMs: number, isHandedOut = false): void {
     this.#turnBeganMs = nowMs
+    this.#wasHandedOut = isHandedOut
     this.#clock.defer(() => this.#turnEnds())
   }
 
   #turnEnds(): void {
     const nowMs = this.#clock.monotonicMs()
     this.#charge(nowMs)
-    this.#turnBeganMs = undefined
-    if (this.waitingCount > 0) this.#handOut(nowMs)
+    const isUsedUp = !this.#wasHandedOut && nowMs - this.#turnBeganMs! > turnMs
+    if (this.waitingCount === 0) this.#turnBeganMs = undefined
+    else if (isUsedUp) {
+      // The sockets have had the time of this turn of the loop; a second helping would double it.
+      this.#wasHandedOut = true
+      this.#clock.defer(() => this.#turnEnds())
+    } else {
+      this.#turnBeganMs = undefined
+      this.#handOut(nowMs)
+    }
   }
 
   #handOut(beganMs: number): void {
@@ -103,7 +114,7 @@ export class ServingTurns {
       while (nowMs - beganMs <= turnMs) {
         const taker = this.#next(nowMs)
         if (taker === undefined) break
-        if (this.#turnBeganMs === undefined) this.#beginTurn(beganMs)
+        if (this.#turnBeganMs === undefined) this.#beginTurn(beganMs, true)
         this.leave(taker)
         taker.goOn()
         nowMs = this.#clock.monotonicMs()

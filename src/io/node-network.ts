@@ -190,7 +190,7 @@ export class NodeSocket implements Socket {
   }
 
   get unsentBytes(): number {
-    return this.#closed ? 0 : this.#socket.writableLength
+    return this.#closed || !this.#backlogged ? 0 : this.#socket.writableLength
   }
 
   write(buffers: readonly Uint8Array[]): boolean {

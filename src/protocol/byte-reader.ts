@@ -9,6 +9,7 @@
 import { isUtf8 } from 'node:buffer'
 
 import { assert } from '../std/assert.ts'
+import { RecentValues } from './recent-values.ts'
 import { UUID_BYTES, ZERO_UUID } from './uuid.ts'
 import type { Uuid } from './uuid.ts'
 import type { UnknownTaggedField } from './schema.ts'
@@ -57,6 +58,7 @@ export class ByteReader {
   #numbersLeft: number
   readonly #objectsMax: number
   readonly #numbersMax: number
+  #recent: RecentValues | undefined
 
   /**
    * Reads `bytes` from `start` up to `end`. `objectsMax` bounds how many array elements other than numbers one frame may make, `numbersMax` how many
@@ -91,6 +93,11 @@ export class ByteReader {
     this.#end = origin + end
     this.#objectsLeft = this.#objectsMax
     this.#numbersLeft = this.#numbersMax
+  }
+
+  /** For who reads many frames that hold the same strings and ids: remembers the last ones, and gives them again instead of making new ones. */
+  rememberValues(): void {
+    this.#recent ??= new RecentValues()
   }
 
   /** The next byte to read, counted from the start of the bytes that the reader was given. */
@@ -183,7 +190,12 @@ export class ByteReader {
     const { view } = this
     const bits =
       view.getInt32(position) | view.getInt32(position + 4) | view.getInt32(position + 8) | view.getInt32(position + 12)
-    return bits === 0 ? ZERO_UUID : this.#buffer.base64urlSlice(position, position + UUID_BYTES)
+    if (bits === 0) return ZERO_UUID
+    const recent = this.#recent?.uuid(view, position)
+    if (recent !== undefined) return recent
+    const uuid = this.#buffer.base64urlSlice(position, position + UUID_BYTES)
+    this.#recent?.keepUuid(uuid, view, position)
+    return uuid
   }
 
   string(): string {
@@ -212,11 +224,14 @@ export class ByteReader {
       )
     }
     const start = this.advance(byteCount)
+    const recent = this.#recent?.string(this.view, start, byteCount)
+    if (recent !== undefined) return recent
     const text = this.#buffer.utf8Slice(start, start + byteCount)
     // The replacement character is what bad input decodes to, but it may also have been sent.
     if (text.includes('\uFFFD') && !isUtf8(this.#buffer.subarray(start, start + byteCount))) {
       throw new ProtocolError(`a string that ends at byte ${this.position} is not UTF-8`)
     }
+    this.#recent?.keepString(text, byteCount)
     return text
   }
 
@@ -335,5 +350,7 @@ export class ByteReader {
 
 /** What lies beside the frame belongs to somebody else. */
 function assertWithin(bytes: Uint8Array, start: number, end: number): void {
-  assert(start >= 0 && start <= end && end <= bytes.length, () => `bytes ${start} to ${end} of ${bytes.length}`)
+  const isWithin = start >= 0 && start <= end && end <= bytes.length
+  // A function for the message would be made for every frame and every record.
+  if (!isWithin) assert(isWithin, `bytes ${start} to ${end} of ${bytes.length}`)
 }

@@ -462,6 +462,33 @@ describe('timers', () => {
     assert.equal(world.clock.timerCount <= 1, true)
   })
 
+  test('are put off without their key as long as they are scheduled, and not afterwards', () => {
+    const world = new World().loaded()
+    const { timers } = world.shard!.context
+    const add: () => CoordinatorResult<Add, void, string> = () => ({
+      records: [{ name: 'x', amount: 1 }],
+      response: undefined,
+    })
+    const timer = timers.schedule('x', 100, add)
+    world.clock.pass(90)
+    assert.equal(timer.postpone(100), true)
+    assert.equal(timers.schedule('x', 100, add), timer)
+    world.clock.pass(99)
+    assert.equal(world.shard!.counts.get('x'), undefined)
+    assert.equal(timer.postpone(5), true, 'and an earlier deadline counts as well')
+    world.clock.pass(5)
+    assert.equal(world.shard!.counts.get('x'), 1)
+    assert.equal(timer.postpone(100), false, 'it has run')
+    const cancelled = timers.schedule('x', 100, add)
+    timers.cancel('x')
+    assert.equal(cancelled.postpone(100), false)
+    const successor = timers.schedule('x', 100, add)
+    assert.equal(cancelled.postpone(1), false, 'the key is another one’s')
+    assert.equal(successor.postpone(1), true)
+    world.clock.pass(1000)
+    assert.equal(world.shard!.counts.get('x'), 2)
+  })
+
   test('whose write fails runs again', () => {
     const world = new World().loaded()
     world.log.refusal = 'NOT_ENOUGH_REPLICAS'

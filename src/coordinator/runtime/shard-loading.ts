@@ -4,7 +4,7 @@
  */
 
 import type { CoordinatorClock, CoordinatorLog } from './coordinator.ts'
-import { replayBatches, ReplayError } from './replay-batches.ts'
+import { Replay, ReplayError } from './replay-batches.ts'
 import type { ReplayTarget } from './replay-batches.ts'
 
 export interface LoadResult {
@@ -26,7 +26,7 @@ const sliceMsMax = 8
 
 export class ShardLoading<R> {
   readonly #options: LoadOptions
-  readonly #target: ReplayTarget<R>
+  readonly #replaying: Replay<R>
   readonly #endOffset: number
   readonly #startedMs: number
   #offset: number
@@ -35,7 +35,7 @@ export class ShardLoading<R> {
   #isCancelled = false
 
   constructor(target: ReplayTarget<R>, options: LoadOptions) {
-    this.#target = target
+    this.#replaying = new Replay(target)
     this.#options = options
     this.#offset = options.log.startOffset
     this.#endOffset = options.log.endOffset
@@ -69,7 +69,7 @@ export class ShardLoading<R> {
 
   *#replay(batches: readonly Uint8Array[], nextOffset: number): Generator<undefined, void> {
     for (const bytes of batches) {
-      this.#records += yield* replayBatches(bytes, this.#offset, this.#target)
+      this.#records += yield* this.#replaying.batches(bytes, this.#offset)
       this.#bytes += bytes.length
     }
     this.#offset = nextOffset

@@ -31,7 +31,9 @@ export class Timeline {
   }
 
   moveTo(offset: number): void {
-    assert(offset >= this.#offset, () => `the timeline goes from ${this.#offset} back to ${offset}`)
+    const isForward = offset >= this.#offset
+    // Here and below: a function for the message would be made for every record.
+    if (!isForward) assert(isForward, `the timeline goes from ${this.#offset} back to ${offset}`)
     this.#offset = offset
   }
 
@@ -138,7 +140,8 @@ export class TimelineMap<K, V> {
   }
 
   set(key: K, value: V): void {
-    assert(value !== undefined, () => `undefined as the value of ${String(key)}`)
+    const isValue = value !== undefined
+    if (!isValue) assert(isValue, `undefined as the value of ${String(key)}`)
     this.#change(key, value)
   }
 
@@ -154,7 +157,8 @@ export class TimelineMap<K, V> {
     const before = entry instanceof Pending ? entry.latest : entry
     this.#size += difference(before, after)
     if (this.#timeline.isSettled) {
-      assert(!(entry instanceof Pending), () => `${String(key)} is settled with changes under way`)
+      const isSettled = !(entry instanceof Pending)
+      if (!isSettled) assert(isSettled, `${String(key)} is settled with changes under way`)
       this.#committedSize += difference(before, after)
       this.#settle(key, after)
       return

@@ -13,11 +13,17 @@ export type TimerOperation<R, E> = () => CoordinatorResult<R, void, E>
 
 export interface CoordinatorTimers<R, E> {
   /** Runs `operation` after `delayMs`, unless the key is scheduled anew or cancelled before. When its records cannot be written it is tried again a little later. */
-  schedule(key: string, delayMs: number, operation: TimerOperation<R, E>): void
+  schedule(key: string, delayMs: number, operation: TimerOperation<R, E>): ScheduledTimer
   /** Does nothing where something is scheduled under the key. */
   scheduleIfAbsent(key: string, delayMs: number, operation: TimerOperation<R, E>): void
   cancel(key: string): void
   has(key: string): boolean
+}
+
+/** What is scheduled under a key, for those who put it off so often that finding it by its key would be what they mostly do. */
+export interface ScheduledTimer {
+  /** Due in `delayMs` from now, as if scheduled anew with the same operation. False: it is not scheduled any more. */
+  postpone(delayMs: number): boolean
 }
 
 /** Between a timer whose write failed and its next turn, as in Kafka. */
@@ -112,25 +118,35 @@ export class TimerQueue {
   }
 }
 
-class ShardTimer<R, E> implements QueuedTimer {
+class ShardTimer<R, E> implements QueuedTimer, ScheduledTimer {
   queuedMs = 0
   deadlineMs: number
   sequence = 0
   heapIndex = -1
   operation: TimerOperation<R, E>
+  readonly #queue: TimerQueue
   readonly #key: string
   readonly #onDue: (key: string, operation: TimerOperation<R, E>) => void
 
   constructor(
+    queue: TimerQueue,
     key: string,
-    deadlineMs: number,
     operation: TimerOperation<R, E>,
     onDue: (key: string, operation: TimerOperation<R, E>) => void,
   ) {
+    this.#queue = queue
     this.#key = key
-    this.deadlineMs = deadlineMs
+    this.deadlineMs = Infinity
     this.operation = operation
     this.#onDue = onDue
+  }
+
+  /** It has the key as long as it is in the queue. */
+  postpone(delayMs: number): boolean {
+    if (this.heapIndex === -1) return false
+    this.deadlineMs = this.#queue.nowMs() + delayMs
+    this.#queue.moved(this)
+    return true
   }
 
   fire(): void {
@@ -141,33 +157,33 @@ class ShardTimer<R, E> implements QueuedTimer {
 export class ShardTimers<R, E> implements CoordinatorTimers<R, E> {
   readonly #queue: TimerQueue
   readonly #timers = new Map<string, ShardTimer<R, E>>()
-  readonly #run: (key: string, operation: TimerOperation<R, E>) => void
+  readonly #onDue: (key: string, operation: TimerOperation<R, E>) => void
 
   /** `run` gets a timer that is due; the key is free by then. */
   constructor(queue: TimerQueue, run: (key: string, operation: TimerOperation<R, E>) => void) {
     this.#queue = queue
-    this.#run = run
+    this.#onDue = (key, operation) => {
+      this.#timers.delete(key)
+      run(key, operation)
+    }
   }
 
   get size(): number {
     return this.#timers.size
   }
 
-  schedule(key: string, delayMs: number, operation: TimerOperation<R, E>): void {
-    const deadlineMs = this.#queue.nowMs() + delayMs
+  schedule(key: string, delayMs: number, operation: TimerOperation<R, E>): ScheduledTimer {
     const timer = this.#timers.get(key)
     if (timer !== undefined) {
-      timer.deadlineMs = deadlineMs
       timer.operation = operation
-      this.#queue.moved(timer)
-      return
+      timer.postpone(delayMs)
+      return timer
     }
-    const added = new ShardTimer(key, deadlineMs, operation, (due, work) => {
-      this.#timers.delete(due)
-      this.#run(due, work)
-    })
+    const added = new ShardTimer(this.#queue, key, operation, this.#onDue)
+    added.deadlineMs = this.#queue.nowMs() + delayMs
     this.#timers.set(key, added)
     this.#queue.add(added)
+    return added
   }
 
   scheduleIfAbsent(key: string, delayMs: number, operation: TimerOperation<R, E>): void {

@@ -4,6 +4,7 @@ import type { JoinGroupResponse } from '../../../protocol/messages/join-group.ts
 import type { SyncGroupResponse } from '../../../protocol/messages/sync-group.ts'
 import type { Input } from '../../../protocol/schema.ts'
 import { assert } from '../../../std/assert.ts'
+import type { ScheduledTimer } from '../../runtime/timers.ts'
 
 export type JoinAnswer = Input<typeof JoinGroupResponse>
 export type SyncAnswer = Input<typeof SyncGroupResponse>
@@ -36,6 +37,8 @@ export class ClassicMember {
   assignment: Uint8Array
   /** It has joined for the first time and not heard of a generation yet: it cannot send heartbeats, and may be removed while it waits. */
   isNew = false
+  /** Its end, while it is scheduled. */
+  session: ScheduledTimer | undefined
   #join: ((answer: JoinAnswer) => void) | undefined
   #sync: ((answer: SyncAnswer) => void) | undefined
 

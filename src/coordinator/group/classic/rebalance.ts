@@ -11,6 +11,7 @@
 import { ErrorCode } from '../../../protocol/errors.ts'
 import type { ErrorName } from '../../../protocol/errors.ts'
 import { assert } from '../../../std/assert.ts'
+import type { ScheduledTimer } from '../../runtime/timers.ts'
 import { classicGroupOf, nothing } from './classic-context.ts'
 import type { ClassicContext, ClassicResult } from './classic-context.ts'
 import type { ClassicGroup } from './classic-group.ts'
@@ -90,13 +91,15 @@ export class Rebalances {
 
   /** A member's session begins anew. */
   renewSession(group: ClassicGroup, member: ClassicMember, timeoutMs: number = member.sessionTimeoutMs): void {
-    this.scheduleSession(group.groupId, member.memberId, timeoutMs)
+    // A heartbeat: what each member does all the time.
+    if (member.session?.postpone(timeoutMs) !== true)
+      member.session = this.scheduleSession(group.groupId, member.memberId, timeoutMs)
   }
 
   /** For an id that was only given out, too: it has as long to come back. */
-  scheduleSession(groupId: string, memberId: string, timeoutMs: number): void {
+  scheduleSession(groupId: string, memberId: string, timeoutMs: number): ScheduledTimer {
     const expire = (): ClassicResult => this.#expireSession(groupId, memberId)
-    this.#context.shard.timers.schedule(sessionKey(groupId, memberId), timeoutMs, expire)
+    return this.#context.shard.timers.schedule(sessionKey(groupId, memberId), timeoutMs, expire)
   }
 
   forgetSession(groupId: string, memberId: string): void {

@@ -79,7 +79,7 @@ export class ClassicMembers {
         const { groupId } = group
         this.#fencing.joinDone(groupId, memberId)
         if (!isDowngrade) {
-          this.#fencing.renewSession(groupId, memberId, request.sessionTimeoutMs)
+          this.#fencing.renewSession(group, memberId, request.sessionTimeoutMs)
           this.#fencing.awaitSync(groupId, memberId, request.rebalanceTimeoutMs)
         }
         answer({
@@ -110,7 +110,7 @@ export class ClassicMembers {
           return
         }
         this.#fencing.syncDone(groupId, memberId)
-        this.#fencing.renewSession(groupId, memberId, member.classic.sessionTimeoutMs)
+        this.#fencing.renewSession(group, memberId, member.classic.sessionTimeoutMs)
         answer({ protocolType, protocolName, assignment })
       },
     }
@@ -121,7 +121,7 @@ export class ClassicMembers {
     const member = speaker(group, memberId, groupInstanceId)
     if (isRefusal(member)) return member.error
     if (member.memberEpoch !== generationId) return 'ILLEGAL_GENERATION'
-    this.#fencing.renewSession(group.groupId, memberId, member.classic.sessionTimeoutMs)
+    this.#fencing.renewSession(group, memberId, member.classic.sessionTimeoutMs)
     if (!hasNews(group, member)) return 'NONE'
     this.#fencing.awaitJoin(group.groupId, member)
     return 'REBALANCE_IN_PROGRESS'

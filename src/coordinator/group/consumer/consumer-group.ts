@@ -10,6 +10,7 @@ import type { ErrorName } from '../../../protocol/errors.ts'
 import type { Uuid } from '../../../protocol/uuid.ts'
 import { assert } from '../../../std/assert.ts'
 import { TimelineMap, TimelineValue } from '../../runtime/timeline.ts'
+import type { ScheduledTimer } from '../../runtime/timers.ts'
 import type { Timeline } from '../../runtime/timeline.ts'
 import { EMPTY_ASSIGNMENT } from '../assignors/assignor.ts'
 import type { Assignment } from '../assignors/assignor.ts'
@@ -81,6 +82,8 @@ export class ConsumerGroup implements Group {
   readonly #targetOwners: TimelineMap<string, string>
   /** By topic and partition: the epoch of the member that has it, or that has yet to give it up. */
   readonly #partitionEpochs: TimelineMap<string, number>
+  /** The ends of members' sessions, by member, as they are scheduled. */
+  readonly sessions = new Map<string, ScheduledTimer>()
   #refresh = REFRESH_AT_ONCE
 
   constructor(timeline: Timeline, groupId: string) {

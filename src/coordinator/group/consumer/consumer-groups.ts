@@ -82,7 +82,7 @@ export class ConsumerGroups implements NewerGroups {
     for (const [groupId, group] of this.#context.groups.entries()) {
       if (!(group instanceof ConsumerGroup)) continue
       for (const [memberId, member] of group.members.entries()) {
-        this.#fencing.renewSession(groupId, memberId)
+        this.#fencing.renewSession(group, memberId)
         const isRevoking = member.state === MemberState.UNREVOKED_PARTITIONS && !usesClassicProtocol(member)
         if (isRevoking) this.#fencing.awaitRevocation(groupId, member)
       }

@@ -4,6 +4,7 @@
  */
 
 import type { CoordinatorResult } from '../../runtime/coordinator.ts'
+import type { ScheduledTimer } from '../../runtime/timers.ts'
 import type { GroupRecord } from '../group-records.ts'
 import { groupEpochRecord, memberTombstones, regexTombstone } from './consumer-group-records.ts'
 import { isRefusal } from './consumer-group-context.ts'
@@ -52,7 +53,7 @@ export class Fencing {
     for (const { subscribedTopicNames } of members) countNames(topicCounts, subscribedTopicNames, -1)
     for (const regex of regexes) countRegex(topicCounts, group.resolvedRegexes.get(regex)?.topicNames ?? [], -1)
     const metadataHash = this.#context.topicHashes.ofGroup(topicCounts.keys())
-    for (const { memberId } of members) this.#cancelTimers(groupId, memberId)
+    for (const { memberId } of members) this.#cancelTimers(group, memberId)
     return {
       records: [
         ...[...members].flatMap(({ memberId }) => memberTombstones(groupId, memberId)),
@@ -71,8 +72,15 @@ export class Fencing {
   }
 
   /** The member has shown that it is alive. */
-  renewSession(groupId: string, memberId: string, timeoutMs = this.#context.config.sessionTimeoutMs(groupId)): void {
-    this.#schedule('session', groupId, memberId, timeoutMs, 'its session has ended')
+  renewSession(
+    group: ConsumerGroup,
+    memberId: string,
+    timeoutMs = this.#context.config.sessionTimeoutMs(group.groupId),
+  ): void {
+    // A heartbeat: what each member does all the time.
+    if (group.sessions.get(memberId)?.postpone(timeoutMs) === true) return
+    const session = this.#schedule('session', group.groupId, memberId, timeoutMs, 'its session has ended')
+    group.sessions.set(memberId, session)
   }
 
   /** The member has to give up partitions, and says how long that takes it. */
@@ -108,13 +116,14 @@ export class Fencing {
     this.#context.shard.timers.cancel(timerKey('sync', groupId, memberId))
   }
 
-  #schedule(kind: TimerKind, groupId: string, memberId: string, timeoutMs: number, reason: string): void {
-    this.#context.shard.timers.schedule(timerKey(kind, groupId, memberId), timeoutMs, () =>
+  #schedule(kind: TimerKind, groupId: string, memberId: string, timeoutMs: number, reason: string): ScheduledTimer {
+    return this.#context.shard.timers.schedule(timerKey(kind, groupId, memberId), timeoutMs, () =>
       this.#expire(groupId, memberId, reason),
     )
   }
 
-  #cancelTimers(groupId: string, memberId: string): void {
+  #cancelTimers({ groupId, sessions }: ConsumerGroup, memberId: string): void {
+    sessions.delete(memberId)
     for (const kind of timerKinds) this.#context.shard.timers.cancel(timerKey(kind, groupId, memberId))
   }
 
@@ -122,6 +131,7 @@ export class Fencing {
   #expire(groupId: string, memberId: string, reason: string, memberEpoch?: number): Result<void> {
     const group = this.#context.groups.get(groupId)
     const member = group instanceof ConsumerGroup ? group.members.get(memberId) : undefined
+    if (member === undefined && group instanceof ConsumerGroup) group.sessions.delete(memberId)
     if (member === undefined || (memberEpoch !== undefined && member.memberEpoch !== memberEpoch)) return nothing
     this.#context.logger.info('a member is put out of its group', { group: groupId, member: memberId, reason })
     return this.fence(group as ConsumerGroup, new Set([member]), undefined)

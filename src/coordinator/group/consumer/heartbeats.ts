@@ -92,7 +92,7 @@ export class Heartbeats {
     const hasSubscriptionChanged = subscription.hasNames || subscription.hasRegex
     const after = this.#updates.reconcile(group, change.after, target, { owned, hasSubscriptionChanged }, records)
     if (isRefusal(after)) return after
-    this.#fencing.renewSession(group.groupId, memberId)
+    this.#fencing.renewSession(group, memberId)
     return { records, response: this.#answer(group.groupId, request, before, after) }
   }
 

@@ -70,7 +70,7 @@ export class Upgrades {
     for (const { member, target } of members) {
       group.setTarget(member.memberId, target)
       group.putMember(member)
-      this.#fencing.renewSession(groupId, member.memberId, member.classic!.sessionTimeoutMs)
+      this.#fencing.renewSession(group, member.memberId, member.classic!.sessionTimeoutMs)
     }
     const metadataHash = topicHashes.ofGroup(group.topicCounts.keys())
     group.metadataHash.set(metadataHash)
