@@ -5,6 +5,7 @@
  *   npm run fuzz -- --target broker --minutes 30  half an hour of new frames at a broker
  *   npm run fuzz -- --frames 1000000              so many at each target
  *   npm run fuzz -- --seed 4711 --frames 5000     the same frames again, but for the ids that a broker gives its topics
+ *   npm run fuzz -- --target broker --valid       requests of neighbours who behave, to compare with what the good client keeps beside them
  *   npm run fuzz -- --replay FILE                 what was sent before something failed
  *   npm run fuzz -- --budget ci                   what CI runs: less than a minute in all
  *   npm run fuzz -- --json                        the report as JSON, the progress not at all
@@ -35,6 +36,7 @@ const { values } = parseArgs({
     lanes: { type: 'string', default: '2' },
     budget: { type: 'string' },
     replay: { type: 'string' },
+    valid: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
   },
 })
@@ -98,7 +100,7 @@ async function main(): Promise<boolean> {
 function run(target: Target, seed: number, budget: Budget): Promise<DecoderReport | BrokerReport> {
   const onProgress = progressLine(target)
   if (target === 'decoder') return runDecoder({ seed, ...budget, onProgress })
-  return runBroker({ seed, ...budget, lanes: numberOf('lanes')!, onProgress })
+  return runBroker({ seed, ...budget, lanes: numberOf('lanes')!, valid: values.valid, onProgress })
 }
 
 /** Says what came of it, in sentences or as JSON; false when it failed. */
@@ -131,9 +133,10 @@ function finish(target: Target, seed: number, report: DecoderReport | BrokerRepo
 
 function measurements(report: DecoderReport | BrokerReport): string {
   if ('memoryGrowthBytes' in report) return `memory grew by ${(report.memoryGrowthBytes / 1024 / 1024).toFixed(0)} MiB`
-  const { throughput, memory, verifiedRecords, topicsDeleted } = report
+  const { throughput, memory, cost, verifiedRecords, topicsDeleted } = report
   return [
     throughput.text(),
+    cost.text(),
     memory.text(),
     `after a restart ${verifiedRecords} records of the good client were read back; ${topicsDeleted} topics that requests had made were deleted`,
   ].join('\n')

@@ -5,12 +5,14 @@ import { codecOf } from '../../src/protocol/codec.ts'
 import { ErrorCode } from '../../src/protocol/errors.ts'
 import { ResponseHeader } from '../../src/protocol/header.ts'
 import type { Reached } from './oracle.ts'
+import type { UnknownErrors } from './unknown-errors.ts'
 
 /** What is wrong with it, if anything is. */
 export function answerProblem(
   frame: Buffer,
   asked: Reached,
   secret: Buffer,
+  unknownErrors: UnknownErrors,
   onBody?: (body: unknown) => void,
 ): string | undefined {
   const { api, answerVersion, correlationId } = asked
@@ -24,7 +26,7 @@ export function answerProblem(
     }
     const body = codecOf(api.response, answerVersion).decode(reader)
     if (reader.remaining > 0) return `${what} is followed by ${reader.remaining} bytes of no meaning`
-    if (holdsUnknownError(body) && !isSaidByKafka(asked))
+    if (holdsUnknownError(body) && !unknownErrors.areKafkas(asked))
       return `${what} says UNKNOWN_SERVER_ERROR: the broker met what it did not expect`
     onBody?.(body)
     return undefined
@@ -40,9 +42,4 @@ function holdsUnknownError(value: unknown): boolean {
   return Object.entries(value).some(([name, inner]) =>
     name === 'errorCode' ? inner === ErrorCode.UNKNOWN_SERVER_ERROR : holdsUnknownError(inner),
   )
-}
-
-/** Of members whose subscription cannot be read or is too large to be stored, and of static ones that come with another's id, Kafka says no more. */
-function isSaidByKafka({ api }: Reached): boolean {
-  return api.name === 'JoinGroup' || api.name === 'SyncGroup'
 }

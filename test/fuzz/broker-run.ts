@@ -17,9 +17,10 @@ import { GoodClientProcess } from './good-client-process.ts'
 import { Janitor } from './janitor.ts'
 import { BLOCK_FRAMES, Lane } from './lane.ts'
 import type { LaneHost } from './lane.ts'
-import { Memory, Throughput } from './measures.ts'
-import type { ThroughputRule } from './measures.ts'
+import { Cost, Memory, Throughput } from './measures.ts'
+import type { ThroughputRule, Work } from './measures.ts'
 import { Tally } from './tally.ts'
+import { UnknownErrors } from './unknown-errors.ts'
 import { worldOf } from './world.ts'
 import type { World } from './world.ts'
 
@@ -37,6 +38,8 @@ export interface BrokerRun {
   readonly warmMs: number
   /** By how many bytes the broker's memory may grow from then on. */
   readonly memoryGrowthMax: number
+  /** Requests as a client sends them, and nothing spoilt: neighbours that behave, to compare with. */
+  readonly valid?: boolean
   /** Instead of frames of the seed: what was sent when something failed. */
   readonly replay?: readonly Buffer[]
   readonly onProgress?: (frames: number) => void
@@ -48,6 +51,7 @@ export interface BrokerReport {
   readonly elapsedMs: number
   readonly throughput: Throughput
   readonly memory: Memory
+  readonly cost: Cost
   readonly verifiedRecords: number
   readonly topicsDeleted: number
   readonly failures: readonly FuzzFailure[]
@@ -69,6 +73,7 @@ export async function runBroker(run: BrokerRun): Promise<BrokerReport> {
 class FuzzSession implements LaneHost {
   readonly tally = new Tally()
   readonly secret = randomBytes(16)
+  readonly unknownErrors = new UnknownErrors()
   generator: Generator
   world: World
   port = 0
@@ -77,6 +82,7 @@ class FuzzSession implements LaneHost {
   readonly #topic = `good-${randomBytes(12).toString('hex')}`
   readonly #throughput: Throughput
   readonly #memory: Memory
+  readonly #cost = new Cost()
   readonly #startedMs = performance.now()
   #next = 0
   #over = false
@@ -92,7 +98,7 @@ class FuzzSession implements LaneHost {
     this.#throughput = new Throughput(run.throughputRule)
     this.#memory = new Memory(run.memoryGrowthMax)
     this.world = worldOf([])
-    this.generator = new Generator(run.seed, this.world, 'served')
+    this.generator = this.#newGenerator()
   }
 
   async run(): Promise<BrokerReport> {
@@ -118,10 +124,16 @@ class FuzzSession implements LaneHost {
       elapsedMs: performance.now() - this.#startedMs,
       throughput: this.#throughput,
       memory: this.#memory,
+      cost: this.#cost,
       verifiedRecords: this.#verifiedRecords,
       topicsDeleted: this.#topicsDeleted,
       failures,
     }
+  }
+
+  #newGenerator(offset = 0): Generator {
+    const { seed, valid = false } = this.#run
+    return new Generator(seed + offset, this.world, valid ? 'valid' : 'served')
   }
 
   mayGoOn(): Promise<void> {
@@ -141,7 +153,7 @@ class FuzzSession implements LaneHost {
     const broker = await BrokerProcess.start(this.#folder)
     this.port = broker.port
     this.world = worldOf(broker.logDirs)
-    this.generator = new Generator(this.#run.seed, this.world, 'served')
+    this.generator = this.#newGenerator()
     const janitor = await Janitor.start(this.port, this.world, this.#topic)
     const good = await GoodClientProcess.start(this.#goodOptions())
     const watch = new AbortController()
@@ -154,7 +166,7 @@ class FuzzSession implements LaneHost {
       })
       const ended = Promise.race([done, good.failed])
       const watched = this.#watch(broker, janitor, watch.signal)
-      const phases = this.#phases(good, ended)
+      const phases = this.#phases(broker, good, ended)
       // Whoever fails first ends it; what the others say then is of no interest.
       for (const each of [ended, watched, phases]) each.catch(() => {})
       await Promise.race([phases, watched])
@@ -191,15 +203,15 @@ class FuzzSession implements LaneHost {
   }
 
   /** Busy and silent in turns, until all frames are sent or the time is over; measures the good client in each. */
-  async #phases(good: GoodClientProcess, ended: Promise<void>): Promise<void> {
+  async #phases(broker: BrokerProcess, good: GoodClientProcess, ended: Promise<void>): Promise<void> {
     const { quietMs, busyMs, minutes = Infinity } = this.#run
     const endMs = performance.now() + minutes * 60_000
-    const ballast = new Ballast(new Generator(this.#run.seed + 1, this.world, 'served'))
+    const ballast = new Ballast(this.#newGenerator(1))
     // The first of both are for the code to get warm, the good client's too, and to see how much work the fuzzer has.
     for (let isWarm = false; !this.#over; isWarm = true) {
-      const before = await good.mark()
+      const before = await this.#mark(broker, good)
       await ballast.carry(quietMs)
-      const between = await good.mark()
+      const between = await this.#mark(broker, good)
       ballast.busyBegins()
       this.#silence?.resolve()
       this.#silence = undefined
@@ -207,11 +219,13 @@ class FuzzSession implements LaneHost {
       await Promise.race([sleep(busyMs), ended])
       ballast.busyEnds()
       this.#throughput.fuzzerShare = ballast.share
-      const after = await good.mark()
+      const after = await this.#mark(broker, good)
       // The last phase is cut short where the frames run out.
       if (isWarm && (!this.#over || after.atMs - between.atMs > busyMs / 2)) {
         this.#throughput.quiet.push(rateOf(before, between))
         this.#throughput.busy.push(rateOf(between, after))
+        this.#cost.quiet(workOf(before, between))
+        this.#cost.busy(workOf(between, after))
       }
       if (performance.now() >= endMs) this.#over = true
       if (this.#over) break
@@ -220,6 +234,11 @@ class FuzzSession implements LaneHost {
       await sleep(100)
     }
     await ended
+  }
+
+  async #mark(broker: BrokerProcess, good: GoodClientProcess): Promise<Mark> {
+    const { rounds, atMs } = await good.mark()
+    return { rounds, atMs, frames: this.#next, cpuMs: broker.cpuMs() ?? 0 }
   }
 
   /** Looks after the broker until it is told to stop; throws at the first thing that is wrong. */
@@ -266,9 +285,12 @@ class FuzzSession implements LaneHost {
   }
 }
 
-interface Mark {
-  readonly rounds: number
+interface Mark extends Work {
   readonly atMs: number
+}
+
+function workOf(from: Mark, to: Mark): Work {
+  return { rounds: to.rounds - from.rounds, frames: to.frames - from.frames, cpuMs: to.cpuMs - from.cpuMs }
 }
 
 function rateOf(from: Mark, to: Mark): number {

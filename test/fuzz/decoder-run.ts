@@ -38,10 +38,10 @@ export async function runDecoder(run: DecoderRun): Promise<DecoderReport> {
   const progress = new SharedArrayBuffer(16)
   const job: DecoderJob = { seed, frames, endMs: Date.now() + minutes * 60_000, progress }
   const startedMs = performance.now()
-  // A heap that may not grow is collected before it does: what then remains is what is held.
+  // A heap that may not grow is collected before it does: what then remains is what is held, some forty megabytes.
   const worker = new Worker(new URL('decoder-worker.ts', import.meta.url), {
     workerData: job,
-    resourceLimits: { maxOldGenerationSizeMb: 512 },
+    resourceLimits: { maxOldGenerationSizeMb: 160, maxYoungGenerationSizeMb: 48 },
   })
   const watch = new Watch(new Float64Array(progress), run)
   try {

@@ -67,16 +67,19 @@ export class Generator {
   readonly seed: number
   readonly #world: World
   readonly #targets: readonly Target[]
+  readonly #isValid: boolean
 
-  constructor(seed: number, world: World, apis: 'served' | 'all') {
+  /** Of APIs that a broker serves, or of all there are; or what a client may well ask of a broker, with nothing spoilt. */
+  constructor(seed: number, world: World, kind: 'served' | 'all' | 'valid') {
     this.seed = seed
     this.#world = world
-    this.#targets = apis === 'served' ? servedTargets : allTargets
+    this.#targets = kind === 'all' ? allTargets : servedTargets
+    this.#isValid = kind === 'valid'
   }
 
   frame(number: number): FuzzFrame {
     const random = new SeededRandom(this.seed, number)
-    let mutation = pickMutation(random)
+    let mutation = this.#isValid ? 'none' : pickMutation(random)
     const { api, versions } = mutation === 'records' ? this.#targets[0]! : random.pick(this.#targets)
     // Produce and its records come often enough by themselves.
     if (mutation === 'records' && api.name !== 'Produce') mutation = 'fields'
@@ -90,7 +93,7 @@ export class Generator {
   }
 
   #options(random: SeededRandom, mutation: MutationKind): Options {
-    const hostility = mutation === 'fields' ? 0.5 : mutation === 'records' ? 0.3 : 0.06
+    const hostility = this.#isValid ? 0 : mutation === 'fields' ? 0.5 : mutation === 'records' ? 0.3 : 0.06
     const longArray = mutation === 'long' ? random.pick([40, 200, 2000, 20_000]) : 0
     return { random, world: this.#world, hostility, longArray }
   }

@@ -14,6 +14,7 @@ import { framed } from './mutations.ts'
 import { altersBroker, fatesOf, isSilent, waitMsOf } from './oracle.ts'
 import type { Fate, Reached } from './oracle.ts'
 import type { Tally } from './tally.ts'
+import type { UnknownErrors } from './unknown-errors.ts'
 import { Wire } from './wire.ts'
 import type { World } from './world.ts'
 
@@ -24,6 +25,7 @@ export interface LaneHost {
   readonly tally: Tally
   /** Bytes that only the good client may see. */
   readonly secret: Buffer
+  readonly unknownErrors: UnknownErrors
   /** Resolves when frames may be sent. */
   mayGoOn(): Promise<void>
   /** The number of the first frame of the next block, and how many it has; undefined when there are none left. */
@@ -84,6 +86,7 @@ export class Lane {
     const fates = fatesOf(bytes)
     await this.#connected()
     const run = runOf([{ frame: replayedFrame(bytes), bytes, fates }])
+    this.#remember(run)
     this.#wire!.write(run.bytes)
     await this.#settle(run)
     this.#wire?.destroy()
@@ -177,7 +180,8 @@ export class Lane {
       for (const frame of wire.takeFrames()) {
         const asked = run.answers[answered]
         if (asked === undefined) throw new FailureError('the broker answered what was not asked')
-        const problem = answerProblem(frame, asked, this.#host.secret, body => learn(this.#host.world, asked, body))
+        const { secret, unknownErrors, world } = this.#host
+        const problem = answerProblem(frame, asked, secret, unknownErrors, body => learn(world, asked, body))
         if (problem !== undefined) throw new FailureError(problem)
         answered += 1
       }
@@ -257,6 +261,9 @@ export class Lane {
   }
 
   #remember({ items, bytes }: Run): void {
+    for (const item of items) {
+      for (const fate of item.fates) if (fate.kind === 'handler') this.#host.unknownErrors.sent(fate, item.bytes.length)
+    }
     const what = items
       .map(({ frame }) => `${frame.api.name} v${frame.version}, ${frame.mutation}, frame ${frame.number}`)
       .join('; ')

@@ -48,6 +48,44 @@ export class Throughput {
   }
 }
 
+/** What was done in a phase, and what the broker computed for it. */
+export interface Work {
+  readonly rounds: number
+  readonly frames: number
+  readonly cpuMs: number
+}
+
+/**
+ * What a frame costs the broker, as that is not what the fuzzer makes of the machine: of busy phases, what is left when the good client's rounds are taken off at what they
+ * cost in silent ones.
+ */
+export class Cost {
+  readonly #quiet = { rounds: 0, frames: 0, cpuMs: 0 }
+  readonly #busy = { rounds: 0, frames: 0, cpuMs: 0 }
+
+  quiet(work: Work): void {
+    add(this.#quiet, work)
+  }
+
+  busy(work: Work): void {
+    add(this.#busy, work)
+  }
+
+  text(): string {
+    const { rounds, cpuMs } = this.#quiet
+    if (rounds === 0 || this.#busy.frames === 0) return 'cost: not measured'
+    const ofRound = cpuMs / rounds
+    const ofFrame = Math.max(0, this.#busy.cpuMs - this.#busy.rounds * ofRound) / this.#busy.frames
+    return `cost: ${ofFrame.toFixed(3)} ms of the broker's processor a frame; a round of the good client takes ${ofRound.toFixed(3)} ms`
+  }
+}
+
+function add(sum: { rounds: number; frames: number; cpuMs: number }, { rounds, frames, cpuMs }: Work): void {
+  sum.rounds += rounds
+  sum.frames += frames
+  sum.cpuMs += cpuMs
+}
+
 export class Memory {
   readonly #growthMax: number
   readonly #looks: number[] = []
