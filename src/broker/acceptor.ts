@@ -11,6 +11,7 @@ import { ProtocolError } from '../protocol/byte-reader.ts'
 import type { Later } from '../std/later.ts'
 import type { Logger } from '../std/logger.ts'
 import { LogThrottle } from '../std/log-throttle.ts'
+import type { LogRate } from '../std/log-throttle.ts'
 import { Connection, InvalidFrameError, plainAddress, StalledError } from './connection.ts'
 import type { Answer, ConnectionHost, ConnectionLimits, ReceivedRequest } from './connection.ts'
 import { ConnectionMemory } from './connection-memory.ts'
@@ -53,6 +54,9 @@ interface Accepted {
   readonly listener: string
 }
 
+/** Of each kind. */
+const complaintRate: LogRate = { burst: 100, perSecond: 10 }
+
 export class Acceptor implements ConnectionHost {
   readonly io: Io
   readonly limits: ConnectionLimits
@@ -88,8 +92,8 @@ export class Acceptor implements ConnectionHost {
     this.turns = new ServingTurns(io.clock)
     this.#config = config
     this.#logger = logger
-    this.#complaints = new LogThrottle(() => io.clock.monotonicMs())
-    this.#refusals = new LogThrottle(() => io.clock.monotonicMs())
+    this.#complaints = new LogThrottle(() => io.clock.monotonicMs(), complaintRate)
+    this.#refusals = new LogThrottle(() => io.clock.monotonicMs(), complaintRate)
     this.#quota = new ConnectionQuota(config)
     this.limits = { requestBytesMax: config().socketRequestMaxBytes, idleMsMax: config().connectionsMaxIdleMs }
   }

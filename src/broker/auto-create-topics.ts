@@ -14,10 +14,13 @@ export async function autoCreateTopics(names: readonly string[], broker: BrokerC
   if (others.length === 0) return
   const wanted = others.map(name => ({ name, numPartitions: -1, replicationFactor: -1, assignments: [], configs: [] }))
   const results = await broker.controller.createTopics(wanted, { validateOnly: false })
-  for (const { name, error, message } of results) {
-    // Another client may have been faster.
-    if (error !== 'NONE' && error !== 'TOPIC_ALREADY_EXISTS')
-      broker.logger.warn('cannot create a topic that a client asked for', { topic: name, error, message })
+  // Another client may have been faster.
+  const refused = results.filter(({ error }) => error !== 'NONE' && error !== 'TOPIC_ALREADY_EXISTS')
+  if (refused.length > 0) {
+    // One record, however many a request names.
+    const { error, message } = refused[0]!
+    const topics = refused.map(({ name }) => name)
+    broker.logger.warn('cannot create topics that a client asked for', { topics, error, message })
   }
   await broker.partitions.settled()
 }

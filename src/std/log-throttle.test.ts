@@ -5,7 +5,7 @@ import { LogThrottle } from './log-throttle.ts'
 describe('a throttle of log messages', () => {
   function throttled() {
     let nowMs = 5000
-    const throttle = new LogThrottle(() => nowMs)
+    const throttle = new LogThrottle(() => nowMs, { burst: 100, perSecond: 10 })
     const logged: (number | undefined)[] = []
     return {
       logged,
@@ -32,6 +32,16 @@ describe('a throttle of log messages', () => {
     wait(1000)
     run(1000)
     assert.deepEqual(logged.slice(100), [900, ...Array.from({ length: 9 }, () => undefined)])
+  })
+
+  it('goes on when the clock is set back', () => {
+    const { logged, wait, run } = throttled()
+    run(1000)
+    wait(-3000)
+    run(1)
+    wait(100)
+    run(1)
+    assert.deepEqual(logged.slice(100), [901])
   })
 
   it('is as before after a quiet time, however long', () => {

@@ -132,3 +132,14 @@ test('what clients choose as a name is shown in part where it is long, also with
   assert.deepEqual(parsed['few'], [1])
   assert.ok(formatLogText(records[0]!).length < 4000)
 })
+
+test('of what clients can cause as often as they like, a flood is told in part; errors and what is asked for on purpose always', () => {
+  const { logging, records } = capture('trace')
+  const logger = logging.logger('a')
+  for (let i = 0; i < 5000; i++) logger.info('a group is empty', { group: 'g' })
+  assert.equal(records.length, 2000)
+  for (let i = 0; i < 5000; i++) logger.error('it broke')
+  for (let i = 0; i < 5000; i++) logger.debug('how it goes')
+  logging.logger('b').info('of another logger')
+  assert.equal(records.length, 12_001)
+})

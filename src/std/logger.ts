@@ -9,6 +9,8 @@
  * Nothing here writes: a sink gets finished records, and the two formatters turn one into a line.
  */
 import { assert } from './assert.ts'
+import { LogThrottle } from './log-throttle.ts'
+import type { LogRate } from './log-throttle.ts'
 
 /** Kafka's levels from the most talkative to the quietest, and `off`. */
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'off'] as const
@@ -42,6 +44,12 @@ export type LogSink = (record: LogRecord) => void
 
 export const ROOT_LOGGER = 'root'
 
+/**
+ * For each logger, of `info` and `warn` together: clients cause most of that, by groups that form and fall apart and topics that come and go, as often as they like. What is worse
+ * than that is always told, and what is asked for on top of it is asked for on purpose.
+ */
+const usualRate: LogRate = { burst: 2000, perSecond: 100 }
+
 const rank: Readonly<Record<LogLevel, number>> = { trace: 0, debug: 1, info: 2, warn: 3, error: 4, fatal: 5, off: 6 }
 
 /** Reads a level as users write it (any case); `undefined` when it is none. */
@@ -54,12 +62,14 @@ export function parseLogLevel(text: string): LogLevel | undefined {
 export class Logger {
   readonly name: string
   readonly #logging: Logging
+  readonly #throttle: LogThrottle
   #threshold: number
 
   /** Only for `Logging`. */
-  constructor(name: string, logging: Logging, threshold: number) {
+  constructor(name: string, logging: Logging, threshold: number, nowMs: () => number) {
     this.name = name
     this.#logging = logging
+    this.#throttle = new LogThrottle(nowMs, usualRate)
     this.#threshold = threshold
   }
 
@@ -76,11 +86,11 @@ export class Logger {
   }
 
   info(message: string, fields?: LogFields): void {
-    if (this.#threshold <= rank.info) this.#logging.emit(this.name, 'info', message, fields, undefined)
+    if (this.#threshold <= rank.info) this.#usual('info', message, fields, undefined)
   }
 
   warn(message: string, fields?: LogFields, error?: unknown): void {
-    if (this.#threshold <= rank.warn) this.#logging.emit(this.name, 'warn', message, fields, error)
+    if (this.#threshold <= rank.warn) this.#usual('warn', message, fields, error)
   }
 
   error(message: string, fields?: LogFields, error?: unknown): void {
@@ -90,6 +100,13 @@ export class Logger {
   /** For what ends the process. */
   fatal(message: string, fields?: LogFields, error?: unknown): void {
     if (this.#threshold <= rank.fatal) this.#logging.emit(this.name, 'fatal', message, fields, error)
+  }
+
+  #usual(level: 'info' | 'warn', message: string, fields: LogFields | undefined, error: unknown): void {
+    this.#throttle.run(unlogged => {
+      const all = unlogged === undefined ? fields : { ...fields, unlogged }
+      this.#logging.emit(this.name, level, message, all, error)
+    })
   }
 
   /** Only for `Logging`. */
@@ -125,7 +142,7 @@ export class Logging {
     assert(name.length > 0, 'a logger has a name')
     let logger = this.#loggers.get(name)
     if (logger === undefined) {
-      logger = new Logger(name, this, rank[this.levelOf(name)])
+      logger = new Logger(name, this, rank[this.levelOf(name)], this.#nowMs)
       this.#loggers.set(name, logger)
     }
     return logger
