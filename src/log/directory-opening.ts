@@ -226,8 +226,9 @@ async function takeOver(
   if (mark !== undefined) {
     await disk.remove(`${path}/${CLEAN_SHUTDOWN}`)
     if (shutdownStates !== undefined) await disk.remove(`${path}/${SHUTDOWN_STATE}`)
-    await disk.syncDirectory(path)
   }
+  // After a crash too: the names of the checkpoints, which may have got their content a moment before it, are told to others from now on.
+  await disk.syncDirectory(path)
   return {
     path,
     lock,

@@ -77,6 +77,8 @@ export class LogCore {
   /** How often something was cut off its end, or segments were replaced: what has been read of the files may not be in them any more. */
   cuts = 0
   #unsyncedFolder: LogState['unsyncedFolder']
+  /** No file may be left that tells where the log starts. */
+  #statesStart = false
   /** Base offset of the oldest segment that a power cut may leave. */
   #oldestOffset: number
   failure: DiskError | undefined
@@ -141,7 +143,7 @@ export class LogCore {
    * segment's.
    */
   get savesLogStart(): boolean {
-    return this.nextLogStartOffset > Math.min(this.#oldestOffset, this.segments.first.baseOffset)
+    return this.#statesStart || this.nextLogStartOffset > Math.min(this.#oldestOffset, this.segments.first.baseOffset)
   }
 
   /** The removal of segments is durable. */
@@ -195,6 +197,31 @@ export class LogCore {
   async moveLogStart(offset: number): Promise<void> {
     if (offset <= this.logStartOffset) return
     assert(offset <= this.highWatermark, () => `L9: start of ${this.name} moves to ${offset} of ${this.highWatermark}`)
+    await this.#saveLogStart(offset)
+    this.logStartOffset = offset
+    this.epochs.truncateFromStart(offset)
+    // What was decided below the new start holds no reader back any more.
+    this.producers.onHighWatermark(offset)
+    this.producers.advanceTo(offset)
+    await this.epochs.flush()
+  }
+
+  /**
+   * All files of the log are about to go, and those that take their place begin at `offset`: for as long as there is none, also after a power cut, the checkpoint tells where that is. Within
+   * `exclusive`.
+   */
+  async stateLogStart(offset: number): Promise<void> {
+    this.#statesStart = true
+    await this.#saveLogStart(offset)
+  }
+
+  /** There is a file again, durably, that begins where the log does. */
+  startIsInFiles(): void {
+    this.#statesStart = false
+    this.segmentsSynced()
+  }
+
+  async #saveLogStart(offset: number): Promise<void> {
     this.nextLogStartOffset = offset
     try {
       await this.host.saveLogStartOffsets()
@@ -203,12 +230,6 @@ export class LogCore {
       this.nextLogStartOffset = this.logStartOffset
       throw error
     }
-    this.logStartOffset = offset
-    this.epochs.truncateFromStart(offset)
-    // What was decided below the new start holds no reader back any more.
-    this.producers.onHighWatermark(offset)
-    this.producers.advanceTo(offset)
-    await this.epochs.flush()
   }
 
   /**

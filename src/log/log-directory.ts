@@ -40,6 +40,8 @@ export class LogDirectory implements LogDirectoryHost {
   readonly readLimit = new WorkLimit(readsAtATime)
   readonly rollLimit = new WorkLimit(rollsAtATime)
   readonly logs = new Set<Log>()
+  /** Logs that are about to be moved here: the checkpoints speak of them already. */
+  readonly #expected = new Set<Log>()
   /** Logs that are being made in it. */
   creating = 0
   /** Names of partitions that are gone and that the checkpoint files may still speak of. */
@@ -114,6 +116,23 @@ export class LogDirectory implements LogDirectoryHost {
     if (this.gone.has(partitionDirectoryName(topic, partition))) await this.saveAll()
   }
 
+  /** A log that is to be moved here: from the moment that its copy counts, what the checkpoints say of it is durable. Rejects with a `DiskError`. */
+  async expect(log: Log): Promise<void> {
+    this.#expected.add(log)
+    await this.saveAll()
+  }
+
+  /** It has come. */
+  arrived(log: Log): void {
+    this.#expected.delete(log)
+    this.logs.add(log)
+  }
+
+  /** It stays where it was. */
+  expectNoMore(log: Log): void {
+    if (this.#expected.delete(log)) this.gone.add(partitionDirectoryName(log.topic, log.partition))
+  }
+
   failed(error: DiskError): void {
     if (this.#offline !== undefined) return
     this.#offline = error
@@ -163,7 +182,7 @@ export class LogDirectory implements LogDirectoryHost {
     return new FileReplacer(async () => {
       if (this.#offline !== undefined) throw this.#offline
       const entries: OffsetEntry[] = []
-      for (const log of this.logs) {
+      for (const log of [...this.logs, ...this.#expected]) {
         const offset = offsetOf(log)
         if (offset !== undefined) entries.push({ topic: log.topic, partition: log.partition, offset })
       }

@@ -206,7 +206,8 @@ async function findFiles(context: LogContext, folder: string, options: LoadOptio
   const known = shutdownState?.namesChecksum === namesChecksumOf(files) ? shutdownState : undefined
   if (await finishSwaps(context, folder, files)) files = list()
   const { bases, confirmed, snapshots } = offsetsOf(files)
-  const strays = straySnapshots(snapshots, bases)
+  // Of a log without a file, which was being started over, none is true any more.
+  const strays = bases.size === 0 ? new Set(snapshots) : straySnapshots(snapshots, bases)
   const litter: string[] = []
   for (const name of files) {
     if (!isLeftOver(name, bases, strays)) continue
@@ -283,7 +284,7 @@ function openSegment(
 function straySnapshots(snapshots: readonly number[], bases: ReadonlySet<number>): Set<number> {
   const strays = snapshots.filter(offset => !bases.has(offset))
   const newest = strays.at(-1)
-  if (newest !== undefined && newest > Math.max(-1, ...bases)) strays.pop()
+  if (newest !== undefined && newest > Math.max(...bases)) strays.pop()
   return new Set(strays)
 }
 
@@ -384,7 +385,8 @@ async function recover(loading: Loading, wasClean: boolean): Promise<LogEnd> {
     segments.add(segment)
     await segment.createFiles()
   }
-  if (logEndOffset > segments.first.baseOffset && !snapshots.includes(logEndOffset)) {
+  // Also one that is there: perhaps whoever wrote it was killed before it was durable.
+  if (logEndOffset > segments.first.baseOffset) {
     await writeSnapshot(disk, folder, logEndOffset, producers.snapshot())
   }
   return { logEndOffset, recoveryPoint: Math.min(recoveryPoint, logEndOffset), snapshotOffset: logEndOffset }

@@ -30,14 +30,18 @@ export async function rollLog(core: LogCore): Promise<void> {
 export function applyRetention(core: LogCore, nowMs: number): Promise<number> {
   return core.exclusive(async () => {
     if (core.closed || core.failure !== undefined) return 0
+    const endOffset = core.logEndOffset
+    const { active } = core.segments
     const deletable = await deletableSegments({
       segments: core.segments.all,
       config: core.config,
       logStartOffset: core.logStartOffset,
-      logEndOffset: core.logEndOffset,
+      logEndOffset: endOffset,
       highWatermark: core.highWatermark,
       nowMs,
     })
+    // When something has come to the active segment while timestamps were read, it stays.
+    if (deletable.at(-1) === active && core.logEndOffset !== endOffset) deletable.pop()
     if (deletable.length === 0) return 0
     if (deletable.length === core.segments.all.length) core.writer.startSegment(core.logEndOffset)
     // The segment that is to be the first gets its producer snapshot: what its producers did before it is known from nowhere else afterwards.
@@ -217,17 +221,21 @@ async function startOverAt(core: LogCore, offset: number): Promise<void> {
   await core.lowerFirstDirtyOffset(offset)
   const removed = segments.all
   const replacement = writer.newSegment(offset)
+  // The start never moves back meanwhile, not even when it is to be before the old one: deleted records would be there again.
+  await core.stateLogStart(Math.max(offset, core.logStartOffset))
   await cutOffSegments(core, removed, replacement)
-  await replacement.createFiles()
+  if (offset < core.logStartOffset) await core.stateLogStart(offset)
   core.forgetFrom(0)
   core.epochs.clear()
   await core.epochs.flush()
+  // Before there is a segment that one of them could belong to; also one taken at the old end, which belongs to none.
+  await removeSnapshots(core)
+  await replacement.createFiles()
+  core.startIsInFiles()
   core.logStartOffset = offset
   core.nextLogStartOffset = offset
   cutOffsets(core, offset)
   core.highWatermark = offset
-  // Also one taken at the old end, which belongs to no segment: what it tells of is gone.
-  await removeSnapshots(core)
   core.producers.reset(offset)
   core.snapshotOffset = offset
 }

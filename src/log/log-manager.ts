@@ -273,11 +273,12 @@ export class LogManager {
   async delete(topic: string, partition: number): Promise<void> {
     const log = this.get(topic, partition)
     if (log === undefined) return
-    const directory = this.#directoryOf.get(log)!
-    this.#forget(log)
+    this.#logs.delete(partitionDirectoryName(topic, partition))
+    // A move that is nearly over may bring it to its new place yet.
     await this.#moves.cancel(log)
     await this.#cleaner?.release(log)
     await log.abandon()
+    const directory = this.#forget(log)
     // Nothing in a failed directory is touched any more; what is left there is told by its topic id from whatever comes after.
     if (directory.offline !== undefined) return
     const deleted = `${directory.path}/${deletedDirectoryName(topic, partition, this.#uniqueDigits())}`
@@ -380,19 +381,18 @@ export class LogManager {
     directory.logs.add(log)
   }
 
-  #forget(log: Log): void {
-    const name = partitionDirectoryName(log.topic, log.partition)
+  #forget(log: Log): LogDirectory {
     const directory = this.#directoryOf.get(log)!
-    this.#logs.delete(name)
     this.#directoryOf.delete(log)
     directory.logs.delete(log)
-    directory.gone.add(name)
+    directory.gone.add(partitionDirectoryName(log.topic, log.partition))
+    return directory
   }
 
   #moved(log: Log, from: LogDirectory, to: LogDirectory): void {
     from.logs.delete(log)
     from.gone.add(partitionDirectoryName(log.topic, log.partition))
-    to.logs.add(log)
+    to.arrived(log)
     this.#directoryOf.set(log, to)
   }
 

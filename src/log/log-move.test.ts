@@ -232,3 +232,60 @@ test('whenever a crash or a power cut comes, the partition is in one place after
   }
   assert.deepEqual([...outcomes].sort(), directories)
 })
+
+test('a partition that has lost its start keeps it in its new place, whenever the power is cut (L9)', async () => {
+  const outcomes = new Set<string>()
+  for (let seed = 0; seed < 60; seed++) {
+    const simulator = new Simulator({ seed })
+    const machine = simulator.machine('a')
+    await simulator.settle(
+      (async () => {
+        const { manager, log } = await open(machine)
+        fill(log, 0, 20)
+        await written(log)
+        log.updateHighWatermark(20)
+        assert.equal(await log.deleteRecordsBefore(7), undefined)
+        await manager.move('t', 0, '/data/two')
+      })(),
+    )
+    await simulator.run(simulator.world.random.float() * 60)
+    machine.losePower()
+    await simulator.settle(
+      (async () => {
+        const { manager, log } = await open(machine)
+        assert.equal(log.logStartOffset, 7, `seed ${seed}: in ${log.directory}`)
+        outcomes.add(log.directory)
+        await manager.close()
+      })(),
+    )
+  }
+  assert.deepEqual([...outcomes].sort(), directories)
+})
+
+test('a partition that is deleted while it moves is gone from both places, and nothing is said of it to the next of its name', async () => {
+  for (let seed = 0; seed < 60; seed++) {
+    const simulator = new Simulator({ seed })
+    const machine = simulator.machine('a')
+    await simulator.settle(
+      (async () => {
+        const { manager, log } = await open(machine)
+        fill(log, 0, 20)
+        await written(log)
+        log.updateHighWatermark(20)
+        assert.equal(await log.deleteRecordsBefore(7), undefined)
+        await manager.move('t', 0, '/data/two')
+        await simulator.sleep(simulator.world.random.float() * 60)
+        await manager.delete('t', 0)
+        const next = await manager.create('t', 0, topicId, smallConfig, seed % 2 === 0 ? '/data/two' : '/data/one')
+        fill(next, 0, 3)
+        await manager.move('t', 0, seed % 2 === 0 ? '/data/one' : '/data/two')
+        await simulator.sleep(5000)
+        assert.deepEqual(manager.offlineDirectories, [])
+        await manager.close()
+        machine.losePower()
+        const again = await open(machine)
+        assert.deepEqual([again.log.logStartOffset, again.log.logEndOffset], [0, 3], `seed ${seed}`)
+      })(),
+    )
+  }
+})

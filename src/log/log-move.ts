@@ -33,10 +33,19 @@ const otherSuffixes = [
   PRODUCER_SNAPSHOT_SUFFIX,
 ]
 
+/** What the log directories do about it. */
+export interface LogMoveSteps {
+  /** Before the change of places: all that the target's checkpoints are to say of the log is durable. Rejects with a `DiskError`. */
+  expect(): Promise<void>
+  /** The log lies in the target from now on. */
+  moved(): void
+}
+
 export class LogMove {
   readonly #context: LogContext
   readonly #core: LogCore
   readonly #target: LogDirectoryHost
+  readonly #steps: LogMoveSteps
   readonly #unique: string
   readonly #future: string
   /** Bytes of each segment's log file that are in the copy. */
@@ -48,7 +57,8 @@ export class LogMove {
   #changing = false
   #state: 'running' | 'cancelled' | 'interrupted' = 'running'
 
-  constructor(context: LogContext, core: LogCore, target: LogDirectoryHost, unique: string) {
+  constructor(context: LogContext, core: LogCore, target: LogDirectoryHost, unique: string, steps: LogMoveSteps) {
+    this.#steps = steps
     this.#context = context
     this.#core = core
     this.#target = target
@@ -65,6 +75,11 @@ export class LogMove {
       endOffset = Math.max(endOffset, segment.baseOffset)
     }
     return { copiedBytes, endOffset }
+  }
+
+  /** The next start may find the copy alone, and take it for the partition. */
+  get hasChanged(): boolean {
+    return this.#changing
   }
 
   /** Gives the copy up. */
@@ -159,6 +174,7 @@ export class LogMove {
       await this.#context.io.disk.syncDirectory(this.#future)
       // And its own name: when the original has been given up, the copy is all there is.
       await this.#context.io.disk.syncDirectory(this.#target.path)
+      await this.#steps.expect()
       return await this.#changePlaces()
     } finally {
       writer.resume()
@@ -232,6 +248,8 @@ export class LogMove {
       await disk.syncDirectory(this.#target.path)
       core.host = this.#target
       core.folderName = folderName
+      // At once: whoever makes something of the log durable from here on does so in the target.
+      this.#steps.moved()
       core.deletion.cancel()
     } catch (error) {
       // Halfway nothing can be served; the next start finds the copy, or the original, and takes it.

@@ -1,8 +1,8 @@
 /**
  * Moves of partitions from one log directory to another (AlterReplicaLogDirs, KIP-113), one at a time, in the background.
  *
- * The partition's files are copied into a folder with the suffix `-future`, first while it is written to, the last of it while its writer pauses; then the old folder
- * is given up, the new one gets the partition's name, and the same `Log` goes on in it. Readers wait for that moment, and appends are taken all the while.
+ * The partition's files are copied into a folder with the suffix `-future`, first while it is written to, the last of it while its writer pauses; then the target's checkpoints
+ * take the partition in, the old folder is given up, the new one gets the partition's name, and the same `Log` goes on in it. Readers wait for that moment, and appends are taken all the while.
  *
  * Crash by crash: before the old folder is given up, the copy is thrown away and begun anew at the next start. The old folder is given up only once the copy is
  * durable, so a copy without an original is whole, and takes its place.
@@ -88,7 +88,11 @@ export class LogMoves {
     const wanted = this.#waiting.shift()
     if (wanted === undefined) return
     const unique = Buffer.from(this.#context.io.random.bytes(16)).toString('hex')
-    const move = new LogMove(this.#context, wanted.log.forMove(), wanted.to, unique)
+    const { log, from, to } = wanted
+    const move = new LogMove(this.#context, log.forMove(), to, unique, {
+      expect: () => to.expect(log),
+      moved: () => this.#owner.moved(log, from, to),
+    })
     const done = this.#run(wanted, move).finally(() => {
       this.#running = undefined
       this.#next()
@@ -104,12 +108,12 @@ export class LogMoves {
       await to.forgetEarlier(log.topic, log.partition)
       const givenUp = await move.run()
       if (givenUp === undefined) return
-      this.#owner.moved(log, from, to)
-      await to.saveAll()
       this.#owner.removeLater(givenUp, log.config.fileDeleteDelayMs)
       logger.info('moved a partition', { log: name, from: from.path, to: to.path })
     } catch (error) {
       logger.error('a partition could not be moved', { log: name, from: from.path, to: to.path }, error)
+    } finally {
+      if (!move.hasChanged) to.expectNoMore(log)
     }
   }
 }

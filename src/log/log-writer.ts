@@ -208,13 +208,15 @@ export class LogWriter {
       const roll = this.#rolls[0]
       if (roll === undefined || roll.baseOffset > this.#fileEndOffset) return
       await roll.old.trimFile()
-      await this.#flushUpTo(roll.baseOffset)
+      await this.#makeDurable(roll.baseOffset)
       // Sealing has added an entry, perhaps after all records were durable already.
       await roll.old.syncIndexes(roll.baseOffset)
       // Both tell recovery that what comes before is durable. And without its file, what is known of the log's end would be lost when everything
       // before it is removed.
       if (roll.snapshot !== undefined) await this.#writeSnapshot(roll.baseOffset, roll.snapshot)
       await this.#segments.all.find(segment => segment.baseOffset === roll.baseOffset)?.createFiles()
+      // Not before: without the snapshot, a recovery from here would have to read what lies below for the sake of the producers.
+      this.#flushed(roll.baseOffset)
       this.#rolls.shift()
     }
   }
@@ -388,6 +390,18 @@ export class LogWriter {
   }
 
   async #flushUpTo(offset: number, snapshot?: Uint8Array): Promise<void> {
+    await this.#makeDurable(offset, snapshot)
+    this.#flushed(offset)
+  }
+
+  /** Everything below `offset` is durable, or what is left of that: something may have been cut off meanwhile, by a disk that ran full. */
+  #flushed(offset: number): void {
+    const durableTo = Math.min(offset, this.#fileEndOffset)
+    this.#syncedEndOffset = Math.max(this.#syncedEndOffset, durableTo)
+    this.#recoveryPoint = Math.max(this.#recoveryPoint, durableTo)
+  }
+
+  async #makeDurable(offset: number, snapshot?: Uint8Array): Promise<void> {
     const isBehind = offset > this.#recoveryPoint
     if (isBehind) await this.#owner.syncFolder()
     const segments = isBehind ? this.#segmentsBetween(this.#recoveryPoint, offset) : []
@@ -406,11 +420,6 @@ export class LogWriter {
       await this.#context.io.disk.syncDirectory(this.#owner.folder)
       if (last?.lacksDurableNames === true) last.namesAreDurable()
     }
-    if (!isBehind) return
-    // Something may have been cut off while this waited, by a disk that ran full.
-    const durableTo = Math.min(offset, this.#fileEndOffset)
-    this.#syncedEndOffset = Math.max(this.#syncedEndOffset, durableTo)
-    this.#recoveryPoint = Math.max(this.#recoveryPoint, durableTo)
   }
 
   /** In order: a later segment must not survive a power cut that an earlier one does not (L10). */

@@ -396,3 +396,90 @@ test('the start of a log does not go back when a power cut brings back segments 
     })
   }
 })
+
+test('a log that is started over begins where it did, or where it is to, whenever the power is cut (L9)', async () => {
+  const starts = new Set<string>()
+  for (let seed = 0; seed < 120; seed++) {
+    const simulator = new Simulator({ seed })
+    const machine = simulator.machine('a')
+    let last = 0
+    const history = (async () => {
+      const { log } = await openLog(machine.boot(), { configFor })
+      await log.truncateFullyAndStartAt(20)
+      last = 20
+      if (seed % 2 === 0) {
+        append(log, ['x'])
+        await written(log)
+      }
+      // Once more, in the end at an offset below the start, as a follower does whose leader has less.
+      await log.truncateFullyAndStartAt(20 + (seed % 4) * 10)
+      last = 20 + (seed % 4) * 10
+      if (seed % 8 > 3) await log.truncateFullyAndStartAt(5)
+    })()
+    await simulator.run(() => last >= 20)
+    await simulator.run(simulator.world.random.float() * 15)
+    machine.losePower()
+    void history
+    await simulator.settle(
+      (async () => {
+        const { log, manager } = await openLog(machine.boot(), { configFor })
+        const allowed = [20, 20 + (seed % 4) * 10, seed % 8 > 3 ? 5 : 20]
+        assert.ok(allowed.includes(log.logStartOffset), `seed ${seed}: it begins at ${log.logStartOffset}`)
+        assert.ok(log.logEndOffset - log.logStartOffset <= 1, `seed ${seed}`)
+        starts.add(`${log.logStartOffset}`)
+        await manager.close()
+      })(),
+    )
+  }
+  assert.deepEqual([...starts].sort(), ['20', '30', '40', '5', '50'])
+})
+
+test('what recovery finds to be there already is durable when it says so: the producer snapshot at the end, too', async () => {
+  let found = 0
+  for (let seed = 0; seed < 60; seed++) {
+    const simulator = new Simulator({ seed })
+    const machine = simulator.machine('a')
+    const { io: first } = await simulator.settle(fill(machine, 8, 'crash', false))
+    // Killed at some moment of its recovery, perhaps right behind the writing of the snapshot.
+    void openLog(first, { configFor })
+    await simulator.run(2 + simulator.world.random.float() * 8)
+    machine.crash()
+    if (machine.volume.find(`${folder}/00000000000000000008.snapshot`) !== undefined) found += 1
+    await simulator.settle(
+      (async () => {
+        const { manager } = await openLog(machine.boot(), { configFor })
+        await manager.close()
+        machine.losePower()
+        const io = machine.boot()
+        const again = await openLog(io, { configFor })
+        assert.notEqual(io.disk.statSync(`${folder}/00000000000000000008.snapshot`), undefined, `seed ${seed}`)
+        assert.equal(again.log.activeProducers().length, 1)
+      })(),
+    )
+  }
+  assert.ok(found > 5, `only ${found}`)
+})
+
+test('the recovery point does not come to where a segment begins before the producers’ snapshot there is durable', async () => {
+  for (let seed = 0; seed < 60; seed++) {
+    const simulator = new Simulator({ seed })
+    const machine = simulator.machine('a')
+    let told = 0
+    const history = (async () => {
+      const { manager, log } = await openLog(machine.boot(), { configFor })
+      for (let value = 0; value < 60; value++) {
+        append(log, [`${value}`.padEnd(100)], { producerId: 1, producerEpoch: 0, baseSequence: value })
+        await simulator.sleep(0.3)
+        told = log.recoveryPoint
+      }
+      await manager.close()
+    })()
+    await simulator.run(5 + simulator.world.random.float() * 15)
+    machine.losePower()
+    void history
+    const { disk } = machine.boot()
+    const names = disk.statSync(folder) === undefined ? [] : disk.listSync(folder).map(({ name }) => name)
+    if (told > 0)
+      assert.ok(names.includes(`${String(told).padStart(20, '0')}.snapshot`), `seed ${seed}: ${names.join()}`)
+  }
+})

@@ -87,3 +87,31 @@ test('nothing at or above the high watermark goes (L9), nor anything of a topic 
     assert.equal(log.topicId, topicId)
     await manager.close()
   }))
+
+test('what comes to the active segment while retention reads how old it is stays, and so does what is behind it', () =>
+  simulate(1, async simulator => {
+    for (const settled of [true, false]) {
+      const machine = simulator.machine(`a${settled}`)
+      const config: LogConfig = { ...smallConfig, retentionMs: minuteMs }
+      const first = await openLog(machine.boot(), { configFor: () => config })
+      append(first.log, ['old'])
+      await written(first.log)
+      first.log.updateHighWatermark(1)
+      await first.manager.close()
+      machine.crash()
+      // Closed and opened, the newest timestamp has to be read, and the segment to become warm.
+      const io = machine.boot()
+      const { manager, log } = await openLog(io, { configFor: () => config })
+      const nowMs = io.clock.nowMs() + 10 * minuteMs
+      const retention = log.applyRetention(nowMs)
+      append(log, ['new'], { timestampMs: nowMs })
+      if (settled) {
+        await written(log)
+        log.updateHighWatermark(2)
+      }
+      assert.equal(await retention, 0)
+      await written(log)
+      assert.deepEqual([log.logStartOffset, log.logEndOffset], [0, 2])
+      await manager.close()
+    }
+  }))

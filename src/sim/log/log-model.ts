@@ -53,8 +53,8 @@ export class LogModel {
   cutCount = 0
   /** Where the log was empty last. */
   emptyAt = 0
-  /** While something is cut off, the log says what it likes. */
-  isCutting = false
+  /** What is at and above this is being cut off: of that nothing is durable any more. */
+  #cuttingAt = Number.POSITIVE_INFINITY
   /** The disk has been full since the last look: what was not acknowledged may have been cut off. */
   wasFull = false
 
@@ -70,6 +70,11 @@ export class LogModel {
 
   get isCompacted(): boolean {
     return this.cleanableEnd > 0
+  }
+
+  /** While something is cut off, the log says what it likes. */
+  get isCutting(): boolean {
+    return this.#cuttingAt !== Number.POSITIVE_INFINITY
   }
 
   append(batch: ModelBatch): void {
@@ -94,7 +99,7 @@ export class LogModel {
   }
 
   durable(endOffset: number): void {
-    this.durableEnd = Math.max(this.durableEnd, Math.min(endOffset, this.endOffset))
+    this.durableEnd = Math.max(this.durableEnd, Math.min(endOffset, this.endOffset, this.#cuttingAt))
     this.acknowledgedEnd = Math.max(this.acknowledgedEnd, this.durableEnd)
   }
 
@@ -131,7 +136,7 @@ export class LogModel {
 
   /** What is at and above `offset` is being cut off; until that is done, nobody knows where the log ends. */
   cutting(offset: number): void {
-    this.isCutting = true
+    this.#cuttingAt = offset
     this.acknowledgedEnd = Math.min(this.acknowledgedEnd, offset)
     this.durableEnd = Math.min(this.durableEnd, offset)
   }
@@ -139,7 +144,7 @@ export class LogModel {
   /** It is cut off, and does not come back. */
   cutTo(offset: number): void {
     this.cutCount += 1
-    this.isCutting = false
+    this.#cuttingAt = Number.POSITIVE_INFINITY
     this.startingOverAt = undefined
     // A marker that is cut off, or is read again and lies above the high watermark, leaves its transaction undecided again.
     this.stableOffset = 0

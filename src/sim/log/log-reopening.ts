@@ -1,7 +1,8 @@
 /** What is found when the logs are opened again, after an end of whatever kind, or several. */
 
 import { assert } from '../../std/assert.ts'
-import { offsetOfFileName } from '../../log/file-names.ts'
+import { crc32c } from '../../std/crc32c.ts'
+import { offsetName, offsetOfFileName } from '../../log/file-names.ts'
 import type { Downfall } from './log-model.ts'
 import type { StepOf } from './log-steps.ts'
 import type { LogStory } from './log-story.ts'
@@ -30,7 +31,7 @@ export async function reopen(
   const isClean = downfall === 'stop' && offline.size === 0
   const reads: string[] = []
   const points = recoveryPoints(story)
-  const snapshots = new Map([...points.keys()].map(folder => [folder, offsetsIn(story, folder, '.snapshot')]))
+  const snapshots = new Map([...points.keys()].map(folder => [folder, wholeSnapshotsIn(story, folder)]))
   host.dataReads = reads
   await host.wait(host.open())
   host.dataReads = undefined
@@ -140,6 +141,14 @@ function checkReads(
       () => `L10: ${path} was read though the next segment begins at ${next}, not above the recovery point ${point}`,
     )
   }
+}
+
+/** Offsets of the producer snapshots that match their checksum: a power cut may leave one without its content, when nobody has been told of it yet. */
+function wholeSnapshotsIn(story: LogStory, folder: string): number[] {
+  return offsetsIn(story, folder, '.snapshot').filter(offset => {
+    const bytes = Buffer.from(story.host.textOf(`${folder}/${offsetName(offset)}.snapshot`) ?? '', 'latin1')
+    return bytes.length > 6 && bytes.readUInt32BE(2) === crc32c(bytes.subarray(6))
+  })
 }
 
 /** Offsets in the names of a folder's files. */

@@ -572,6 +572,9 @@ export class LogStory {
 /** The cleaner has been at work since then, and may have got as far as the last stable offset. */
 function noteCleaning(model: LogModel, startedMs: number): void {
   if (!isCompacted(model.config)) return
-  model.cleanableEnd = Math.max(model.cleanableEnd, model.stableOffset)
+  // Nobody asks what is decided of a log with batches that may not be readable.
+  const { rotFrom, stableOffset, highWatermark } = model
+  const decidedEnd = rotFrom === Number.POSITIVE_INFINITY ? stableOffset : highWatermark
+  model.cleanableEnd = Math.max(model.cleanableEnd, decidedEnd)
   for (const batch of model.batches) batch.cleanedMs ??= startedMs
 }
