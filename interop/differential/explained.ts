@@ -20,7 +20,7 @@ const onceEach =
 
 export const explained: readonly Explained[] = [
   { api: 'DescribeGroups', path: /^\.groups$/, step: /one group twice/, reason: onceEach },
-  { api: 'ConsumerGroupDescribe', path: /^\.groups$/, step: /^of one member$/, reason: onceEach },
+  { api: 'ConsumerGroupDescribe', path: /^\.groups$/, step: /one group twice/, reason: onceEach },
   { api: 'DescribeTransactions', path: /^\.transactionStates$/, step: /^of one twice$/, reason: onceEach },
   {
     api: 'ApiVersions',

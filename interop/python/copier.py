@@ -7,10 +7,12 @@ import sys
 import threading
 import time
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Producer, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
 from group_events import arguments, generation_of, member_settings, names, say
 
+# What a question comes to while the broker is down, or starting again, which may take longer than librdkafka waits.
+UNANSWERED = {KafkaError._TIMED_OUT, KafkaError._TIMED_OUT_QUEUE, KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN}
 # So slow that a kill falls into a transaction more often than not.
 PAUSE_SECONDS = 0.02
 BATCH = 200
@@ -83,20 +85,20 @@ def copy(consumer, producer):
         rewind(consumer)
 
 
-def patiently(operation):
+def patiently(operation, unless_answered=frozenset()):
     """Some errors only say that it has to be called once more."""
     while True:
         try:
             return operation()
         except KafkaException as error:
-            if not error.args[0].retriable():
+            if not error.args[0].retriable() and error.args[0].code() not in unless_answered:
                 raise
             say("refused", error.args[0].name())
 
 
 def rewind(consumer):
     """Back to what has been committed: the transaction took nothing along."""
-    for partition in patiently(lambda: consumer.committed(consumer.assignment(), timeout=10)):
+    for partition in patiently(lambda: consumer.committed(consumer.assignment(), timeout=10), UNANSWERED):
         if partition.offset < 0:
             partition.offset = OFFSET_BEGINNING
         consumer.seek(partition)

@@ -2,13 +2,14 @@
  * The broker under test: Ottla from this checkout, a real Kafka as the oracle, or one that runs already.
  *
  * Lifecycle: `startBroker` resolves when the broker accepts connections; `stop` asks it to end with SIGTERM and says what was
- * wrong with its life; `kill` is SIGKILL, after which the same settings may start it again on the same folder and port.
+ * wrong with its life; `kill` is SIGKILL, after which the same settings may start it again on the same folder and port. A broker that ends without having been asked to
+ * is told of on standard error when it does, with how it ended and what it wrote last: whatever becomes of the suite, that is not lost.
  */
 import type { ChildProcess } from 'node:child_process'
 import { createWriteStream, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { connect, createServer, type AddressInfo } from 'node:net'
+import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
-import { randomBytes } from 'node:crypto'
+import { randomBytes, randomInt } from 'node:crypto'
 import { kafkaJars, repositoryDir } from './paths.ts'
 import { lastLines, mustRun, signalGroup, start, type Command } from './process.ts'
 
@@ -66,20 +67,15 @@ export async function useBroker(address: string): Promise<Broker> {
   return { address, port, dataDir: undefined, stop: async () => [], kill: async () => [], signal: () => {} }
 }
 
-function launchOttla(settings: BrokerSettings): Launched {
+async function launchOttla(settings: BrokerSettings): Promise<Launched> {
   const dataDir = join(settings.dir, 'data')
+  const port = settings.port ?? (await freePort())
   const overrides = Object.entries(settings.config ?? {}).flatMap(([key, value]) => ['--override', `${key}=${value}`])
-  const command = ottlaCommand([
-    'start',
-    ...['--port', String(settings.port ?? 0)],
-    ...['--data', dataDir],
-    '--json',
-    ...overrides,
-  ])
+  const command = ottlaCommand(['start', ...['--port', String(port)], ...['--data', dataDir], '--json', ...overrides])
   const child = start(command)
   const life = watch(child, join(settings.dir, 'broker.log'), stopLimitMs.ottla, isOttlaError)
   const ready = async () => {
-    const port = await life.until('it said that it is ready', () => readyPort(life.output()))
+    await life.until('it said that it is ready on its port', () => readyPort(life.output()) === port || undefined)
     await life.until('it accepted a connection', () => accepts('127.0.0.1', port))
     return { address: `127.0.0.1:${port}`, port, dataDir, ...life.handle }
   }
@@ -190,6 +186,9 @@ function watch(child: ChildProcess, logPath: string, stopWithinMs: number, isErr
   const log = createWriteStream(logPath, { flags: 'a' })
   let output = ''
   let ended: string | undefined
+  let isToEnd = false
+  const startedMs = performance.now()
+  let livedMs = 0
   const gone = new Promise<void>(resolve => {
     child.once('error', error => {
       ended = error.message
@@ -197,6 +196,8 @@ function watch(child: ChildProcess, logPath: string, stopWithinMs: number, isErr
     })
     child.once('close', (code, signal) => {
       ended = signal ?? `exit code ${code}`
+      livedMs = performance.now() - startedMs
+      if (!isToEnd) process.stderr.write(`the broker with process id ${child.pid} ${howItEnded()}\n`)
       log.end(resolve)
     })
   })
@@ -207,13 +208,20 @@ function watch(child: ChildProcess, logPath: string, stopWithinMs: number, isErr
     })
   }
 
+  /** All there is to say of an end that nobody asked for. */
+  function howItEnded(): string {
+    const said = output === '' ? 'nothing' : `last:\n${lastLines(output, 60)}`
+    return `has ended by itself: ${ended}, ${(livedMs / 1000).toFixed(1)} s after its start; log ${logPath}; it wrote ${said}`
+  }
+
   async function until<T>(what: string, look: () => T | undefined | Promise<T | undefined | false>): Promise<T> {
     const deadlineMs = performance.now() + startLimitMs
     for (;;) {
       const value = await look()
       if (value !== undefined && value !== false) return value
-      if (ended !== undefined) throw new Error(`the broker ended (${ended}) before ${what}\n${lastLines(output, 30)}`)
+      if (ended !== undefined) throw new Error(`before ${what} the broker ${howItEnded()}`)
       if (performance.now() > deadlineMs) {
+        isToEnd = true
         signalGroup(child, 'SIGKILL')
         throw new Error(`the broker took over ${startLimitMs / 1000} s until ${what}\n${lastLines(output, 30)}`)
       }
@@ -222,8 +230,11 @@ function watch(child: ChildProcess, logPath: string, stopWithinMs: number, isErr
   }
 
   async function stop(): Promise<string[]> {
+    // Killed, or stopped, before: what there was to say of it has been said then.
+    if (isToEnd) return []
     const problems: string[] = []
-    if (ended !== undefined) problems.push(`the broker had ended before it was stopped: ${ended}`)
+    if (ended !== undefined) problems.push(`before it was stopped the broker ${howItEnded()}`)
+    isToEnd = true
     // Not the group: whether the broker passes on what it started is its own affair.
     if (ended === undefined) child.kill('SIGTERM')
     const timer = setTimeout(() => {
@@ -244,7 +255,8 @@ function watch(child: ChildProcess, logPath: string, stopWithinMs: number, isErr
   }
 
   async function kill(): Promise<string[]> {
-    const early = ended === undefined ? [] : [`the broker had ended before it was killed: ${ended}`]
+    const early = ended === undefined || isToEnd ? [] : [`before it was killed the broker ${howItEnded()}`]
+    isToEnd = true
     signalGroup(child, 'SIGKILL')
     await gone
     return [...early, ...loggedErrors()]
@@ -268,14 +280,27 @@ export function accepts(host: string, port: number): Promise<true | undefined> {
   })
 }
 
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
+/** Below those that systems give to whoever connects, by default. */
+const lowPorts = { first: 10_000, end: 32_000 }
+const portTries = 100
+
+/**
+ * A port that is free now, and that nobody gets who does not ask for it. One that the system chooses may be given to an outgoing connection while the broker is down between two
+ * lives: to a client's that tries to reach the broker there, even, which thereby reaches itself. Then the broker cannot be started again.
+ */
+export async function freePort(): Promise<number> {
+  for (let tries = 0; tries < portTries; tries++) {
+    const port = randomInt(lowPorts.first, lowPorts.end)
+    if (await isFree(port)) return port
+  }
+  throw new Error(`none of ${portTries} ports between ${lowPorts.first} and ${lowPorts.end} is free`)
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise(resolve => {
     const server = createServer()
-    server.once('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo
-      server.close(() => resolve(port))
-    })
+    server.once('error', () => resolve(false))
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)))
   })
 }
 

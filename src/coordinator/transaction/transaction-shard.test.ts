@@ -168,6 +168,17 @@ describe('a transaction of version 2', () => {
     assert.equal(coordinator.end(id, producer, 'ABORT'), 'INVALID_TXN_STATE')
   })
 
+  it('lets everybody wait who begins anew before its markers are written, whoever it is', () => {
+    const { coordinator, producer } = begun()
+    coordinator.add(id, producer, { t: [0] })
+    coordinator.end(id, producer, 'COMMIT')
+    const stranger = { producerId: producer.producerId + 77, producerEpoch: 3 }
+    for (const who of [undefined, producer, stranger])
+      assert.equal(coordinator.init(id, who), 'CONCURRENT_TRANSACTIONS')
+    coordinator.carryOut()
+    assert.equal(coordinator.init(id, stranger), 'PRODUCER_FENCED')
+  })
+
   it('waits for the markers of the one before it, also when it is ended without having begun', () => {
     const { coordinator, producer } = begun()
     coordinator.add(id, producer, { t: [0] })

@@ -104,6 +104,7 @@ export class TransactionShard implements CoordinatorShard<TransactionRecord> {
       return begun === 'PRODUCER_FENCED' ? respond(begun) : this.#begin(begun, replaced)
     }
     const current = known ?? createdTransaction(transactionalId, spareProducerId!, timeoutMs, nowMs)
+    // Before anything is said of who asks: to Kafka the completion is under way from the decision on, and it looks for that first.
     if (isPrepared(current.state)) return respond('CONCURRENT_TRANSACTIONS')
     if (expected !== undefined && !mayBe(expected, current)) return respond('PRODUCER_FENCED')
     if (current.state === 'Ongoing') return this.#fence(current, 'CONCURRENT_TRANSACTIONS' as const, spareProducerId)
