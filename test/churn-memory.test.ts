@@ -149,6 +149,11 @@ for (const [name, churn] of Object.entries(churns)) {
       try {
         const peer = await Peer.connect(broker.port)
         await peer.createTopic('there')
+        for (const keyType of [0, 1])
+          await patiently(async () => {
+            const { coordinators } = await peer.request(apis.FindCoordinator, 4, { keyType, coordinatorKeys: ['any'] })
+            return coordinators[0]!.errorCode
+          })
         peer.close()
         await run(churn, broker.port, 0, firstCrowd)
         // What is deleted in the background has its time.

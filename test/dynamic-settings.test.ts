@@ -8,6 +8,7 @@ import { describe, it } from 'node:test'
 import { brokerConfigDef } from '../src/metadata/config/broker-keys.ts'
 import { topicSynonyms } from '../src/metadata/config/topic-synonyms.ts'
 import { apis } from '../src/protocol/apis.ts'
+import { ErrorCode } from '../src/protocol/errors.ts'
 import { batchOf, errorName, live } from './live.fixture.ts'
 import type { Live, Settings } from './live.fixture.ts'
 import { Producer, startTransactions } from './transactions.fixture.ts'
@@ -173,6 +174,16 @@ const lines: Readonly<Record<string, Line>> = {
       assert.equal(await joinError(world, 'other', 'a'), 'COORDINATOR_NOT_AVAILABLE')
       await world.alterBroker({ [key]: 2 })
       assert.equal(await joinError(world, 'other', 'a'), 'NONE')
+    },
+  },
+  'ottla.partitions.max': {
+    effect: 'refuses more partitions',
+    async test(world, key) {
+      await world.createTopic('a', {}, 3)
+      await world.alterBroker({ [key]: 4 })
+      assert.equal(await world.client.createTopic('b', 2, {}), ErrorCode.POLICY_VIOLATION)
+      await world.alterBroker({ [key]: 5 })
+      assert.equal(await world.client.createTopic('b', 2, {}), ErrorCode.NONE)
     },
   },
   'ottla.producer.ids.max': {

@@ -22,6 +22,16 @@ export function unplaced(error: ErrorName, message: string): Unplaced {
   return { ok: false, error, message }
 }
 
+/** Why there may not be so many more partitions; undefined where there may. */
+export function roomProblem({ image, config }: ControlState, additional: number): Unplaced | undefined {
+  const { partitionsMax } = config
+  if (image.partitionCount + additional <= partitionsMax) return undefined
+  return unplaced(
+    'POLICY_VIOLATION',
+    `there are ${image.partitionCount} partitions, and with ${additional} more there would be more than ${partitionsMax} (ottla.partitions.max)`,
+  )
+}
+
 /** Why an assignment is refused; undefined when it is fine. `replicationFactor` is that of the partitions before it, if there are any. */
 export function assignmentProblem(
   state: ControlState,

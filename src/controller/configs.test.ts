@@ -131,6 +131,19 @@ describe('IncrementalAlterConfigs', () => {
     assert.equal(state.image.config(GROUP, 'g').size, 1)
   })
 
+  test('as many groups have settings as there may be groups, and those that have some may change them', () => {
+    const state = stateWith([1], { settings: { 'ottla.groups.max': '2' } })
+    const session = 'consumer.session.timeout.ms'
+    const set = (group: string, value = '50000') => incremental(state, GROUP, group, [[session, value]])
+    assert.deepEqual(
+      ['a', 'b', 'c'].map(group => set(group)),
+      ['NONE', 'NONE', 'POLICY_VIOLATION'],
+    )
+    assert.equal(set('a', '50001'), 'NONE')
+    assert.equal(incremental(state, GROUP, 'b', [[session, null, DELETE]]), 'NONE')
+    assert.equal(set('c'), 'NONE')
+  })
+
   test('a resource that is named twice is answered once, and not changed', () => {
     const state = withTopic()
     const resource = {

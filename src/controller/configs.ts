@@ -34,7 +34,7 @@ export function alterConfigs(
       case ConfigResourceType.TOPIC:
         return withTopic(state, resource, () => replaceTopicOverrides(state.config.topicDefaults, configs))
       case ConfigResourceType.GROUP:
-        return withGroup(resource, () => replaceGroupOverrides(state.config.settings, configs))
+        return withGroup(state, resource, () => replaceGroupOverrides(state.config.settings, configs))
       default:
         return withBroker(state, resource, brokerId, (layers, level) => replaceBrokerOverrides(layers, level, configs))
     }
@@ -57,7 +57,7 @@ export function incrementalAlterConfigs(
       case ConfigResourceType.TOPIC:
         return withTopic(state, resource, () => alterTopicOverrides(state.config.topicDefaults, overrides, changes))
       case ConfigResourceType.GROUP:
-        return withGroup(resource, () => alterGroupOverrides(state.config.settings, overrides, changes))
+        return withGroup(state, resource, () => alterGroupOverrides(state.config.settings, overrides, changes))
       default:
         return withBroker(state, resource, brokerId, (layers, level) => alterBrokerOverrides(layers, level, changes))
     }
@@ -115,8 +115,17 @@ function withTopic(state: ControlState, { resourceName }: ConfigResource, alter:
 }
 
 /** A group may have settings before it exists, and after. */
-function withGroup({ resourceName }: ConfigResource, alter: () => Altered): Altered {
+function withGroup(
+  { image, config }: ControlState,
+  { resourceType, resourceName }: ConfigResource,
+  alter: () => Altered,
+): Altered {
   if (resourceName === '') return { ok: false, error: 'INVALID_REQUEST', message: 'groups have no default resource' }
+  const isNew = image.config(resourceType, resourceName).size === 0
+  if (isNew && image.configuredResourceCount(resourceType) >= config.groups.groupsMax) {
+    const message = `as many groups have settings as there may be groups (ottla.groups.max)`
+    return { ok: false, error: 'POLICY_VIOLATION', message }
+  }
   return alter()
 }
 

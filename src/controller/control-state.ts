@@ -29,6 +29,8 @@ export type ControllerConfig = Pick<
   | 'offsetsTopic'
   | 'transactionStateTopic'
   | 'shareStateTopic'
+  | 'partitionsMax'
+  | 'groups'
 >
 
 export interface ControlOptions {
@@ -48,8 +50,8 @@ export class ControlState {
   readonly random: Random
   readonly #options: ControlOptions
   #staged: Delta[] = []
-  /** How many topics have a name with this key. */
-  readonly #collisions = new Map<string, number>()
+  /** The topics whose names have this key: more than one where they were made elsewhere, such as on a disk that tells case apart. */
+  readonly #namesByKey = new Map<string, string[]>()
   #plainTopicConfig: { readonly defaults: TopicDefaults; readonly config: TopicConfig } | undefined
 
   /** Starts from `image`; the next delta gets the number `nextNumber`. */
@@ -60,7 +62,7 @@ export class ControlState {
     this.image = image.copy()
     // Numbers may have been used up by a change that was never finished.
     if (nextNumber - 1 > image.number) this.image.apply([], nextNumber - 1)
-    for (const { name } of this.image.topics()) this.#countName(name, 1)
+    for (const { name } of this.image.topics()) this.#nameAdded(name)
   }
 
   get config(): ControllerConfig {
@@ -77,8 +79,8 @@ export class ControlState {
   }
 
   stage(delta: Delta): void {
-    if (delta.type === 'topic-created') this.#countName(delta.name, 1)
-    if (delta.type === 'topic-deleted') this.#countName(this.image.topicById(delta.topicId)!.name, -1)
+    if (delta.type === 'topic-created') this.#nameAdded(delta.name)
+    if (delta.type === 'topic-deleted') this.#nameRemoved(this.image.topicById(delta.topicId)!.name)
     this.image.apply([delta], this.nextNumber)
     this.#staged.push(delta)
   }
@@ -108,10 +110,7 @@ export class ControlState {
 
   /** An existing topic whose name would get in the way of this one. */
   collidingTopic(name: string): string | undefined {
-    const key = this.collisionKeyOf(name)
-    if (!this.#collisions.has(key)) return undefined
-    for (const topic of this.image.topics()) if (this.collisionKeyOf(topic.name) === key) return topic.name
-    return undefined
+    return this.#namesByKey.get(this.collisionKeyOf(name))?.[0]
   }
 
   /** Where a new replica goes, as far as the controller knows: a broker with several log directories chooses itself (KIP-858). */
@@ -128,11 +127,18 @@ export class ControlState {
     }
   }
 
-  #countName(name: string, by: number): void {
+  #nameAdded(name: string): void {
     const key = this.collisionKeyOf(name)
-    const count = (this.#collisions.get(key) ?? 0) + by
-    assert(count >= 0, () => `${count} topics are named like ${name}`)
-    if (count === 0) this.#collisions.delete(key)
-    else this.#collisions.set(key, count)
+    const names = this.#namesByKey.get(key)
+    if (names === undefined) this.#namesByKey.set(key, [name])
+    else names.push(name)
+  }
+
+  #nameRemoved(name: string): void {
+    const key = this.collisionKeyOf(name)
+    const names = this.#namesByKey.get(key) ?? []
+    assert(names.includes(name), () => `no topic is named ${name}`)
+    if (names.length === 1) this.#namesByKey.delete(key)
+    else names.splice(names.indexOf(name), 1)
   }
 }

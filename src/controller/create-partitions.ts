@@ -1,7 +1,16 @@
 /** Growing topics (KIP-195): the number of partitions only ever rises. */
 
 import type { PartitionState, TopicImage } from '../metadata/cluster-image.ts'
-import { assignmentProblem, newPartition, placeNew, unplaced } from './assignments.ts'
+import { isInternalTopic } from '../metadata/internal-topics.ts'
+import {
+  assignmentProblem,
+  DELTAS_PER_REQUEST_MAX,
+  newPartition,
+  placeNew,
+  roomProblem,
+  TOO_MANY_PARTITIONS,
+  unplaced,
+} from './assignments.ts'
 import type { NewPartitions } from './assignments.ts'
 import type { ControlState } from './control-state.ts'
 import { DONE, refused } from './requests.ts'
@@ -16,6 +25,7 @@ export function createPartitions(
   for (const { name } of topics) counts.set(name, (counts.get(name) ?? 0) + 1)
   const answered = new Set<string>()
   const results: CreatePartitionsResult[] = []
+  const before = state.image.partitionCount
   for (const topic of topics) {
     const { name } = topic
     if (answered.has(name)) continue
@@ -23,13 +33,19 @@ export function createPartitions(
     const isRepeated = counts.get(name)! > 1
     const outcome = isRepeated
       ? refused('INVALID_REQUEST', 'the request names this topic more than once')
-      : grow(state, topic, validateOnly)
+      : grow(state, topic, validateOnly, state.image.partitionCount - before)
     results.push({ name, ...outcome })
   }
   return results
 }
 
-function grow(state: ControlState, { name, count, assignments }: GrowableTopic, validateOnly: boolean): Outcome {
+/** `earlier` are the partitions that the same request has added to other topics. */
+function grow(
+  state: ControlState,
+  { name, count, assignments }: GrowableTopic,
+  validateOnly: boolean,
+  earlier: number,
+): Outcome {
   const topic = state.image.topicByName(name)
   if (topic === undefined) return refused('UNKNOWN_TOPIC_OR_PARTITION', `there is no topic '${name}'`)
   const now = topic.partitions.length
@@ -37,6 +53,9 @@ function grow(state: ControlState, { name, count, assignments }: GrowableTopic, 
   if (count < now) {
     return refused('INVALID_PARTITIONS', `topic '${name}' has ${now} partition(s); ${count} would not be an increase`)
   }
+  if (earlier + count - now > DELTAS_PER_REQUEST_MAX) return refused('POLICY_VIOLATION', TOO_MANY_PARTITIONS)
+  const full = isInternalTopic(name) ? undefined : roomProblem(state, count - now)
+  if (full !== undefined) return refused(full.error, full.message)
   const planned = plan(state, topic, count - now, assignments)
   if (!planned.ok) return refused(planned.error, planned.message)
   if (validateOnly) return DONE

@@ -3,6 +3,7 @@
 import { newTopicOverrides } from '../metadata/config/alter-topic.ts'
 import { ConfigResourceType } from '../metadata/config-resource.ts'
 import type { PartitionState } from '../metadata/cluster-image.ts'
+import { isInternalTopic } from '../metadata/internal-topics.ts'
 import { CLUSTER_METADATA_TOPIC, topicNameProblem } from '../metadata/topic-name.ts'
 import { ZERO_UUID } from '../protocol/uuid.ts'
 import type { Uuid } from '../protocol/uuid.ts'
@@ -11,6 +12,7 @@ import {
   DELTAS_PER_REQUEST_MAX,
   newPartition,
   placeNew,
+  roomProblem,
   TOO_MANY_PARTITIONS,
   unplaced,
 } from './assignments.ts'
@@ -25,8 +27,7 @@ export function createTopics(
   { validateOnly }: { validateOnly: boolean },
 ): CreateTopicResult[] {
   const planned = planTopics(state, topics)
-  const deltaCount = planned.reduce((sum, plan) => sum + (plan.ok ? deltaCountOf(plan) : 0), 0)
-  if (deltaCount > DELTAS_PER_REQUEST_MAX) {
+  if (planned === undefined) {
     return topics.map(({ name }) => failedTopic(name, refused('POLICY_VIOLATION', TOO_MANY_PARTITIONS)))
   }
   return planned.map(plan => {
@@ -50,11 +51,14 @@ interface TopicPlan {
 
 type Planned = TopicPlan | (Unplaced & { readonly name: string })
 
-function planTopics(state: ControlState, topics: readonly CreatableTopic[]): Planned[] {
+/** Undefined where it would be too much for one request, which is found out before all of it has been planned: that would take memory for a billion partitions. */
+function planTopics(state: ControlState, topics: readonly CreatableTopic[]): Planned[] | undefined {
   const counts = new Map<string, number>()
   for (const { name } of topics) counts.set(name, (counts.get(name) ?? 0) + 1)
   const planned = new Map<string, Planned>()
   const collisionKeys = new Set<string>()
+  let partitionCount = 0
+  let deltaCount = 0
   for (const topic of topics) {
     const { name } = topic
     // A name that is there twice is answered once.
@@ -62,22 +66,35 @@ function planTopics(state: ControlState, topics: readonly CreatableTopic[]): Pla
     const isRepeated = counts.get(name)! > 1
     const plan = isRepeated
       ? { name, ...unplaced('INVALID_REQUEST', 'the request names this topic more than once') }
-      : planTopic(state, topic, collisionKeys)
-    if (plan.ok) collisionKeys.add(state.collisionKeyOf(name))
+      : planTopic(state, topic, collisionKeys, partitionCount)
+    if (plan.ok) {
+      collisionKeys.add(state.collisionKeyOf(name))
+      partitionCount += plan.partitions.length
+      deltaCount += deltaCountOf(plan)
+      if (deltaCount > DELTAS_PER_REQUEST_MAX) return undefined
+    }
     planned.set(name, plan)
   }
   return [...planned.values()]
 }
 
-/** `collisionKeys` are those of earlier topics of the same request. */
-function planTopic(state: ControlState, topic: CreatableTopic, collisionKeys: ReadonlySet<string>): Planned {
+/** `collisionKeys` and `earlier` partitions are those of earlier topics of the same request. */
+function planTopic(
+  state: ControlState,
+  topic: CreatableTopic,
+  collisionKeys: ReadonlySet<string>,
+  earlier: number,
+): Planned {
   const { name } = topic
   const problem = nameProblem(state, name, collisionKeys)
   if (problem !== undefined) return { name, ...problem }
   const altered = newTopicOverrides(state.config.topicDefaults, topic.configs)
   if (!altered.ok) return { name, ...altered }
   const placed = topic.assignments.length > 0 ? planAssigned(state, topic) : planPlaced(state, topic)
-  return placed.ok ? { ...placed, name, overrides: altered.overrides } : { name, ...placed }
+  if (!placed.ok) return { name, ...placed }
+  // Internal topics are made whatever others there are.
+  const full = isInternalTopic(name) ? undefined : roomProblem(state, earlier + placed.partitions.length)
+  return full === undefined ? { ...placed, name, overrides: altered.overrides } : { name, ...full }
 }
 
 function deltaCountOf({ overrides, partitions }: TopicPlan): number {

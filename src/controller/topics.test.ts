@@ -43,6 +43,47 @@ function withTopic(name: string, numPartitions: number, options: StateOptions = 
 }
 
 describe('creating topics', () => {
+  test('a request for hundreds of millions of partitions is refused before they are planned', () => {
+    const state = stateWith([1])
+    const topics = Array.from({ length: 40_000 }, (_, index) => topic(`t${index}`, { numPartitions: 10_000 }))
+    assert.deepEqual(new Set(errorsOf(create(state, ...topics))), new Set(['POLICY_VIOLATION']))
+    assert.deepEqual(state.take(), [])
+  })
+
+  test('tens of thousands of names that collide with one topic cost no look at each of the others', () => {
+    const state = stateWith([1])
+    for (let i = 0; i < 9000; i += 3000)
+      create(state, ...Array.from({ length: 3000 }, (_, index) => topic(`other-${i + index}`)))
+    create(state, topic('a_'.repeat(16)))
+    // Dots and underscores stand for the same: sixteen of them make 65,536 names.
+    const names = Array.from({ length: 60_000 }, (_, bits) =>
+      Array.from({ length: 16 }, (_unused, bit) => `a${(bits >> bit) & 1 ? '.' : '_'}`).join(''),
+    )
+    const results = create(state, ...names.slice(1).map(name => topic(name)))
+    assert.deepEqual(new Set(errorsOf(results)), new Set(['INVALID_TOPIC_EXCEPTION']))
+    assert.match(results.at(-1)!.message!, /collides with the existing topic 'a_a_/)
+  })
+
+  test('a topic that is deleted is in no name’s way', () => {
+    const state = withTopic('a.b', 1)
+    assert.deepEqual(errorsOf(create(state, topic('a_b'))), ['INVALID_TOPIC_EXCEPTION'])
+    deleteTopics(state, [{ name: 'a.b', topicId: ZERO_UUID }])
+    assert.deepEqual(errorsOf(create(state, topic('a_b'))), ['NONE'])
+    assert.deepEqual(errorsOf(create(state, topic('a.b'))), ['INVALID_TOPIC_EXCEPTION'])
+  })
+
+  test('there are no more partitions than ottla.partitions.max, internal ones apart', () => {
+    const state = stateWith([1], { settings: { 'ottla.partitions.max': '5' } })
+    const three = (name: string) => topic(name, { numPartitions: 3 })
+    assert.deepEqual(errorsOf(create(state, three('a'), three('b'), topic('c'))), ['NONE', 'POLICY_VIOLATION', 'NONE'])
+    const grown = createPartitions(state, [{ name: 'a', count: 5, assignments: null }], { validateOnly: false })
+    assert.deepEqual(errorsOf(grown), ['POLICY_VIOLATION'])
+    assert.match(grown[0]!.message!, /ottla\.partitions\.max/)
+    assert.deepEqual(errorsOf(create(state, topic('__consumer_offsets', { numPartitions: 50 }))), ['NONE'])
+    deleteTopics(state, [{ name: '__consumer_offsets', topicId: ZERO_UUID }])
+    assert.deepEqual(errorsOf(create(state, topic('d'))), ['NONE'])
+  })
+
   test('a topic gets an id, its partitions, and its settings', () => {
     const state = stateWith([1])
     const [result] = create(
@@ -257,6 +298,9 @@ describe('growing topics', () => {
     assert.equal(grow(state, 1).error, 'INVALID_PARTITIONS')
     assert.equal(grow(state, -1).error, 'INVALID_PARTITIONS')
     assert.equal(grow(state, 30_000).error, 'POLICY_VIOLATION', 'Kafka: UNKNOWN_SERVER_ERROR')
+    create(state, topic('c'), topic('d'))
+    const both = ['c', 'd'].map(name => ({ name, count: 6000, assignments: null }))
+    assert.deepEqual(errorsOf(createPartitions(state, both, { validateOnly: false })), ['NONE', 'POLICY_VIOLATION'])
     const [unknown] = createPartitions(state, [{ name: 'b', count: 9, assignments: null }], { validateOnly: false })
     assert.equal(unknown?.error, 'UNKNOWN_TOPIC_OR_PARTITION')
   })

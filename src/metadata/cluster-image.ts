@@ -195,6 +195,11 @@ export class ClusterImage {
     return this.#configs.get(type)?.keys() ?? []
   }
 
+  /** How many these are. */
+  configuredResourceCount(type: number): number {
+    return this.#configs.get(type)?.size ?? 0
+  }
+
   /** Finalized features and their levels. */
   get features(): ReadonlyMap<string, number> {
     return this.#features

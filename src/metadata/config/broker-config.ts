@@ -135,6 +135,8 @@ export interface BrokerConfig {
   readonly logCleaner: LogCleanerConfig
 
   readonly producerIdExpirationMs: number
+  /** `ottla.partitions.max` */
+  readonly partitionsMax: number
   /** `ottla.producer.ids.max` */
   readonly producerIdsMax: number
   readonly producerIdExpirationCheckIntervalMs: number
@@ -223,6 +225,7 @@ function logsOf(settings: BrokerSettings) {
       ioMaxBytesPerSecond: settings.get('log.cleaner.io.max.bytes.per.second'),
     },
     producerIdExpirationMs: settings.get('producer.id.expiration.ms'),
+    partitionsMax: settings.get('ottla.partitions.max'),
     producerIdsMax: settings.get('ottla.producer.ids.max'),
     producerIdExpirationCheckIntervalMs: settings.get('producer.id.expiration.check.interval.ms'),
   }

@@ -21,7 +21,7 @@ export const ottlaKeys = {
     updateMode: 'cluster-wide',
     status: enforced,
     documentation:
-      'Groups that are coordinated here. Who would begin one more, by joining or by committing offsets, is told COORDINATOR_NOT_AVAILABLE and tries again; groups end with their last offset.',
+      'Groups that are coordinated here. Who would begin one more, by joining or by committing offsets, is told COORDINATOR_NOT_AVAILABLE and tries again; groups end with their last offset. As many groups may have settings of their own, which they may have before they exist.',
   }),
   'ottla.log.cache.bytes': long({
     default: null,
@@ -34,6 +34,15 @@ export const ottlaKeys = {
     status: enforced,
     documentation:
       'Memory in bytes, over all partitions, for the newest batches, from which consumers at the end of a log are served. Unless it is set, a share of the memory that the process may use.',
+  }),
+  'ottla.partitions.max': int({
+    default: 100_000,
+    min: 1,
+    importance: 'low',
+    updateMode: 'cluster-wide',
+    status: enforced,
+    documentation:
+      'Partitions of all topics together. Topics and partitions that would make them more are refused with POLICY_VIOLATION, internal topics apart.',
   }),
   'ottla.producer.ids.max': int({
     default: 250_000,
