@@ -176,6 +176,32 @@ const lines: Readonly<Record<string, Line>> = {
       assert.equal(await joinError(world, 'other', 'a'), 'NONE')
     },
   },
+  'ottla.group.offsets.max': {
+    effect: 'lets new offsets wait',
+    settings: { 'offsets.topic.num.partitions': 1 },
+    async test(world, key) {
+      await world.createTopic('t', {}, 4)
+      await findCoordinator(world)
+      await world.sleep(1000)
+      const commit = async (partitionIndex: number): Promise<string> => {
+        const { topics } = await world.client.connection.request(
+          apis.OffsetCommit,
+          {
+            ...{ groupId: 'g', generationIdOrMemberEpoch: -1, memberId: '', groupInstanceId: null },
+            topics: [{ name: 't', partitions: [{ partitionIndex, committedOffset: 1, committedMetadata: '' }] }],
+          },
+          { version: 8 },
+        )
+        return errorName(topics[0]!.partitions[0]!.errorCode)
+      }
+      assert.equal(await commit(0), 'NONE')
+      await world.alterBroker({ [key]: 2 })
+      const errors = [await commit(1), await commit(2), await commit(1), await commit(0)]
+      assert.deepEqual(errors, ['NONE', 'COORDINATOR_NOT_AVAILABLE', 'NONE', 'NONE'])
+      await world.alterBroker({ [key]: 3 })
+      assert.equal(await commit(2), 'NONE')
+    },
+  },
   'ottla.partitions.max': {
     effect: 'refuses more partitions',
     async test(world, key) {

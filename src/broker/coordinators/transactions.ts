@@ -5,6 +5,7 @@
  * Lifecycle: made with the broker, `start` when the partitions are open, `close` before they are closed.
  */
 
+import { CountedLimit } from '../../coordinator/counted-limit.ts'
 import { transactionLogFormat } from '../../coordinator/transaction/transaction-log.ts'
 import type { TransactionRecord } from '../../coordinator/transaction/transaction-log.ts'
 import type { TransactionVersion } from '../../coordinator/transaction/transaction-metadata.ts'
@@ -43,6 +44,8 @@ export interface TransactionsOptions extends Pick<
 
 /** How long a decision waits to become safe before its client is told that nobody knows: Kafka's `request.timeout.ms`. */
 const writeTimeoutMs = 30_000
+/** What open transactions may have on average, for each transactional id that there may be. */
+const partitionsPerId = 10
 
 export class Transactions {
   readonly coordinator: TransactionCoordinator
@@ -101,7 +104,15 @@ export class Transactions {
   }
 
   #makeHost(): Host {
-    const { config, image } = this.#options
+    const { config, image, clock } = this.#options
+    const nowMs = (): number => clock.nowMs()
+    const idsMax = (): number => config().transactions.transactionalIdsMax
+    const longIds = new CountedLimit({ max: idsMax, count: () => this.#sum(shard => shard.countLongIds()), nowMs })
+    const partitions = new CountedLimit({
+      max: () => idsMax() * partitionsPerId,
+      count: () => this.#sum(shard => shard.countPartitions()),
+      nowMs,
+    })
     return new CoordinatorHost({
       ...this.#options,
       topic: TRANSACTION_TOPIC,
@@ -117,24 +128,24 @@ export class Transactions {
           new TransactionShard(context, () => ({
             ...config().transactions,
             transactionVersion: transactionVersionOf(image),
-            isFull: () => this.#transactionalIdCount() >= config().transactions.transactionalIdsMax,
+            isFull: () => this.#sum(({ size }) => size) >= idsMax(),
+            admitsLongId: kibibytes => longIds.admits(kibibytes),
+            admitsPartitions: count => partitions.admits(count),
+            loaded: () => {
+              longIds.forget()
+              partitions.forget()
+            },
           })),
         performEffect: (effect, partition) => this.coordinator.performEffect(effect, partition),
       },
     })
   }
 
-  #transactionalIdCount(): number {
+  #sum(countOf: (shard: TransactionShard) => number): number {
     const { runtime } = this.#host
-    let count = 0
-    for (const partition of runtime.activePartitions()) {
-      count += runtime.read(
-        partition,
-        shard => shard.size,
-        () => 0,
-      )
-    }
-    return count
+    let sum = 0
+    for (const partition of runtime.activePartitions()) sum += runtime.read(partition, countOf, () => 0)
+    return sum
   }
 
   #makeCoordinator(): TransactionCoordinator {

@@ -8,9 +8,10 @@ export interface GroupConfig {
   readonly initialRebalanceDelayMs: number
   /** `group.max.size`: members of one classic group. */
   readonly maxSize: number
-  /** `ottla.groups.max`, `ottla.group.members.max`: of all groups that this broker coordinates. */
+  /** `ottla.groups.max`, `ottla.group.members.max`, `ottla.group.offsets.max`: of all groups that this broker coordinates. */
   readonly groupsMax: number
   readonly membersMax: number
+  readonly offsetsMax: number
   /** `offset.metadata.max.bytes`. */
   readonly offsetMetadataMaxBytes: number
   /** `offsets.retention.minutes`. */

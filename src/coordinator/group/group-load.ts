@@ -1,10 +1,13 @@
 /**
- * How many groups and members there are in all shards of this broker, and whether there may be more (`ottla.groups.max`, `ottla.group.members.max`): anybody may come
- * with a new group or as a new member in every request, and each is remembered until its session, or its last offset, expires.
+ * How many groups, members and committed offsets there are in all shards of this broker, and whether there may be more (`ottla.groups.max`, `ottla.group.members.max`,
+ * `ottla.group.offsets.max`): anybody may come with a new group, as a new member or with new offsets in every request, and each is remembered until its session, or
+ * its last offset, expires.
  *
- * Groups are counted each time, which their maps do anyway. Members are counted once a second, and who comes in between is added.
+ * Groups are counted each time, which their maps do anyway. Members are counted once a second, and who comes in between is added. Offsets, and ids of groups that are long,
+ * are counted when there seem to be too many.
  */
 
+import { CountedLimit, excessOf } from '../counted-limit.ts'
 import type { GroupConfig } from './group-config.ts'
 
 /** A shard, as far as this goes. */
@@ -12,10 +15,14 @@ export interface GroupCounts {
   readonly groupCount: number
   /** Looks at every group. */
   countMembers(): number
+  /** Kibibytes of their ids beyond the first of each. Looks at every group. */
+  countLongIds(): number
+  /** Committed and pending ones, weighed. Looks at every offset. */
+  countOffsets(): number
 }
 
 export interface GroupLoadOptions {
-  readonly config: () => Pick<GroupConfig, 'groupsMax' | 'membersMax'>
+  readonly config: () => Pick<GroupConfig, 'groupsMax' | 'membersMax' | 'offsetsMax'>
   readonly nowMs: () => number
   readonly shards: () => Iterable<GroupCounts>
 }
@@ -26,29 +33,57 @@ export class GroupLoad {
   readonly #options: GroupLoadOptions
   #memberCount = 0
   #countedMs = -Infinity
+  readonly #longIds: CountedLimit
+  readonly #offsets: CountedLimit
 
   constructor(options: GroupLoadOptions) {
+    const { config, nowMs } = options
     this.#options = options
+    this.#longIds = new CountedLimit({
+      max: () => config().groupsMax,
+      count: () => this.#sum(shard => shard.countLongIds()),
+      nowMs,
+    })
+    this.#offsets = new CountedLimit({
+      max: () => config().offsetsMax,
+      count: () => this.#sum(shard => shard.countOffsets()),
+      nowMs,
+    })
   }
 
-  get hasRoomForGroup(): boolean {
-    const { config, shards } = this.#options
-    let count = 0
-    for (const { groupCount } of shards()) count += groupCount
-    return count < config().groupsMax
+  /** Whether there may be this group, which is not there. */
+  admitsGroup(groupId: string): boolean {
+    const count = this.#sum(({ groupCount }) => groupCount)
+    return count < this.#options.config().groupsMax && this.#longIds.admits(excessOf(groupId))
   }
 
   /** Whether somebody may become a member, who counts as so many; who may is counted. */
   admitsMember(load = 1): boolean {
-    const { config, nowMs, shards } = this.#options
+    const { config, nowMs } = this.#options
     // The wall clock may have been set back.
     if (Math.abs(nowMs() - this.#countedMs) >= recountMs) {
       this.#countedMs = nowMs()
-      this.#memberCount = 0
-      for (const shard of shards()) this.#memberCount += shard.countMembers()
+      this.#memberCount = this.#sum(shard => shard.countMembers())
     }
     if (this.#memberCount >= config().membersMax) return false
     this.#memberCount += load
     return true
+  }
+
+  /** Whether there may be offsets that count as so many more; those that may are counted. */
+  admitsOffsets(load: number): boolean {
+    return this.#offsets.admits(load)
+  }
+
+  /** A shard was loaded: what it has was not admitted here. */
+  shardLoaded(): void {
+    this.#longIds.forget()
+    this.#offsets.forget()
+  }
+
+  #sum(countOf: (shard: GroupCounts) => number): number {
+    let sum = 0
+    for (const shard of this.#options.shards()) sum += countOf(shard)
+    return sum
   }
 }

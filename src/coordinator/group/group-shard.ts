@@ -37,6 +37,7 @@ import type { Group, ListedGroup, View } from './group.ts'
 import type { NewerGroups } from './newer-groups.ts'
 import { OffsetCommits } from './offsets/offset-commits.ts'
 import type { CommitOutcome, OffsetCommit, OffsetDelete } from './offsets/offset-commits.ts'
+import { excessOf } from '../counted-limit.ts'
 import { expireGroup, forgetTopics } from './offsets/offset-expiry.ts'
 import { fetchOffsets } from './offsets/offset-fetches.ts'
 import type { FetchedTopic, OffsetFetch } from './offsets/offset-fetches.ts'
@@ -113,6 +114,7 @@ export class GroupShard implements CoordinatorShard<GroupRecord>, GroupCounts {
   onLoaded(): void {
     this.#classic.onLoaded()
     this.#newer?.onLoaded()
+    this.#load?.shardLoaded()
     this.#scheduleExpiry()
   }
 
@@ -142,12 +144,22 @@ export class GroupShard implements CoordinatorShard<GroupRecord>, GroupCounts {
     return count
   }
 
+  countLongIds(): number {
+    let count = 0
+    for (const groupId of this.#groups.keys()) count += excessOf(groupId)
+    return count
+  }
+
+  countOffsets(): number {
+    return this.#offsets.weight()
+  }
+
   /** Whether there is room for somebody who joins and counts as `load` members, and for its group where that is new. */
   hasRoomFor(groupId: string, memberId: string, load: number): boolean {
     const group = this.#groups.get(groupId)
     // Who is there may say the usual things again; with more it takes more.
     if (this.#load === undefined || (load <= 1 && group?.hasMember(memberId) === true)) return true
-    return (group !== undefined || this.#load.hasRoomForGroup) && this.#load.admitsMember(load)
+    return (group !== undefined || this.#load.admitsGroup(groupId)) && this.#load.admitsMember(load)
   }
 
   joinGroup(join: Join): ClassicResult {
@@ -198,7 +210,7 @@ export class GroupShard implements CoordinatorShard<GroupRecord>, GroupCounts {
   /** OffsetCommit, and TxnOffsetCommit where it `isTransactional`. */
   commitOffsets(request: OffsetCommit): CoordinatorResult<GroupRecord, CommitOutcome> {
     const group = this.#groups.get(request.groupId)
-    if (group === undefined && this.#load?.hasRoomForGroup === false) return respond('COORDINATOR_NOT_AVAILABLE')
+    if (!this.#hasRoomForOffsets(group, request)) return respond('COORDINATOR_NOT_AVAILABLE')
     const result = this.#commits.commit(group, request)
     // With any error the response is a name.
     if (group instanceof ClassicGroup && !request.isTransactional && typeof result.response !== 'string')
@@ -228,7 +240,8 @@ export class GroupShard implements CoordinatorShard<GroupRecord>, GroupCounts {
       records.push(...this.#commits.tombstonesOf(groupId), ...group.tombstones())
       return 'NONE'
     })
-    return { records, response: errors }
+    // One with tens of thousands of offsets has more to say than a batch can hold, and in Kafka cannot be deleted.
+    return { records, response: errors, isDivisible: true }
   }
 
   describeGroup(groupId: string, apiVersion: number): DescribedGroup {
@@ -244,6 +257,12 @@ export class GroupShard implements CoordinatorShard<GroupRecord>, GroupCounts {
       listed.push(group.listed('committed'))
     }
     return listed
+  }
+
+  #hasRoomForOffsets(group: Group | undefined, request: OffsetCommit): boolean {
+    if (this.#load === undefined) return true
+    if (group === undefined && !this.#load.admitsGroup(request.groupId)) return false
+    return this.#load.admitsOffsets(this.#offsets.weightAdded(request))
   }
 
   #addSimpleGroup(groupId: string): void {

@@ -26,6 +26,7 @@ export const defaultGroupConfig: GroupConfig = {
   maxSize: 2_147_483_647,
   groupsMax: 100_000,
   membersMax: 100_000,
+  offsetsMax: 100_000,
   offsetMetadataMaxBytes: 4096,
   offsetsRetentionMs: 10_080 * 60_000,
   offsetsRetentionCheckIntervalMs: 600_000,

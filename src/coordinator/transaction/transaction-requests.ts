@@ -15,6 +15,12 @@ export interface TransactionSettings {
   readonly removeExpiredIntervalMs: number
   /** As many transactional ids are known as may be. */
   readonly isFull: () => boolean
+  /** Whether there may be an id with so many kibibytes beyond the first. */
+  readonly admitsLongId: (kibibytes: number) => boolean
+  /** Whether open transactions may have so many partitions more. */
+  readonly admitsPartitions: (count: number) => boolean
+  /** What a shard has was not admitted: it was there already. */
+  readonly loaded: () => void
 }
 
 /** Markers for all partitions of a transaction that has been decided. `markersWritten` is to be called when all are there. */

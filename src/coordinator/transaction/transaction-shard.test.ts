@@ -21,6 +21,27 @@ const oneEpochOn = ({ producerId, producerEpoch }: ProducerIdAndEpoch): Producer
   producerEpoch: producerEpoch + 1,
 })
 
+describe('AddPartitionsToTxn', () => {
+  it('takes no more partitions than there is room for, and those that are there again', () => {
+    const { coordinator, producer } = begun()
+    const asked: number[] = []
+    const admitsPartitions = (count: number): boolean => {
+      asked.push(count)
+      return count <= 2
+    }
+    coordinator.settings = { ...coordinator.settings, admitsPartitions }
+    assert.equal(coordinator.add(id, producer, { t: [0, 1] }), 'NONE')
+    assert.equal(coordinator.add(id, producer, { t: [1, 2], u: [0, 1] }), 'COORDINATOR_NOT_AVAILABLE')
+    assert.equal(coordinator.add(id, producer, { t: [0, 1] }), 'NONE')
+    assert.equal(coordinator.add(id, producer, { t: [1, 2] }), 'NONE')
+    assert.deepEqual(asked, [2, 3, 1])
+    assert.equal(
+      coordinator.read(shard => shard.countPartitions()),
+      3,
+    )
+  })
+})
+
 describe('InitProducerId', () => {
   it('begins with epoch 0 of an id that nobody has had, and takes the next epoch each time', () => {
     const { coordinator, producer } = begun()
@@ -52,6 +73,30 @@ describe('InitProducerId', () => {
     )
     coordinator.restart()
     assert.equal(known(), before)
+  })
+
+  it('is told to come later with an id of kibibytes where there is no more room for those, and goes on with one that is known', () => {
+    const { coordinator } = begun()
+    const long = 'x'.repeat(3000)
+    const admitted: number[] = []
+    const settle = (isAdmitted: boolean): void => {
+      const admitsLongId = (kibibytes: number): boolean => {
+        admitted.push(kibibytes)
+        return isAdmitted
+      }
+      coordinator.settings = { ...coordinator.settings, admitsLongId }
+    }
+    settle(true)
+    assert.notEqual(typeof coordinator.init(long), 'string')
+    settle(false)
+    assert.equal(coordinator.init(`${long}!`), 'COORDINATOR_NOT_AVAILABLE')
+    assert.notEqual(typeof coordinator.init(long), 'string')
+    assert.notEqual(typeof coordinator.init('short'), 'string')
+    assert.deepEqual(admitted, [2, 2])
+    assert.equal(
+      coordinator.read(shard => shard.countLongIds()),
+      2,
+    )
   })
 
   it('is told to come later where there is no more room and all have transactions open', () => {

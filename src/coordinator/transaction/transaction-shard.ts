@@ -15,6 +15,7 @@ import type { ErrorName } from '../../protocol/errors.ts'
 import { respond } from '../runtime/coordinator.ts'
 import type { CoordinatorResult, CoordinatorShard, ShardContext } from '../runtime/coordinator.ts'
 import { TimelineMap } from '../runtime/timeline.ts'
+import { excessOf } from '../counted-limit.ts'
 import { endOf } from './end-transaction.ts'
 import type { TransactionRecord } from './transaction-log.ts'
 import {
@@ -30,7 +31,12 @@ import {
   rotated,
   withPartitions,
 } from './transaction-metadata.ts'
-import type { ProducerIdAndEpoch, TransactionMetadata, TransactionVersion } from './transaction-metadata.ts'
+import type {
+  ProducerIdAndEpoch,
+  TransactionMetadata,
+  TransactionPartitions,
+  TransactionVersion,
+} from './transaction-metadata.ts'
 import { NEEDS_PRODUCER_ID } from './transaction-requests.ts'
 import type {
   AddPartitions,
@@ -67,12 +73,28 @@ export class TransactionShard implements CoordinatorShard<TransactionRecord> {
     return this.#transactions.size
   }
 
+  /** Kibibytes of all ids beyond the first of each. Looks at all. */
+  countLongIds(): number {
+    let count = 0
+    for (const transactionalId of this.#transactions.keys()) count += excessOf(transactionalId)
+    return count
+  }
+
+  /** Partitions of all transactions. Looks at all. */
+  countPartitions(): number {
+    let count = 0
+    for (const { partitions } of this.#transactions.values())
+      for (const numbers of partitions.values()) count += numbers.size
+    return count
+  }
+
   replay({ transactionalId, metadata }: TransactionRecord): void {
     if (metadata === undefined) this.#transactions.delete(transactionalId)
     else this.#transactions.set(transactionalId, metadata)
   }
 
   onLoaded(): void {
+    this.#settings().loaded()
     for (const transaction of this.#transactions.values()) {
       if (!isPrepared(transaction.state)) continue
       const effects = [this.#markersOf(transaction)]
@@ -96,6 +118,7 @@ export class TransactionShard implements CoordinatorShard<TransactionRecord> {
     const nowMs = this.#context.nowMs()
     const known = this.#transactions.get(transactionalId)
     if (known === undefined && spareProducerId === undefined) return respond(NEEDS_PRODUCER_ID)
+    if (known === undefined && !this.#admitsLongId(transactionalId)) return respond('COORDINATOR_NOT_AVAILABLE')
     if (known === undefined && this.#settings().isFull()) {
       const replaced = this.#makeRoom()
       if (replaced === undefined) return respond('COORDINATOR_NOT_AVAILABLE')
@@ -125,6 +148,8 @@ export class TransactionShard implements CoordinatorShard<TransactionRecord> {
     const problem = problemOf(current, request)
     if (problem !== undefined) return respond(problem)
     if (current!.state === 'Ongoing' && holdsAll(current!.partitions, request.partitions)) return respond('NONE')
+    if (!this.#settings().admitsPartitions(addedCount(current!.partitions, request.partitions)))
+      return respond('COORDINATOR_NOT_AVAILABLE')
     const begun = withPartitions(current!, request.partitions, clientTransactionVersion, this.#context.nowMs())
     return { records: [this.#record(begun)], response: 'NONE' }
   }
@@ -177,6 +202,11 @@ export class TransactionShard implements CoordinatorShard<TransactionRecord> {
   /** What is committed of all. */
   *list(): Generator<TransactionMetadata> {
     for (const [, transaction] of this.#transactions.committedEntries()) yield transaction
+  }
+
+  #admitsLongId(transactionalId: string): boolean {
+    const excess = excessOf(transactionalId)
+    return excess === 0 || this.#settings().admitsLongId(excess)
   }
 
   #begin(begun: TransactionMetadata, before: readonly TransactionRecord[] = []): Result<ProducerAnswer> {
@@ -271,6 +301,15 @@ export class TransactionShard implements CoordinatorShard<TransactionRecord> {
     if (transaction === undefined || !isIdle(transaction.state)) return false
     return transaction.lastUpdateTimestampMs <= this.#context.nowMs() - this.#settings().transactionalIdExpirationMs
   }
+}
+
+function addedCount(before: TransactionPartitions, added: TransactionPartitions): number {
+  let count = 0
+  for (const [topic, numbers] of added) {
+    const known = before.get(topic)
+    for (const number of numbers) if (known?.has(number) !== true) count += 1
+  }
+  return count
 }
 
 function producerOf({ producerId, producerEpoch }: ProducerIdAndEpoch): ProducerIdAndEpoch {

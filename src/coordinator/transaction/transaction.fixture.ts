@@ -27,6 +27,9 @@ export const defaultSettings: TransactionSettings = {
   abortTimedOutIntervalMs: 10_000,
   removeExpiredIntervalMs: 3_600_000,
   isFull: () => false,
+  admitsLongId: () => true,
+  admitsPartitions: () => true,
+  loaded: () => {},
 }
 
 const noTopics = { version: 0, byName: () => undefined, byId: () => undefined, names: () => [] }

@@ -52,9 +52,10 @@ export interface TransactionsConfig {
 
 /** Of consumer groups and their committed offsets. */
 export interface GroupsConfig {
-  /** `ottla.groups.max`, `ottla.group.members.max` */
+  /** `ottla.groups.max`, `ottla.group.members.max`, `ottla.group.offsets.max` */
   readonly groupsMax: number
   readonly membersMax: number
+  readonly offsetsMax: number
   readonly minSessionTimeoutMs: number
   readonly maxSessionTimeoutMs: number
   readonly initialRebalanceDelayMs: number
@@ -253,6 +254,7 @@ function groupsOf(settings: BrokerSettings): GroupsConfig {
     maxSize: settings.get('group.max.size'),
     groupsMax: settings.get('ottla.groups.max'),
     membersMax: settings.get('ottla.group.members.max'),
+    offsetsMax: settings.get('ottla.group.offsets.max'),
     offsetMetadataMaxBytes: settings.get('offset.metadata.max.bytes'),
     offsetsRetentionMs: settings.get('offsets.retention.minutes') * 60_000,
     offsetsRetentionCheckIntervalMs: settings.get('offsets.retention.check.interval.ms'),

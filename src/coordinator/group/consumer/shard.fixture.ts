@@ -165,6 +165,7 @@ const groupConfig: GroupConfig = {
   maxSize: 2 ** 31 - 1,
   groupsMax: 100_000,
   membersMax: 100_000,
+  offsetsMax: 100_000,
   offsetMetadataMaxBytes: 4_096,
   offsetsRetentionMs: 7 * 24 * 3_600_000,
   offsetsRetentionCheckIntervalMs: 600_000,

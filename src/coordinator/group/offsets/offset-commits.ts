@@ -50,6 +50,9 @@ export interface OffsetDelete {
   }[]
 }
 
+/** Surely fit into a batch, with names as they are usual. What is committed with more than these is not one step, as each offset stands for itself. */
+const batchRecords = 1000
+
 /** One answer for all partitions that are committed, which nearly all are. */
 const committed = ErrorCode.NONE
 
@@ -85,7 +88,7 @@ export class OffsetCommits {
         return { partitionIndex, errorCode: committed }
       }),
     }))
-    return { records, response: outcome }
+    return { records, response: outcome, isDivisible: records.length > batchRecords }
   }
 
   delete(group: Group | undefined, request: OffsetDelete): CoordinatorResult<GroupRecord, CommitOutcome> {
@@ -107,7 +110,7 @@ export class OffsetCommits {
         partitions: partitions.map(({ partitionIndex }) => ({ partitionIndex, errorCode })),
       }
     })
-    return { records, response: outcome }
+    return { records, response: outcome, isDivisible: true }
   }
 
   /** All of a group that is deleted, pending ones too. */

@@ -8,7 +8,8 @@ import { TimelineMap } from '../../runtime/timeline.ts'
 import type { Timeline } from '../../runtime/timeline.ts'
 import type { RecordPlace, TransactionResult } from '../../runtime/coordinator.ts'
 import type { GroupRecordOf } from '../group-records.ts'
-import { OffsetTable } from './offset-table.ts'
+import type { OffsetCommit } from './offset-commits.ts'
+import { metadataWeight, OffsetTable } from './offset-table.ts'
 import type { CommittedOffset } from './offset-table.ts'
 
 type Flag = true
@@ -57,6 +58,26 @@ export class OffsetStore {
   *groupIds(): Generator<string> {
     yield* this.committed.groupIds()
     for (const groupId of this.#producersOf.keys()) if (this.committed.group(groupId) === undefined) yield groupId
+  }
+
+  /** How much there is to remember, committed and pending. Looks at every offset. */
+  weight(): number {
+    let weight = this.committed.weight()
+    for (const table of this.#pending.values()) weight += table.weight()
+    return weight
+  }
+
+  /** How much more that may be with these offsets: one that takes the place of another takes no more, but for its metadata. */
+  weightAdded({ groupId, topics }: Pick<OffsetCommit, 'groupId' | 'topics'>): number {
+    let weight = 0
+    for (const { name, partitions } of topics) {
+      const known = this.committed.topic(groupId, name, 'latest')
+      for (const { partitionIndex, committedMetadata } of partitions) {
+        if (known?.has(partitionIndex) !== true) weight += 1
+        weight += metadataWeight(committedMetadata ?? '')
+      }
+    }
+    return weight
   }
 
   replay({ key, value }: GroupRecordOf<'offset-commit'>, { offset: recordOffset, producerId }: RecordPlace): void {

@@ -23,6 +23,11 @@ export interface CommittedOffset {
 export type TopicOffsets = TimelineMap<number, CommittedOffset>
 export type GroupOffsets = TimelineMap<string, TopicOffsets>
 
+/** An offset without metadata counts as one; what it says besides, which may be 4,096 characters, by how much that is. */
+export function metadataWeight(metadata: string): number {
+  return metadata.length >> 8
+}
+
 export class OffsetTable {
   readonly #timeline: Timeline
   readonly #groups: TimelineMap<string, GroupOffsets>
@@ -66,6 +71,15 @@ export class OffsetTable {
     if (topics === undefined) return
     for (const [topic, partitions] of topics.entries())
       for (const [partition, committed] of partitions.entries()) yield { topic, partition, committed }
+  }
+
+  /** Looks at every offset. */
+  weight(): number {
+    let weight = 0
+    for (const topics of this.#groups.values())
+      for (const partitions of topics.values())
+        for (const { metadata } of partitions.values()) weight += 1 + metadataWeight(metadata)
+    return weight
   }
 
   set(groupId: string, topic: string, partition: number, offset: CommittedOffset): void {

@@ -3,8 +3,10 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { ErrorCode } from '../../../protocol/errors.ts'
+import { ZERO_UUID } from '../../../protocol/uuid.ts'
 import type { GroupRecord } from '../group-records.ts'
 import { nameOf, TestGroups } from '../group.fixture.ts'
+import type { CommitOutcome } from './offset-commits.ts'
 
 const minute = 60_000
 const day = 24 * 60 * minute
@@ -142,6 +144,42 @@ describe('deleting', () => {
     assert.equal(deleteOffsets(groups, 'u'), 'NONE')
     assert.deepEqual([groups.offset(), groups.offset({ topic: 'u' })], [1, -1])
     assert.equal(deleteOffsets(groups, 't', 'no such'), 'GROUP_ID_NOT_FOUND')
+  })
+
+  test('and committing works with more offsets than fit into a batch', () => {
+    const groups = new TestGroups()
+    groups.log.batchBytesMax = 20_000
+    const partitions = Array.from({ length: 3000 }, (_, partitionIndex) => ({ partitionIndex }))
+    const offsets = { committedOffset: 1, committedLeaderEpoch: -1, committedMetadata: '' }
+    const commit = (): string => {
+      const committed = groups.write<CommitOutcome>(
+        shard =>
+          shard.commitOffsets({
+            ...{ groupId: 'g', memberId: '', groupInstanceId: null, generationIdOrMemberEpoch: -1 },
+            ...{ isTransactional: false, apiVersion: 9, retentionTimeMs: -1 },
+            topics: [{ name: 't', topicId: ZERO_UUID, partitions: partitions.map(each => ({ ...each, ...offsets })) }],
+          }),
+        error => error,
+      ).answer!
+      return typeof committed === 'string' ? committed : nameOf(committed[0]!.partitions[2999])
+    }
+    const edges = () => [groups.offset(), groups.offset({ partitionIndex: 2999 })]
+    assert.equal(commit(), 'NONE')
+    assert.deepEqual(edges(), [1, 1])
+    const deleted = groups.write<CommitOutcome>(
+      shard => shard.deleteOffsets({ groupId: 'g', topics: [{ name: 't', partitions }] }),
+      error => error,
+    ).answer!
+    assert.equal(typeof deleted, 'object')
+    assert.deepEqual(edges(), [-1, -1])
+    assert.equal(commit(), 'NONE')
+    const [error] = groups.write<readonly string[]>(
+      shard => shard.deleteGroups(['g']),
+      failed => [failed],
+    ).answer!
+    assert.equal(error, 'NONE')
+    groups.restart()
+    assert.deepEqual([...edges(), groups.state()], [-1, -1, undefined])
   })
 
   test('groups with members is refused; without, their offsets go with them for good', () => {

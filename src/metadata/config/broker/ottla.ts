@@ -14,6 +14,15 @@ export const ottlaKeys = {
     documentation:
       'Members that all groups coordinated here have together, ids that were given out to join with among them. Who makes the broker remember more than 4 KiB, or 32 names of topics, counts as several. Who would be one more is told COORDINATOR_NOT_AVAILABLE and tries again.',
   }),
+  'ottla.group.offsets.max': int({
+    default: 2_000_000,
+    min: 1,
+    importance: 'low',
+    updateMode: 'cluster-wide',
+    status: enforced,
+    documentation:
+      'Offsets that all groups coordinated here have committed together, those of open transactions among them; 256 characters of metadata count as one more. Who would commit more is told COORDINATOR_NOT_AVAILABLE and tries again; what is committed already may be committed again.',
+  }),
   'ottla.groups.max': int({
     default: 100_000,
     min: 1,
@@ -21,7 +30,7 @@ export const ottlaKeys = {
     updateMode: 'cluster-wide',
     status: enforced,
     documentation:
-      'Groups that are coordinated here. Who would begin one more, by joining or by committing offsets, is told COORDINATOR_NOT_AVAILABLE and tries again; groups end with their last offset. As many groups may have settings of their own, which they may have before they exist.',
+      'Groups that are coordinated here. Ids longer than 1 KiB have as many KiB together. Who would begin one more, by joining or by committing offsets, is told COORDINATOR_NOT_AVAILABLE and tries again; groups end with their last offset. As many groups may have settings of their own, which they may have before they exist.',
   }),
   'ottla.log.cache.bytes': long({
     default: null,
@@ -60,7 +69,7 @@ export const ottlaKeys = {
     updateMode: 'cluster-wide',
     status: enforced,
     documentation:
-      'Transactional ids that are coordinated here. Who comes with one more takes the place of one that has not been used for long, before transactional.id.expiration.ms; none that has a transaction open is forgotten.',
+      'Transactional ids that are coordinated here. Who comes with one more takes the place of one that has not been used for long, before transactional.id.expiration.ms; none that has a transaction open is forgotten. Ids longer than 1 KiB have as many KiB together, and open transactions ten times as many partitions: who would take more is told COORDINATOR_NOT_AVAILABLE and tries again.',
   }),
   'ottla.metrics.listener': string({
     default: null,
