@@ -20,11 +20,12 @@ export interface SimBroker {
   readonly fatal: Error | undefined
 }
 
-/** Boots the machine and starts a broker on it, its data in `/data` unless `log.dirs` says otherwise, listening on port 9092 of every address. */
+/** Boots the machine and starts a broker on it, its data in `/data` unless `log.dirs` says otherwise, listening on port 9092 of every address. `onLogged` hears of all that it logs. */
 export async function startSimBroker(
   machine: Machine,
   settings: Readonly<Record<string, string | number | boolean>> = {},
   metadata: MetadataPlace = { kind: 'own', brokerCount: 1 },
+  onLogged: (record: LogRecord) => void = () => {},
 ): Promise<SimBroker> {
   const io = machine.boot()
   const life = machine.lifeName
@@ -43,6 +44,7 @@ export async function startSimBroker(
     sink: record => {
       machine.events.trace(life, `log ${record.level} ${record.message}`)
       if (record.level !== 'info') complaints.push(record)
+      onLogged(record)
     },
     memoryBytes: 512 * 1024 * 1024,
     caseInsensitiveDisk: false,

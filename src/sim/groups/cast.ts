@@ -79,23 +79,30 @@ export class Part {
   }
 }
 
-/** By group: the styles of its members. */
-const groups = {
-  eager: { style: 'eager', staticMembers: 2, transforms: false },
-  cooperative: { style: 'cooperative', staticMembers: 1, transforms: false },
-  modern: { style: 'modern', staticMembers: 1, transforms: false },
-  transforming: { style: 'either', staticMembers: 1, transforms: true },
-} as const
+/** How a member speaks. In a group that migrates each process decides anew, so that the group goes to the new protocol and back as they come and go. */
+type Style = 'eager' | 'cooperative' | 'modern' | 'migrating'
+
+/** By group: the styles of its members, of which a story has one. */
+const groups: Readonly<
+  Record<string, { readonly styles: readonly Style[]; readonly staticMembers: number; readonly transforms: boolean }>
+> = {
+  eager: { styles: ['eager'], staticMembers: 2, transforms: false },
+  cooperative: { styles: ['cooperative', 'cooperative', 'migrating'], staticMembers: 1, transforms: false },
+  modern: { styles: ['modern', 'modern', 'migrating'], staticMembers: 1, transforms: false },
+  transforming: { styles: ['cooperative', 'modern', 'migrating'], staticMembers: 1, transforms: true },
+}
 export const groupIds = Object.keys(groups)
 const membersPerGroup = 5
 const feeders = 5
 
 export function castOf(story: GroupStory, versions: () => TransactionalVersion): Part[] {
   const parts: Part[] = []
-  // Either all members speak the one protocol or all the other: migration is told of elsewhere.
-  const transformers = story.random.pick(['cooperative', 'modern'] as const)
-  for (const [groupId, { style, staticMembers, transforms }] of Object.entries(groups)) {
-    const spoken = style === 'either' ? transformers : style
+  for (const [groupId, { styles, staticMembers, transforms }] of Object.entries(groups)) {
+    const style = story.random.pick(styles)
+    if (style === 'migrating') {
+      story.count('migrating group')
+      story.migratingGroups.add(groupId)
+    }
     for (let number = 0; number < membersPerGroup; number++) {
       const name = `${groupId}-${number}`
       const instanceId = number < staticMembers ? name : null
@@ -103,6 +110,7 @@ export function castOf(story: GroupStory, versions: () => TransactionalVersion):
       const play: Play = client => {
         const producer = transforms ? new TransactionalProducer(client, name, version) : undefined
         const options = { groupId, instanceId, ...(producer === undefined ? {} : { producer }) }
+        const spoken = style === 'migrating' ? story.random.pick(['cooperative', 'modern'] as const) : style
         const consumer =
           spoken === 'modern'
             ? new ModernConsumer(client, options)
@@ -110,7 +118,7 @@ export function castOf(story: GroupStory, versions: () => TransactionalVersion):
         return { run: () => consumer.run(), leave: () => void (consumer.leaves = true) }
       }
       // A second member of a modern group waits until the first has gone.
-      const isFenced = (instanceId !== null && spoken !== 'modern') || transforms
+      const isFenced = (instanceId !== null && (style === 'eager' || style === 'cooperative')) || transforms
       parts.push(new Part(story, name, { isMember: true, isFenced, isProducer: transforms }, play))
     }
   }

@@ -38,6 +38,7 @@ export class ClassicConsumer {
   #memberId = ''
   #generation = -1
   #nextHeartbeatMs = 0
+  #wasInModernGroup = false
   /** An administrator, or itself, wants it to leave. */
   leaves = false
 
@@ -101,7 +102,16 @@ export class ClassicConsumer {
     this.#memberId = answer.memberId
     this.#generation = answer.generationId
     this.#story.count('joined')
+    this.#notice(answer.leader)
     return this.#sync(answer, began)
+  }
+
+  /** Groups of the new protocol have no leader. */
+  #notice(leader: string): void {
+    const isModern = leader === ''
+    if (isModern) this.#story.count('classic member of a modern group')
+    else if (this.#wasInModernGroup) this.#story.count('group gone back')
+    this.#wasInModernGroup = isModern
   }
 
   async #sync(joined: JoinGroupResponse, began: number): Promise<'joined' | 'again' | 'fenced'> {

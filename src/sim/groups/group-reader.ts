@@ -43,6 +43,8 @@ export class GroupReader {
   /** What is committed, as far as is known here. */
   readonly #committed = new Map<number, number>()
   #outputs = 0
+  /** The one that it had when it was given what it has, as the checker knows it. */
+  #generation = -1
 
   constructor(client: SimClient, producer: TransactionalProducer | undefined) {
     this.#client = client
@@ -68,11 +70,12 @@ export class GroupReader {
     const wanted = new Set(partitions)
     for (const partition of this.owned) if (!wanted.has(partition)) this.#drop(partition)
     for (const partition of wanted) if (!this.#positions.has(partition)) this.#unplaced.add(partition)
+    this.#generation = this.#story.generationOf(groupId, generation)
     this.#story.tell({
       process: this.#client.name,
       f: 'assign',
       group: groupId,
-      generation,
+      generation: this.#generation,
       began,
       ...(groupInstanceId === null ? {} : { member: groupInstanceId }),
       partitions: partitions.map(partition => partitionName('in', partition)),
@@ -185,9 +188,14 @@ export class GroupReader {
 
   #commitOf(member: Membership): GroupCommit {
     const moved = [...this.#positions].filter(([partition, position]) => position !== this.#committed.get(partition))
-    const { groupId: group, generation, groupInstanceId } = member
+    const { groupId: group, groupInstanceId } = member
     const offsets = Object.fromEntries(moved.map(([partition, position]) => [partitionName('in', partition), position]))
-    return { group, generation, offsets, ...(groupInstanceId === null ? {} : { member: groupInstanceId }) }
+    return {
+      group,
+      generation: this.#generation,
+      offsets,
+      ...(groupInstanceId === null ? {} : { member: groupInstanceId }),
+    }
   }
 
   async #commit(member: Membership): Promise<ReadOutcome> {
@@ -288,9 +296,9 @@ export class GroupReader {
     }
     this.#story.count(wanted ? `commit ${outcome}` : 'aborted')
     this.#story.tell({ ...operation, type: wanted && outcome === 'unknown' ? 'unknown' : 'fail' })
-    if (step === 'left') return 'left'
+    // A member that has to join anew may keep what it has: nothing came of what it has read of that.
     this.#goBack(member)
-    return 'ok'
+    return step === 'left' ? 'left' : 'ok'
   }
 
   #refused(errorCode: number, what: string): ReadOutcome {

@@ -39,6 +39,7 @@ export class Stage {
     'broker paused for long': (): Promise<void> => this.#pauseBroker('long'),
     'slow disk': (): Promise<void> => this.#slowDisk(),
     'full disk': (): Promise<void> => this.#fullDisk(),
+    'failed sync': (): Promise<void> => this.#failSync(),
     'clock jump': (): Promise<void> => this.#jumpClock(),
     'client crashed': (parts: readonly Part[]): Promise<void> => this.#crashClient(parts),
     'client paused briefly': (parts: readonly Part[]): Promise<void> => this.#pauseClient(parts, 'short'),
@@ -50,7 +51,9 @@ export class Stage {
   }
 
   async start(): Promise<void> {
-    this.#running = await startSimBroker(this.#machine, brokerSettings)
+    this.#running = await startSimBroker(this.#machine, brokerSettings, undefined, record =>
+      this.#story.lives.logged(record),
+    )
   }
 
   /** Brings a broker that has given up, over its disk, to life again. */
@@ -136,6 +139,17 @@ export class Stage {
     volume.capacityBytes = capacityBytes
     await this.#story.simulator.sleep(500)
     await this.heal()
+  }
+
+  /** After that nobody knows what is on the disk: the broker gives up, and what was acknowledged before has to be there when it comes back. */
+  async #failSync(): Promise<void> {
+    const { faults } = this.#machine
+    const end = faults.failOn({ kind: 'sync', path: /^\/data\//, code: 'EIO', after: this.#random.below(20), times: 1 })
+    await this.#story.simulator.sleep(this.#random.exponential(2500))
+    end()
+    if (this.#running!.fatal === undefined) return
+    this.#story.count('gave up over its disk')
+    await this.#down(this.#random.pick(['crash', 'power cut'] as const))
   }
 
   async #jumpClock(): Promise<void> {

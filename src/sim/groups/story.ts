@@ -7,6 +7,7 @@ import type { SeededRandom } from '../../std/random.ts'
 import { HistoryChecker } from '../checker.ts'
 import type { HistoryEvent } from '../history.ts'
 import { count, type Counts } from '../scenario.ts'
+import { GroupLives } from './group-lives.ts'
 import type { Simulator } from '../simulator.ts'
 
 /** What is read by all groups, and what comes of it. */
@@ -42,6 +43,9 @@ export class GroupStory {
   readonly counts: Counts = {}
   readonly checker = new HistoryChecker()
   readonly topicIds = new Map<TopicName, string>()
+  readonly lives = new GroupLives()
+  /** Groups whose members are of either protocol, each as it likes. */
+  readonly migratingGroups = new Set<string>()
   /** Faults are over: producers end, groups read what is left. */
   isHealed = false
   /** Everybody goes home. */
@@ -85,6 +89,11 @@ export class GroupStory {
   assertSound(): void {
     const [first] = this.checker.findings
     assert(first === undefined, () => `${first!.code} ${first!.kind}: ${first!.what}`)
+  }
+
+  /** A generation as the checker is told of it: one that is later is greater. */
+  generationOf(groupId: string, generation: number): number {
+    return this.migratingGroups.has(groupId) ? this.lives.ordinal(groupId, generation) : generation
   }
 
   /** How far anybody has seen committed records to be readable. */

@@ -1,7 +1,7 @@
 /**
- * One broker, twenty members of four groups (eager, cooperative, KIP-848, and one that consumes, transforms and produces in transactions) and ten transactional producers, through crashes,
- * power cuts, pauses on both sides of the session timeout, late requests, processes that were started twice, full and slow disks, clocks that jump. What clients saw goes
- * through the black-box checker, event by event.
+ * One broker, twenty members of four groups (eager, cooperative, KIP-848, and one that consumes, transforms and produces in transactions; any but the first may migrate between the protocols)
+ * and ten transactional producers, through crashes, power cuts, pauses on both sides of the session timeout, late requests, processes that were started twice, full and slow disks,
+ * syncs that fail, clocks that jump. What clients saw goes through the black-box checker, event by event.
  */
 
 import { castOf } from '../groups/cast.ts'
@@ -20,6 +20,7 @@ const trials = [
   'broker paused for long',
   'slow disk',
   'full disk',
+  'failed sync',
   'clock jump',
   'client crashed',
   'client paused briefly',
@@ -62,6 +63,10 @@ export const groupsScenario: Scenario = {
     'transaction.version 0',
     'transaction.version 1',
     'transaction.version 2',
+    'migrating group',
+    'classic member of a modern group',
+    'group gone back',
+    'gave up over its disk',
   ],
   run: simulator => simulator.settle(tell(simulator), 24 * 60 * 60 * 1000),
 }

@@ -46,6 +46,8 @@ export class ClassicGroup implements Group {
   protocolType: string | undefined
   protocolName: string | undefined
   leaderId: string | undefined
+  /** Its record says that its members have to join again. */
+  isVoid = false
   /** Somebody joined while the first rebalance waits for more: it may wait longer. */
   newMemberAdded = false
   /** Ids that were given out and have not come back to join (KIP-394). */
@@ -368,8 +370,14 @@ export class ClassicGroup implements Group {
     return [{ type: 'group-metadata', key: { group: this.groupId }, value: null }]
   }
 
-  /** The record of the group as it is, with these assignments in the place of its members' own. */
-  record(assignments: ReadonlyMap<string, Uint8Array> | undefined): GroupRecordOf<'group-metadata'> {
+  /**
+   * The record of the group as it is, with these assignments in the place of its members' own. `isVoid`: whoever loads it has to have its members join again, which it says by
+   * leaving out the leader.
+   */
+  record(
+    assignments: ReadonlyMap<string, Uint8Array> | undefined,
+    { isVoid = false }: { readonly isVoid?: boolean } = {},
+  ): GroupRecordOf<'group-metadata'> {
     const { protocolName } = this
     return {
       type: 'group-metadata',
@@ -378,7 +386,7 @@ export class ClassicGroup implements Group {
         protocolType: this.protocolType ?? '',
         generation: this.generationId,
         protocol: protocolName ?? null,
-        leader: this.leaderId ?? null,
+        leader: isVoid ? null : (this.leaderId ?? null),
         currentStateTimestamp: this.#stateTimestampMs,
         members: [...this.members.values()].map(member => {
           assert(protocolName !== undefined, () => `the members of ${this.groupId} are written without a protocol`)

@@ -75,6 +75,8 @@ export class ClassicGroups {
     for (const group of groups.values()) {
       if (!(group instanceof ClassicGroup)) continue
       for (const member of group.members.values()) this.rebalances.renewSession(group, member)
+      if (group.isVoid)
+        shard.write(() => this.rebalances.prepareOrComplete(group, 'loaded before its members had joined again'))
       if (group.members.size > maxSize)
         shard.write(() => this.rebalances.prepareOrComplete(group, `loaded with more than ${maxSize} members`))
     }
@@ -149,5 +151,6 @@ function restored(groupId: string, value: GroupMetadata, nowMs: () => number): C
     group.add(new ClassicMember(identity, timeouts, protocolType, protocols, ownBytes(member.assignment)))
   }
   group.refreshSubscribedTopics()
+  group.isVoid = leader === null && members.length > 0
   return group
 }

@@ -3,7 +3,8 @@
  * (`group.consumer.migration.policy`).
  *
  * They keep what the group had assigned to them, as an assignment of a new generation, and are made to join again unless nothing has changed. The records say
- * what is done here at once: the classic group is not only what the log has of it.
+ * what is done here at once: the classic group is not only what the log has of it. That they have to join again is told by the absence of a leader, which a group
+ * with members has otherwise: one that is loaded so rebalances. In Kafka its members go on, and what the last one had is nobody's until something else happens (G5).
  */
 
 import { ClassicGroup } from '../classic/classic-group.ts'
@@ -59,7 +60,10 @@ export class Downgrades {
     const memberIds = Array.from(group.members.values(), member =>
       replacement !== undefined && leaving.has(member) ? replacement.memberId : member.memberId,
     )
-    const records = [...groupTombstones(groupId, memberIds, group.resolvedRegexes.keys()), classic.record(undefined)]
+    const records = [
+      ...groupTombstones(groupId, memberIds, group.resolvedRegexes.keys()),
+      classic.record(undefined, { isVoid: reason !== undefined }),
+    ]
     groups.set(groupId, classic)
     for (const member of classic.members.values()) this.#rebalances.renewSession(classic, member)
     this.#context.logger.info('a consumer group becomes a classic group', {

@@ -83,7 +83,7 @@ export class Heartbeats {
     const change = { before, after: memberAfter(before, request, requester) }
     const subscription = this.#updates.update(group, change, records)
     if (isRefusal(subscription)) return subscription
-    const isBumped = subscription.hasNames || subscription.isRegexKnown
+    const isBumped = subscription.hasNames || subscription.isRegexKnown || upcoming.isUnsettled
     const isRefreshDue = isBumped || group.needsMetadataRefresh(this.#context.shard.nowMs())
     const groupEpoch = isRefreshDue
       ? updateSubscriptionMetadata(this.#context, group, change, isBumped, records)
@@ -98,7 +98,7 @@ export class Heartbeats {
 
   #groupOf({ groupId, memberEpoch }: ConsumerGroupHeartbeatRequest): UpcomingGroup | Refusal {
     const group = this.#context.groups.get(groupId)
-    if (group instanceof ConsumerGroup) return { group, records: [] }
+    if (group instanceof ConsumerGroup) return { group, records: [], isUnsettled: false }
     if (memberEpoch !== JOIN_EPOCH) return refuse('GROUP_ID_NOT_FOUND', `there is no consumer group ${groupId}`)
     if (group === undefined) return upcomingGroup(groupId, [])
     if (!(group instanceof ClassicGroup)) return refuse('GROUP_ID_NOT_FOUND', `${groupId} is a ${group.type} group`)

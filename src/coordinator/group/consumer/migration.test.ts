@@ -89,6 +89,31 @@ describe('a classic group with members becomes a consumer group', () => {
     assert.equal(shard.classicHeartbeat('g', memberId, 1), 'REBALANCE_IN_PROGRESS')
   })
 
+  test('by a static member that has to have what its former self had: what is nobody’s is assigned all the same (G5)', () => {
+    const shard = shardWith({ a: 4 })
+    const answers: JoinAnswer[] = []
+    shard.join({ groupId: 'g', groupInstanceId: 'i', protocols: protocols(['a']) }, answers)
+    shard.advance(3_000)
+    const { memberId: classicId, generationId } = answers[0]!
+    const half = assignmentOf('a', [0, 1])
+    shard.sync('g', classicId!, generationId!, [{ memberId: classicId!, assignment: half }])
+    const joined = shard.heartbeat('g', joining('new', ['a'], { instanceId: 'i' }))
+    assert.deepEqual([errorIn(joined), joined.memberEpoch], ['NONE', generationId! + 1])
+    assert.equal(has(shard, 'new'), 'a:0,1,2,3')
+  })
+
+  test('by a static member, with no new epoch where all that there is has been assigned', () => {
+    const shard = shardWith({ a: 4 })
+    const answers: JoinAnswer[] = []
+    shard.join({ groupId: 'g', groupInstanceId: 'i', protocols: protocols(['a']) }, answers)
+    shard.advance(3_000)
+    const { memberId: classicId, generationId } = answers[0]!
+    const all = assignmentOf('a', [0, 1, 2, 3])
+    shard.sync('g', classicId!, generationId!, [{ memberId: classicId!, assignment: all }])
+    const joined = shard.heartbeat('g', joining('new', ['a'], { instanceId: 'i' }))
+    assert.deepEqual([errorIn(joined), joined.memberEpoch], ['NONE', generationId])
+  })
+
   test('and is the classic group that it was when that cannot be written', () => {
     const { shard, memberId } = classicGroup()
     shard.log.failure = 'NOT_ENOUGH_REPLICAS'
@@ -253,12 +278,21 @@ describe('a consumer group becomes a classic group', () => {
   test('and is one for the broker that takes over', () => {
     const { shard, memberId } = mixed()
     shard.heartbeat('g', { memberId: 'new', memberEpoch: -1 })
+    for (let times = 0; times < 2; times++) {
+      shard.failOver()
+      const described = shard.read(each => each.describeGroup('g', 6))
+      const assigned = readAssignment(described.members![0]!.memberAssignment!)
+      assert.equal(assigned?.assignedPartitions?.[0]?.partitions?.length, 2)
+      // What the one that left had is nobody's: they still have to join again (G5).
+      assert.equal(described.groupState, 'PreparingRebalance')
+      assert.equal(shard.classicHeartbeat('g', memberId, 2), 'REBALANCE_IN_PROGRESS')
+    }
+    const answers: JoinAnswer[] = []
+    shard.join({ groupId: 'g', memberId, protocols: protocols(['a']) }, answers)
+    assert.deepEqual([answers[0]!.generationId, answers[0]!.leader], [3, memberId])
+    shard.sync('g', memberId, 3, [{ memberId, assignment: assignmentOf('a', [0, 1, 2, 3]) }])
     shard.failOver()
-    const described = shard.read(each => each.describeGroup('g', 6))
-    assert.equal(described.groupState, 'Stable')
-    const assigned = readAssignment(described.members![0]!.memberAssignment!)
-    assert.equal(assigned?.assignedPartitions?.[0]?.partitions?.length, 2)
-    assert.equal(shard.classicHeartbeat('g', memberId, 2), 'NONE')
+    assert.equal(shard.classicHeartbeat('g', memberId, 3), 'NONE')
   })
 
   test('and stays what it is when that cannot be written', () => {

@@ -2,7 +2,9 @@
  * Turns a classic group of consumers into a consumer group, when the first member of the new protocol joins it (`group.consumer.migration.policy`).
  *
  * The classic members stay: what they have is what their last assignment gave them, and the generation is the epoch of all. If they were in the middle of a
- * rebalance they are told to join again. The member that joins changes the subscriptions, so a new assignment follows in any case.
+ * rebalance they are told to join again. The member that joins changes the subscriptions, so a new assignment follows, unless it is static and takes the place of a former
+ * self that wanted the same. Where what is assigned is then not all there is, because the rebalance in whose middle they were was to assign it, a new assignment is asked for by
+ * `isUnsettled`; in Kafka the rest stays nobody's until something else happens to the group (G5).
  */
 
 import { ErrorCode } from '../../../protocol/errors.ts'
@@ -32,13 +34,15 @@ import type { ConsumerGroupMember } from './member.ts'
 export interface UpcomingGroup {
   readonly group: ConsumerGroup
   readonly records: readonly GroupRecord[]
+  /** It needs a new assignment, whoever joins. */
+  readonly isUnsettled: boolean
 }
 
 /** A group that nothing is known of yet, and that nobody but its operation sees. */
 export function upcomingGroup(groupId: string, records: readonly GroupRecord[]): UpcomingGroup {
   const timeline = new Timeline()
   timeline.isSettled = true
-  return { group: new ConsumerGroup(timeline, groupId), records }
+  return { group: new ConsumerGroup(timeline, groupId), records, isUnsettled: false }
 }
 
 export class Upgrades {
@@ -81,6 +85,7 @@ export class Upgrades {
     })
     return {
       group,
+      isUnsettled: !classic.is('Stable') || !isAllAssigned(group, members, shard.topics),
       records: [
         ...records,
         ...members.map(({ member }) => memberMetadataRecord(groupId, member)),
@@ -106,6 +111,18 @@ export class Upgrades {
 interface ConversionOf {
   readonly member: ConsumerGroupMember
   readonly target: Assignment
+}
+
+/** Whether each partition that the group subscribes to is somebody's. */
+function isAllAssigned(group: ConsumerGroup, members: readonly ConversionOf[], topics: TopicsView): boolean {
+  for (const name of group.topicCounts.keys()) {
+    const topic = topics.byName(name)
+    if (topic === undefined) continue
+    let assigned = 0
+    for (const { target } of members) assigned += target.get(topic.id)?.size ?? 0
+    if (assigned < topic.partitionCount) return false
+  }
+  return true
 }
 
 function convert(group: ClassicGroup, member: ClassicMember, topics: TopicsView): ConversionOf | Refusal {

@@ -1,0 +1,42 @@
+/**
+ * The lives of groups that migrate. A group that is empty, and is joined in the other protocol, is another group under its name, with epochs from 1 on, as in Kafka: what
+ * generation is later than another can only be said within a life. Read off what the broker logs when it takes a group on.
+ */
+
+import type { LogRecord } from '../../std/logger.ts'
+
+interface Life {
+  readonly first: number
+  last: number
+}
+
+/** More generations than any life has. */
+const lifeSpan = 1_000_000
+/** A member that is put out takes its group on by one, of which nothing is logged. */
+const unloggedMax = 3
+
+export class GroupLives {
+  readonly #lives = new Map<string, Life[]>()
+
+  logged({ message, fields }: LogRecord): void {
+    if (fields === undefined) return
+    if (message === 'a group has a new generation' || message === 'a group is empty')
+      this.#moved(String(fields.group), Number(fields.generation))
+    else if (message === 'a consumer group has a new epoch') this.#moved(String(fields.group), Number(fields.epoch))
+  }
+
+  /** A number that grows over the lives of the group, for a generation that somebody has just been told of. */
+  ordinal(group: string, generation: number): number {
+    const lives = this.#lives.get(group) ?? []
+    const index = lives.findLastIndex(({ first, last }) => first <= generation && generation <= last + unloggedMax)
+    return Math.max(0, index) * lifeSpan + generation
+  }
+
+  #moved(group: string, generation: number): void {
+    const lives = this.#lives.get(group) ?? []
+    this.#lives.set(group, lives)
+    const life = lives.at(-1)
+    if (life === undefined || generation <= life.last) lives.push({ first: generation, last: generation })
+    else life.last = generation
+  }
+}
