@@ -60,7 +60,7 @@ const ciThroughputRule: ThroughputRule = { ratioMin: 0.1, phases: 5 }
 
 /** What the goal is, of a broker that is warm; seconds after its start it still grows with all that it does for the first time. */
 const memoryGrowthMax = 64 * 1024 * 1024
-const ciMemoryGrowthMax = 4 * memoryGrowthMax
+const ciMemoryGrowthMax = 2 * memoryGrowthMax
 
 /** Short turns, so that there are enough of them for a median. */
 const ciBudgets: Readonly<Record<Target, Budget>> = {

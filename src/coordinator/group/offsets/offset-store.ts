@@ -11,16 +11,14 @@ import type { GroupRecordOf } from '../group-records.ts'
 import type { OffsetCommit } from './offset-commits.ts'
 import { metadataWeight, OffsetTable } from './offset-table.ts'
 import type { CommittedOffset } from './offset-table.ts'
-
-type Flag = true
+import { PendingIndex } from './pending-index.ts'
 
 export class OffsetStore {
   readonly committed: OffsetTable
   readonly #timeline: Timeline
   /** By the producer whose transaction is open. */
   readonly #pending: TimelineMap<number, OffsetTable>
-  /** The producers with pending offsets of a group. */
-  readonly #producersOf: TimelineMap<string, TimelineMap<number, Flag>>
+  readonly #pendingIndex: PendingIndex
 
   #lastTopicId: Uuid = ZERO_UUID
 
@@ -28,36 +26,27 @@ export class OffsetStore {
     this.#timeline = timeline
     this.committed = new OffsetTable(timeline)
     this.#pending = new TimelineMap(timeline)
-    this.#producersOf = new TimelineMap(timeline)
+    this.#pendingIndex = new PendingIndex(timeline)
   }
 
   /** Whether a transaction that is not decided has an offset for the partition. */
   isPending(groupId: string, topic: string, partition: number): boolean {
-    const producers = this.#producersOf.get(groupId)
-    if (producers === undefined) return false
-    for (const producerId of producers.keys())
-      if (this.#pending.get(producerId)?.get(groupId, topic, partition) !== undefined) return true
-    return false
+    return this.#pendingIndex.has(groupId, topic, partition)
   }
 
   hasOpenTransactions(groupId: string): boolean {
-    return this.#producersOf.has(groupId)
+    return this.#pendingIndex.hasGroup(groupId)
   }
 
   /** Partitions with offsets that a transaction has pending. */
-  *pendingOffsets(groupId: string): Generator<{ topic: string; partition: number }> {
-    const producers = this.#producersOf.get(groupId)
-    if (producers === undefined) return
-    for (const producerId of producers.keys()) {
-      const table = this.#pending.get(producerId)
-      if (table !== undefined) yield* table.offsets(groupId)
-    }
+  pendingOffsets(groupId: string): Iterable<{ topic: string; partition: number }> {
+    return this.#pendingIndex.partitions(groupId)
   }
 
   /** The groups of which there is an offset, committed or pending. */
   *groupIds(): Generator<string> {
     yield* this.committed.groupIds()
-    for (const groupId of this.#producersOf.keys()) if (this.committed.group(groupId) === undefined) yield groupId
+    for (const groupId of this.#pendingIndex.groupIds()) if (this.committed.group(groupId) === undefined) yield groupId
   }
 
   /** How much there is to remember, committed and pending. Looks at every offset. */
@@ -107,9 +96,9 @@ export class OffsetStore {
     if (pending === undefined) return
     this.#pending.delete(producerId)
     for (const groupId of pending.groupIds()) {
-      this.#forgetProducer(groupId, producerId)
-      if (result !== 'COMMIT') continue
       for (const { topic, partition, committed } of pending.offsets(groupId)) {
+        this.#pendingIndex.remove(groupId, topic, partition, producerId)
+        if (result !== 'COMMIT') continue
         const there = this.committed.get(groupId, topic, partition)
         if (there === undefined || committed.recordOffset > there.recordOffset)
           this.committed.set(groupId, topic, partition, committed)
@@ -120,13 +109,9 @@ export class OffsetStore {
   /** A tombstone deletes what is pending, too: the transaction must not bring it back. */
   #delete(groupId: string, topic: string, partition: number): void {
     this.committed.delete(groupId, topic, partition)
-    const producers = this.#producersOf.get(groupId)
-    if (producers === undefined) return
-    for (const producerId of producers.keys()) {
-      const table = this.#pending.get(producerId)
-      table?.delete(groupId, topic, partition)
-      // Else the group would have an open transaction for ever: its end speaks only of groups that it has offsets of.
-      if (table?.group(groupId) === undefined) this.#forgetProducer(groupId, producerId)
+    for (const producerId of this.#pendingIndex.producers(groupId, topic, partition)) {
+      this.#pending.get(producerId)?.delete(groupId, topic, partition)
+      this.#pendingIndex.remove(groupId, topic, partition, producerId)
     }
   }
 
@@ -137,18 +122,6 @@ export class OffsetStore {
       this.#pending.set(producerId, table)
     }
     table.set(groupId, topic, partition, offset)
-    let producers = this.#producersOf.get(groupId)
-    if (producers === undefined) {
-      producers = new TimelineMap(this.#timeline)
-      this.#producersOf.set(groupId, producers)
-    }
-    if (!producers.has(producerId)) producers.set(producerId, true)
-  }
-
-  #forgetProducer(groupId: string, producerId: number): void {
-    const producers = this.#producersOf.get(groupId)
-    if (producers === undefined) return
-    producers.delete(producerId)
-    if (producers.size === 0) this.#producersOf.delete(groupId)
+    this.#pendingIndex.add(groupId, topic, partition, producerId)
   }
 }

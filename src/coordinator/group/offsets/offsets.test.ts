@@ -113,6 +113,39 @@ describe('transactions', () => {
     assert.equal(groups.offset(), 1)
   })
 
+  test('of thousands of producers are told apart, partition by partition', () => {
+    const groups = new TestGroups()
+    const count = 3000
+    for (let producer = 1; producer <= count; producer++)
+      groups.commitOffset(producer, { producer, partitionIndex: producer })
+    const partitions = Array.from({ length: count }, (_, index) => ({ partitionIndex: index + 1 }))
+    const unstable = (): number => {
+      const partitionIndexes = partitions.map(({ partitionIndex }) => partitionIndex)
+      const request = {
+        groupId: 'g',
+        memberId: null,
+        memberEpoch: -1,
+        topics: [{ name: 't', topicId: ZERO_UUID, partitionIndexes }],
+      }
+      const outcome = groups.shard.fetchOffsets(request, 'latest')
+      if (typeof outcome === 'string') throw new Error(outcome)
+      return outcome[0]!.partitions.filter(({ errorCode }) => errorCode === ErrorCode.UNSTABLE_OFFSET_COMMIT).length
+    }
+    assert.equal(unstable(), count)
+    groups.endTransaction(1, 'COMMIT')
+    groups.endTransaction(2, 'ABORT')
+    assert.equal(unstable(), count - 2)
+    assert.deepEqual([groups.offset({ partitionIndex: 1 }), groups.offset({ partitionIndex: 2 })], [1, -1])
+    groups.write<CommitOutcome>(
+      shard => shard.deleteOffsets({ groupId: 'g', topics: [{ name: 't', partitions: partitions.slice(2) }] }),
+      error => error,
+    )
+    assert.equal(unstable(), 0)
+    groups.endTransaction(3, 'COMMIT')
+    assert.equal(groups.offset({ partitionIndex: 3 }), -1)
+    assert.equal(groups.state(), 'Empty')
+  })
+
   test('a group that is deleted takes what is pending with it', () => {
     const groups = new TestGroups()
     groups.commitOffset(8, { producer: 7 })
