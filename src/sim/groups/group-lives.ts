@@ -12,9 +12,6 @@ interface Life {
 
 /** More generations than any life has. */
 const lifeSpan = 1_000_000
-/** A member that is put out takes its group on by one, of which nothing is logged. */
-const unloggedMax = 3
-
 export class GroupLives {
   readonly #lives = new Map<string, Life[]>()
 
@@ -23,13 +20,21 @@ export class GroupLives {
     if (message === 'a group has a new generation' || message === 'a group is empty')
       this.#moved(String(fields.group), Number(fields.generation))
     else if (message === 'a consumer group has a new epoch') this.#moved(String(fields.group), Number(fields.epoch))
+    else if (message === 'a consumer group has a new target assignment')
+      this.#reached(String(fields.group), Number(fields.epoch))
   }
 
   /** A number that grows over the lives of the group, for a generation that somebody has just been told of. */
   ordinal(group: string, generation: number): number {
     const lives = this.#lives.get(group) ?? []
-    const index = lives.findLastIndex(({ first, last }) => first <= generation && generation <= last + unloggedMax)
-    return Math.max(0, index) * lifeSpan + generation
+    const index = lives.findLastIndex(({ first, last }) => first <= generation && generation <= last)
+    return (index >= 0 ? index : Math.max(0, lives.length - 1)) * lifeSpan + generation
+  }
+
+  /** Members that are put out take their group on as well, of which nothing is logged before there is an assignment. */
+  #reached(group: string, generation: number): void {
+    const life = this.#lives.get(group)?.at(-1)
+    if (life !== undefined) life.last = Math.max(life.last, generation)
   }
 
   #moved(group: string, generation: number): void {

@@ -84,6 +84,8 @@ export class ConsumerGroup implements Group {
   readonly #partitionEpochs: TimelineMap<string, number>
   /** The ends of members' sessions, by member, as they are scheduled. */
   readonly sessions = new Map<string, ScheduledTimer>()
+  /** Members that may not have heard what is theirs: see `heartbeats.ts`. */
+  readonly unconfirmed = new Set<string>()
   #refresh = REFRESH_AT_ONCE
 
   constructor(timeline: Timeline, groupId: string) {

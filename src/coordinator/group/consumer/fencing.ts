@@ -122,8 +122,9 @@ export class Fencing {
     )
   }
 
-  #cancelTimers({ groupId, sessions }: ConsumerGroup, memberId: string): void {
+  #cancelTimers({ groupId, sessions, unconfirmed }: ConsumerGroup, memberId: string): void {
     sessions.delete(memberId)
+    unconfirmed.delete(memberId)
     for (const kind of timerKinds) this.#context.shard.timers.cancel(timerKey(kind, groupId, memberId))
   }
 

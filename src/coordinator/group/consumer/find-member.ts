@@ -116,7 +116,7 @@ function fencedByEpoch(member: ConsumerGroupMember, epoch: Sender['epoch']): Ref
   )
 }
 
-function isWithin(owned: OwnedPartitions | null, assigned: PartitionEpochs): boolean {
+export function isWithin(owned: OwnedPartitions | null, assigned: PartitionEpochs): boolean {
   if (owned === null) return false
   return owned.every(({ topicId, partitions }) => {
     const epochs = assigned.get(topicId)

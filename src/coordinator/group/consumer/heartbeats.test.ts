@@ -71,6 +71,26 @@ describe('a member joins', () => {
     assert.equal(gained.assignment!.topicPartitions![0]!.partitions!.length, 2)
     assert.equal(shard.describe('g').groupState, 'Stable')
   })
+
+  test('a join that arrives late takes what it is given from nobody: the member is told until it owns that', () => {
+    const shard = shardWith({ a: 4 })
+    shard.heartbeat('g', joining('m1', ['a']))
+    shard.heartbeat('g', joining('m2', ['a']))
+    const revoking = shard.heartbeat('g', { memberId: 'm1', memberEpoch: 2 })
+    shard.heartbeat('g', { memberId: 'm1', memberEpoch: 2, topicPartitions: owning(revoking) })
+    // Sent before the one above, and given up: nobody reads the answer.
+    const late = shard.heartbeat('g', joining('m2', ['a']))
+    assert.equal(late.assignment!.topicPartitions![0]!.partitions!.length, 2)
+    for (let times = 0; times < 2; times++) {
+      const told = shard.heartbeat('g', { memberId: 'm2', memberEpoch: 3 })
+      assert.equal(assigned(shard, told), assigned(shard, late))
+    }
+    const stale = shard.heartbeat('g', { memberId: 'm2', memberEpoch: 3, topicPartitions: [] })
+    assert.equal(assigned(shard, stale), assigned(shard, late))
+    const owns = shard.heartbeat('g', { memberId: 'm2', memberEpoch: 3, topicPartitions: owning(late) })
+    assert.equal(assigned(shard, owns), null)
+    assert.equal(assigned(shard, shard.heartbeat('g', { memberId: 'm2', memberEpoch: 3 })), null)
+  })
 })
 
 describe('a member leaves', () => {

@@ -17,7 +17,7 @@ import { isRefusal, refuse } from './consumer-group-context.ts'
 import type { ConsumerGroupContext, Refusal } from './consumer-group-context.ts'
 import { ConsumerGroup } from './consumer-group.ts'
 import type { Fencing } from './fencing.ts'
-import { fencedByInstance, findMember, notAMember, unknownInstance } from './find-member.ts'
+import { fencedByInstance, findMember, isWithin, notAMember, unknownInstance } from './find-member.ts'
 import { heartbeatProblem } from './heartbeat-request.ts'
 import type { MemberUpdates } from './member-update.ts'
 import {
@@ -93,7 +93,8 @@ export class Heartbeats {
     const after = this.#updates.reconcile(group, change.after, target, { owned, hasSubscriptionChanged }, records)
     if (isRefusal(after)) return after
     this.#fencing.renewSession(group, memberId)
-    return { records, response: this.#answer(group.groupId, request, before, after) }
+    noteRejoin(group, request, before, after)
+    return { records, response: this.#answer(group, request, before, after) }
   }
 
   #groupOf({ groupId, memberEpoch }: ConsumerGroupHeartbeatRequest): UpcomingGroup | Refusal {
@@ -116,7 +117,7 @@ export class Heartbeats {
 
   /** The assignment goes out when it has changed, and to whoever may not have it: who joins, and who says everything of itself, as after an error. */
   #answer(
-    groupId: string,
+    { groupId, unconfirmed }: ConsumerGroup,
     request: ConsumerGroupHeartbeatRequest,
     before: ConsumerGroupMember,
     after: ConsumerGroupMember,
@@ -128,6 +129,7 @@ export class Heartbeats {
     const isDue =
       request.memberEpoch === JOIN_EPOCH ||
       isFull ||
+      unconfirmed.has(after.memberId) ||
       !samePartitionEpochs(before.assignedPartitions, after.assignedPartitions)
     return {
       memberId: after.memberId,
@@ -162,6 +164,29 @@ export class Heartbeats {
       records: [currentAssignmentRecord(group.groupId, away)],
       response: { memberId: member.memberId, memberEpoch: LEAVE_STATIC_EPOCH },
     }
+  }
+}
+
+/**
+ * A member that is there and joins has been given more: it is told so again and again until it has said that it owns that. The request may be one that it has sent long ago, and that
+ * was held up on its way, after which it has joined by another one: then it does not hear this answer, and as nothing changes any more it would hear no other. What it
+ * was given stayed nobody's (G5), as it does in Kafka.
+ */
+function noteRejoin(
+  { unconfirmed }: ConsumerGroup,
+  { memberEpoch, topicPartitions }: ConsumerGroupHeartbeatRequest,
+  before: ConsumerGroupMember,
+  after: ConsumerGroupMember,
+): void {
+  const { memberId, assignedPartitions } = after
+  if (memberEpoch === JOIN_EPOCH) {
+    const isThere = before.memberEpoch > JOIN_EPOCH
+    if (isThere && !samePartitionEpochs(before.assignedPartitions, assignedPartitions)) unconfirmed.add(memberId)
+  } else if (topicPartitions !== null && unconfirmed.has(memberId)) {
+    const owned = topicPartitions.reduce((sum, { partitions }) => sum + partitions.length, 0)
+    let assigned = 0
+    for (const epochs of assignedPartitions.values()) assigned += epochs.size
+    if (owned === assigned && isWithin(topicPartitions, assignedPartitions)) unconfirmed.delete(memberId)
   }
 }
 
