@@ -4,7 +4,7 @@
  */
 import type { Logger } from '../std/logger.ts'
 import type { LogManagerOpenError, OpenedDirectory } from './directory-opening.ts'
-import { parsePartitionDirectory, partitionDirectoryName, segmentFileName } from './file-names.ts'
+import { PARTITION_METADATA, parsePartitionDirectory, partitionDirectoryName, segmentFileName } from './file-names.ts'
 import type { PartitionDirectory } from './file-names.ts'
 import type { LogConfig } from './log-config.ts'
 import { diskErrorOf } from './log-context.ts'
@@ -211,14 +211,17 @@ class DirectoryLoader {
 
 /**
  * Of two folders of one partition, one that has never had a segment: a directory that failed while the partition was made in it, so that it was made in the other
- * one. `undefined` when both have been written to.
+ * one. Of two such, the one that was not even given its topic id. `undefined` when both have been written to.
  */
 async function unusedOf({ io }: LogContext, ...folders: readonly Folder[]): Promise<Folder | undefined> {
+  let unused: Folder | undefined
   for (const folder of folders) {
-    const entries = await io.disk.list(pathOf(folder))
-    if (!entries.some(({ name }) => segmentFileName(name) !== undefined)) return folder
+    const names = (await io.disk.list(pathOf(folder))).map(({ name }) => name)
+    if (names.some(name => segmentFileName(name) !== undefined)) continue
+    if (!names.includes(PARTITION_METADATA)) return folder
+    unused ??= folder
   }
-  return undefined
+  return unused
 }
 
 function pathOf({ directory, folderName }: Folder): string {

@@ -101,6 +101,8 @@ export async function loadLog(context: LogContext, host: LogDirectoryHost, optio
     producers: new ProducerState(context.producerOptions, 0),
     logStartOffset: Math.max(options.logStartOffset, segments.first.baseOffset),
   }
+  // Of a log without a file, which was being started over, they are those of what is gone.
+  if (segments.first.isNew) loading.epochs.clear()
   const guess = Math.max(options.recoveryPoint ?? 0, loading.logStartOffset, segments.active.baseOffset)
   // What the checkpoints say stays as it is when the log cannot be opened.
   let end: LogEnd = { logEndOffset: guess, recoveryPoint: options.recoveryPoint ?? 0, snapshotOffset: 0 }

@@ -30,18 +30,7 @@ export async function rollLog(core: LogCore): Promise<void> {
 export function applyRetention(core: LogCore, nowMs: number): Promise<number> {
   return core.exclusive(async () => {
     if (core.closed || core.failure !== undefined) return 0
-    const endOffset = core.logEndOffset
-    const { active } = core.segments
-    const deletable = await deletableSegments({
-      segments: core.segments.all,
-      config: core.config,
-      logStartOffset: core.logStartOffset,
-      logEndOffset: endOffset,
-      highWatermark: core.highWatermark,
-      nowMs,
-    })
-    // When something has come to the active segment while timestamps were read, it stays.
-    if (deletable.at(-1) === active && core.logEndOffset !== endOffset) deletable.pop()
+    const deletable = await settledDeletable(core, nowMs)
     if (deletable.length === 0) return 0
     if (deletable.length === core.segments.all.length) core.writer.startSegment(core.logEndOffset)
     // The segment that is to be the first gets its producer snapshot: what its producers did before it is known from nowhere else afterwards.
@@ -59,6 +48,26 @@ export function applyRetention(core: LogCore, nowMs: number): Promise<number> {
     })
     return deletable.length
   })
+}
+
+const looksMax = 3
+
+/** When something has come to the active segment while timestamps were read, it is looked at again, and stays when that happens time after time. */
+async function settledDeletable(core: LogCore, nowMs: number): Promise<LogSegment[]> {
+  for (let looks = 1; ; looks++) {
+    const { segments, config, logStartOffset, logEndOffset, highWatermark } = core
+    const { all, active } = segments
+    const deletable = await deletableSegments({
+      segments: all,
+      config,
+      logStartOffset,
+      logEndOffset,
+      highWatermark,
+      nowMs,
+    })
+    if (deletable.at(-1) !== active || core.logEndOffset === logEndOffset) return deletable
+    if (looks === looksMax) return deletable.slice(0, -1)
+  }
 }
 
 export async function deleteRecordsBefore(core: LogCore, offset: number): Promise<AppendRejected | undefined> {

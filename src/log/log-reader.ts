@@ -132,13 +132,16 @@ export class LogReader {
       }
       const endOffset = segments[index + 1]?.baseOffset ?? this.#owner.logEndOffset
       const end = await this.#gatherSound(segment, position, endOffset, gathering)
+      if (segment === cursor?.segment && isAstray(gathering, end)) return this.#gather(startedAnew(gathering))
       if (end.kind === 'corrupt') return { kind: 'failed', error: 'CORRUPT_MESSAGE', message: end.message }
       if (end.kind === 'done') {
-        this.#remember(gathering.nextOffset, { segment, position: end.position }, cuts)
+        if (gathering.sizeBytes > 0) this.#remember(gathering.nextOffset, { segment, position: end.position }, cuts)
         return undefined
       }
       const isLast = index === segments.length - 1
-      if (isLast) this.#remember(gathering.nextOffset, { segment, position: end.position }, cuts)
+      // Where there should be more, and is not, nobody needs to look again.
+      const isAll = gathering.nextOffset >= gathering.options.upTo
+      if (isLast && isAll) this.#remember(gathering.nextOffset, { segment, position: end.position }, cuts)
       position = 0
     }
     return undefined
@@ -206,6 +209,21 @@ export class LogReader {
     const { slices, sizeBytes, firstOffset, nextOffset } = gathering
     return { kind: 'ok', slices, sizeBytes, firstOffset, nextOffset, release: () => release(gathering) }
   }
+}
+
+/**
+ * Whether a reader that went on where it stopped did not find what it asked for: the place was another one than it seemed to be, on a disk that had given what lies elsewhere, or offsets
+ * were left out there. An index knows.
+ */
+function isAstray({ options, sizeBytes, firstOffset }: Gathering, end: ChunkEnd): boolean {
+  return sizeBytes === 0 ? end.kind === 'corrupt' : firstOffset > options.offset
+}
+
+function startedAnew(gathering: Gathering): Gathering {
+  const { offset } = gathering.options
+  release(gathering)
+  gathering.slices.length = 0
+  return Object.assign(gathering, { sizeBytes: 0, firstOffset: offset, nextOffset: offset })
 }
 
 /** When it fails, the memory is the garbage collector's: the read may be under way still. */

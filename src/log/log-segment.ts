@@ -134,7 +134,7 @@ export class LogSegment {
 
   /**
    * Prepares for appending: learns the timestamp that `segment.ms` counts from and, by walking from the last index entry, the largest timestamp and the offset
-   * behind the last batch, which it gives back; `undefined` when the file does not end with a whole batch, or the time index contradicts it.
+   * behind the last batch, which it gives back; `undefined` when the file does not end with a whole batch, or an index contradicts it.
    */
   async warmUp(): Promise<number | undefined> {
     const nextOffset = await this.readTail()
@@ -157,7 +157,9 @@ export class LogSegment {
     await this.loadIndexes()
     await this.transactionIndex.loadLast()
     if (!(await this.confirmsLastTimestamp())) return undefined
-    const { max, nextOffset } = await this.#walkTail()
+    const { max, nextOffset, indexIsRight } = await this.#walkTail()
+    // Nothing may be added to an index that goes on from an entry which is not true.
+    if (!indexIsRight) return undefined
     if (nextOffset !== undefined) this.#maxTimestamp = max
     return nextOffset
   }
@@ -489,9 +491,11 @@ export class LogSegment {
   }
 
   /** From the last batch that the offset index has. */
-  async #walkTail(): Promise<TailEnd> {
+  async #walkTail(): Promise<TailEnd & { readonly indexIsRight: boolean }> {
     const last = await this.offsetIndex.last()
-    return this.#walk(last !== undefined && (await this.#confirms(last)) ? last.position : 0, this.timeIndex.last)
+    const isConfirmed = last !== undefined && (await this.#confirms(last))
+    const end = await this.#walk(isConfirmed ? last.position : 0, this.timeIndex.last)
+    return { ...end, indexIsRight: isConfirmed || this.offsetIndex.entries.entryCount === 0 }
   }
 
   /** The largest timestamp from a position on, or the one known; and the offset behind the last batch, unless the file does not end with one. */

@@ -9,7 +9,7 @@ import { crc32c } from '../std/crc32c.ts'
 import { isUuid } from '../protocol/uuid.ts'
 import type { Uuid } from '../protocol/uuid.ts'
 import type { EpochEntry } from './checkpoint-file.ts'
-import { partitionDirectoryName } from './file-names.ts'
+import { DELETED_SUFFIX, partitionDirectoryName, PRODUCER_SNAPSHOT_SUFFIX } from './file-names.ts'
 import type { TopicPartition } from './log-types.ts'
 
 export interface LogShutdownState {
@@ -71,7 +71,8 @@ function epochsOf(text: string): readonly EpochEntry[] {
   })
 }
 
-/** Of names in the order in which a directory is listed. */
+/** Of names in the order in which a directory is listed, but for those that come and go behind everybody's back: a power cut may bring back what was removed. */
 export function namesChecksumOf(names: readonly string[]): number {
-  return crc32c(Buffer.from(names.join('/'), 'latin1'))
+  const lasting = names.filter(name => !name.endsWith(DELETED_SUFFIX) && !name.endsWith(PRODUCER_SNAPSHOT_SUFFIX))
+  return crc32c(Buffer.from(lasting.join('/'), 'latin1'))
 }

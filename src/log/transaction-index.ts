@@ -6,7 +6,8 @@
  * when the marker was written (int64 each). The latter tells a reader when to stop looking: no transaction that was open below it is missing from what was read.
  *
  * Nothing in the log says cheaply whether an entry is true, as it does for the other indexes, and a false one would show aborted records, or hide committed ones (P4). So there is a
- * checksum beside the file, under its name and `.crc`, of the entries that were durable when it was written; Kafka passes it over. An index that does not match it is built anew.
+ * checksum beside the file, under its name and `.crc`, of the entries that were durable when it was written; Kafka passes it over. An index that does not match it is built anew. It is looked at
+ * with each read of a file that is not large, and once with one that is.
  */
 import { assert } from '../std/assert.ts'
 import { crc32c } from '../std/crc32c.ts'
@@ -23,6 +24,15 @@ const entryBytes = 34
 const currentVersion = 0
 /** Entries that one read fetches while collecting. */
 const entriesPerRead = 128
+/** A file with more is large. */
+const entriesVerifiedEachTime = 1024
+const noChecksum = 'none'
+
+/** Of the first entries of the file. */
+interface Checksum {
+  readonly count: number
+  readonly crc: number
+}
 
 export interface AbortedTransactionEntry extends AbortedTransaction {
   readonly lastStableOffset: number
@@ -34,6 +44,8 @@ export class TransactionIndex {
   #lastOffset = -1
   /** The checksum does not speak of what is in the file. */
   #isChanged = false
+  /** Undefined until it has been read. */
+  #checksum: Checksum | typeof noChecksum | undefined
   #verification: Promise<boolean> | undefined
 
   constructor(openFiles: OpenFiles, path: string) {
@@ -75,14 +87,13 @@ export class TransactionIndex {
     const bytes = count === 0 ? undefined : await this.entries.readEntries(0, count)
     const path = this.checksumPath
     const slash = path.lastIndexOf('/')
-    if (bytes === undefined) await this.#disk.remove(path)
-    else
-      await replaceFile(
-        this.#disk,
-        path.slice(0, slash),
-        path.slice(slash + 1),
-        sealText(`${count} ${crc32c(bytes, 0)}\n`),
-      )
+    const checksum = bytes === undefined ? noChecksum : { count, crc: crc32c(bytes, 0) }
+    if (checksum === noChecksum) await this.#disk.remove(path)
+    else {
+      const text = sealText(`${checksum.count} ${checksum.crc}\n`)
+      await replaceFile(this.#disk, path.slice(0, slash), path.slice(slash + 1), text)
+    }
+    this.#checksum = checksum
     this.#isChanged = this.entries.tailStart !== count
   }
 
@@ -91,19 +102,33 @@ export class TransactionIndex {
     this.#isChanged = true
   }
 
-  /** Whether the entries that were found in the file match their checksum, if there is one. Read once. */
+  /** Whether the entries in the file match their checksum, if there is one. */
   isVerified(): Promise<boolean> {
+    if (this.entries.entryCount <= entriesVerifiedEachTime) return this.#verify()
     return (this.#verification ??= this.#verify())
   }
 
   async #verify(): Promise<boolean> {
-    if (this.entries.entryCount === 0 || this.#isChanged) return true
+    const { entryCount } = this.entries
+    if (entryCount === 0) return true
+    this.#checksum ??= await this.#readChecksum()
+    if (this.#checksum === noChecksum) return true
+    const { count, crc } = this.#checksum
+    const bytes = count > entryCount ? undefined : await this.entries.readEntries(0, count)
+    return bytes !== undefined && crc32c(bytes, 0) === crc
+  }
+
+  async #readChecksum(): Promise<Checksum | typeof noChecksum> {
     const stat = await this.#disk.stat(this.checksumPath)
     const match = stat && /^(\d+) (\d+)\n$/.exec(textOf(await this.#disk.readFile(this.checksumPath)))
-    if (!match) return true
-    const count = Number(match[1])
-    const bytes = count > this.entries.entryCount ? undefined : await this.entries.readEntries(0, count)
-    return bytes !== undefined && crc32c(bytes, 0) === Number(match[2])
+    return match ? { count: Number(match[1]), crc: Number(match[2]) } : noChecksum
+  }
+
+  /** Entries that it speaks of are gone: until there is another one, nothing vouches for the rest. */
+  #dropChecksum(): void {
+    this.#checksum = noChecksum
+    this.#verification = undefined
+    this.#isChanged = true
   }
 
   /**
@@ -172,7 +197,7 @@ export class TransactionIndex {
       lastOffset = entry.lastOffset
       keptCount += 1
     }
-    if (keptCount < entries.length) this.#isChanged = true
+    if (keptCount < entries.length) this.#dropChecksum()
     await this.entries.trim(keptCount)
     this.#lastOffset = keptCount === 0 ? -1 : lastOffset
     return true
@@ -182,15 +207,14 @@ export class TransactionIndex {
   async clear(): Promise<void> {
     await this.entries.truncate(0)
     this.#lastOffset = -1
-    this.#isChanged = true
-    this.#verification = undefined
+    this.#dropChecksum()
   }
 
   /** Drops the entries whose markers are at and above `offset`. */
   async truncate(offset: number): Promise<void> {
     const floor = await this.entries.floor((source, at) => readEntry(source, at).lastOffset < offset, readEntry)
     const count = floor?.count ?? 0
-    if (count < this.entries.entryCount) this.#isChanged = true
+    if (count < this.entries.entryCount) this.#dropChecksum()
     await this.entries.truncate(count)
     this.#lastOffset = floor?.value?.lastOffset ?? -1
   }

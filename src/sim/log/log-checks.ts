@@ -25,6 +25,7 @@ export async function checkAll(topic: TopicState, maxBytes: number, nowMs: () =>
   if (!topic.mayBeDamaged) checkProducers(log, model)
   topic.repeatAll()
   if (batches === undefined) return
+  if (model.isCompacted) checkLastBatches(log, model, batches)
   const upTo = log.lastStableOffset
   const aborted = await log.abortedTransactions(log.logStartOffset, upTo).catch(() => undefined)
   if (aborted === undefined) {
@@ -94,8 +95,13 @@ export async function checkReadCommitted(
   if (aborted !== undefined) checkCommitted(topic.model!, batches, committedOf(batches, aborted))
 }
 
-/** L3, KIP-101: the epoch of each batch is known, and where each epoch ends. */
+/** L3, KIP-101: the epoch of each batch is known, where each epoch ends, and none of what was cut off. */
 function checkEpochs(log: Log, model: LogModel): void {
+  const isEmpty = log.logStartOffset === log.logEndOffset
+  assert(
+    log.latestEpoch === model.latestEpoch || (isEmpty && log.latestEpoch === undefined),
+    () => `L3 ${model.name}: its latest epoch is ${log.latestEpoch}, and ${model.latestEpoch} is right`,
+  )
   for (const [index, batch] of model.batches.entries()) {
     if (batch.firstOffset < log.logStartOffset) continue
     const { leaderEpoch, firstOffset } = batch
@@ -112,6 +118,22 @@ function checkEpochs(log: Log, model: LogModel): void {
       end !== undefined && end.leaderEpoch === leaderEpoch && end.endOffset > batch.lastOffset && end.endOffset <= most,
       () =>
         `L3 ${model.name}: epoch ${leaderEpoch} ends at ${JSON.stringify(end)}, between ${batch.lastOffset + 1} and ${most} is right`,
+    )
+  }
+}
+
+/** The last batch of a producer tells of its sequence numbers when nothing else does: compaction keeps it, if only its header. */
+function checkLastBatches(log: Log, model: LogModel, batches: readonly SeenBatch[]): void {
+  const found = new Set(batches.map(batch => batch.firstOffset))
+  const end = batches.at(-1)?.lastOffset ?? -1
+  for (const [producerId, { batches: kept, mayBeForgotten }] of model.producers.producers) {
+    const last = kept.at(-1)
+    if (last === undefined || mayBeForgotten || last.mayBeForgotten) continue
+    const { firstOffset, lastOffset } = last.batch
+    const isRead = firstOffset >= log.logStartOffset && lastOffset <= end
+    assert(
+      !isRead || found.has(firstOffset),
+      () => `P1 ${model.name}: the last batch of producer ${producerId}, at ${firstOffset}, is gone`,
     )
   }
 }

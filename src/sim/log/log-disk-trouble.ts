@@ -11,11 +11,13 @@ import { escapeForPattern } from './pattern.ts'
 import type { FileKind, StepOf } from './log-steps.ts'
 import type { LogStory } from './log-story.ts'
 import type { TopicState } from './log-topic.ts'
-import { checkRange, readOnce } from './log-view.ts'
+import { checkRange, readOnce, whyKept } from './log-view.ts'
 
 /** Within which a failed operation has been answered, and its directory is offline. */
 const quickMsMax = 50
 const slowMsMax = 60_000
+/** It has no checksum, and nothing to lose. */
+const emptyCheckpointBytes = 4
 
 export class LogDiskTrouble {
   readonly #story: LogStory
@@ -23,6 +25,8 @@ export class LogDiskTrouble {
   isAcute = false
   #isFull = false
   #isSlow = false
+  /** Contents of small files with a flipped bit in them. */
+  readonly #rottenTexts = new Set<string>()
   /** Settings that were in force a moment ago. */
   readonly #earlierSettings = new Map<TopicState, { retentionMs: number; retentionBytes: number }>()
 
@@ -182,6 +186,7 @@ export class LogDiskTrouble {
   async rot(step: StepOf<'rot'>, topic: TopicState): Promise<void> {
     const { host } = this.#story
     await this.#story.quiet()
+    if (step.file === 'text') return this.#rotText(step, topic)
     const { folder } = topic.log!
     const files = host.filesIn(folder).filter(path => path.endsWith(`.${step.file}`))
     const path = files[Math.floor(step.share * files.length)]
@@ -192,6 +197,25 @@ export class LogDiskTrouble {
     host.machine.volume.rot(path, position, 1 << step.bit)
     this.#story.count(`rot: ${step.file}`)
     this.#noteRot(step.file, topic, path, text, position)
+  }
+
+  /** One flipped bit of such a file is put right, so that nobody sees anything of it. */
+  #rotText(step: StepOf<'rot'>, topic: TopicState): void {
+    const { host } = this.#story
+    const { directory, folder } = topic.log!
+    const files = host
+      .filesIn(directory)
+      .filter(path => path.startsWith(`${folder}/`) || path.split('/').length === directory.split('/').length + 1)
+      .filter(path => /(-checkpoint|\/partition\.metadata|\/meta\.properties)$/.test(path))
+      .filter(path => host.textOf(path)!.length > emptyCheckpointBytes)
+    const path = files[Math.floor(step.share * files.length)]
+    if (path === undefined) return
+    const text = host.textOf(path)!
+    // Of two, it cannot be told what there was.
+    if (this.#rottenTexts.has(text)) return
+    host.machine.volume.rot(path, Math.floor(((step.share * files.length) % 1) * text.length), 1 << step.bit)
+    this.#rottenTexts.add(host.textOf(path)!)
+    this.#story.count('rot: text')
   }
 
   #noteRot(file: FileKind, topic: TopicState, path: string, text: string, position: number): void {
@@ -228,7 +252,10 @@ export class LogDiskTrouble {
     for (const batch of model.batches) {
       if (batch.lastOffset < startBefore || batch.firstOffset >= log.logStartOffset) continue
       if (batch.firstOffset < topic.deletedTo) continue
-      const newestMs = Math.max(...batch.records.map(record => record.timestampMs))
+      // What compaction may have removed before says nothing.
+      const kept = batch.records.filter(record => whyKept(model, batch, record, nowMs) !== undefined)
+      if (kept.length === 0) continue
+      const newestMs = Math.max(...kept.map(record => record.timestampMs))
       const mayGo = settings.some(
         ({ retentionMs, retentionBytes }) =>
           (retentionMs >= 0 && newestMs < nowMs - retentionMs) ||
@@ -243,8 +270,8 @@ export class LogDiskTrouble {
     }
   }
 
-  /** Retention has just ended, and nothing is left that is to go. */
-  checkRetained(topic: TopicState): void {
+  /** Retention that was asked for at `nowMs` has ended, and nothing is left that was to go. */
+  checkRetained(topic: TopicState, nowMs: number): void {
     const log = topic.log!
     const model = topic.model!
     const { retentionMs, retentionBytes, segmentBytes, cleanupPolicy, preallocate } = model.config
@@ -257,8 +284,9 @@ export class LogDiskTrouble {
         () => `${topic.name} has ${log.sizeBytes} bytes after retention, ${most} at most are right`,
       )
     }
-    const live = model.batches.filter(batch => batch.lastOffset >= log.logStartOffset)
-    const limitMs = this.#story.host.nowMs - retentionMs - 1
+    // A segment goes as a whole, so that deleted records in it count, too.
+    const live = model.batches.filter(batch => batch.lastOffset >= log.firstSegmentOffset)
+    const limitMs = nowMs - retentionMs
     const isOld = retentionMs >= 0 && live.every(batch => batch.records.every(record => record.timestampMs < limitMs))
     if (isOld && live.length > 0 && !model.isCompacted) {
       assert(

@@ -41,6 +41,8 @@ export class LogModel {
   /** Readers of committed records have been told of this end. */
   stableOffset = 0
   leaderEpoch = 0
+  /** Assigned, and nothing has been written in it yet. */
+  emptyEpoch: number | undefined
   /** A cleaning has begun at some time; what it could reach is below this. */
   cleanableEnd = 0
   /** Bits of what is on the disk have been changed from this offset on: it may not be readable, and end there after the next crash. */
@@ -83,6 +85,7 @@ export class LogModel {
       () => `L3 ${this.name}: a batch got offset ${batch.firstOffset}, the log ended at ${this.endOffset}`,
     )
     this.batches.push(batch)
+    this.emptyEpoch = undefined
     this.producers.append(batch)
     this.endOffset = batch.lastOffset + 1
   }
@@ -106,6 +109,18 @@ export class LogModel {
   /** Nobody may be told of a start that could move back. */
   started(logStartOffset: number): void {
     this.durableStart = Math.max(this.durableStart, logStartOffset)
+  }
+
+  /** A new leader. */
+  nextEpoch(): number {
+    this.leaderEpoch += 1
+    this.emptyEpoch = this.leaderEpoch
+    return this.leaderEpoch
+  }
+
+  /** Of the newest batch, or of the leader that is to write the next one; undefined where nothing tells. */
+  get latestEpoch(): number | undefined {
+    return this.emptyEpoch ?? this.batches.at(-1)?.leaderEpoch
   }
 
   /** Compares what a log that is running says of itself with what it may say. */
@@ -144,6 +159,7 @@ export class LogModel {
   /** It is cut off, and does not come back. */
   cutTo(offset: number): void {
     this.cutCount += 1
+    this.emptyEpoch = undefined
     this.#cuttingAt = Number.POSITIVE_INFINITY
     this.startingOverAt = undefined
     // A marker that is cut off, or is read again and lies above the high watermark, leaves its transaction undecided again.
@@ -221,7 +237,7 @@ export class LogModel {
   #wentOnAt(bounds: LogBounds, after: Downfall, isEmptied: boolean): void {
     const { logStartOffset, logEndOffset } = bounds
     this.cutTo(logEndOffset)
-    if (logStartOffset === logEndOffset) this.producers.forgetAll()
+    if (logStartOffset === logEndOffset) this.producers.forgetAll(this.batches)
     if (isEmptied) {
       this.emptyAt = logEndOffset
       this.batches = []

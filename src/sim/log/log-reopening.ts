@@ -19,6 +19,7 @@ export async function reopen(
 ): Promise<void> {
   const { host } = story
   let downfall = how
+  const places = new Map(story.topics.map(topic => [topic, topic.log?.directory]))
   for (const topic of story.topics) topic.leave()
   for (const each of again) {
     void host.open().catch(() => {})
@@ -40,15 +41,15 @@ export async function reopen(
     if (isClean) checkCleanReads(story, reads)
     else checkReads(story, reads, points, snapshots)
   }
-  for (const topic of story.topics) await found(story, topic, downfall, offline)
+  for (const topic of story.topics) {
+    // A directory that had failed was not closed in order.
+    const directories = [places.get(topic), host.manager.get(topic.name, 0)?.directory]
+    const hasFailed = directories.some(path => path !== undefined && offline.has(path))
+    await found(story, topic, downfall === 'stop' && hasFailed ? 'crash' : downfall)
+  }
 }
 
-async function found(
-  story: LogStory,
-  topic: TopicState,
-  downfall: Downfall,
-  offline: ReadonlySet<string>,
-): Promise<void> {
+async function found(story: LogStory, topic: TopicState, downfall: Downfall): Promise<void> {
   const { host } = story
   let log = host.manager.get(topic.name, 0)
   const { deleting } = topic
@@ -63,7 +64,8 @@ async function found(
   topic.cutAt = undefined
   if (log === undefined) {
     const { model } = topic
-    const isSafe = (offset: number): boolean => downfall === 'stop' || offset < model!.durableEnd
+    const safeEnd = { stop: model?.endOffset, crash: model?.acknowledgedEnd, 'power cut': model?.durableEnd }[downfall]
+    const isSafe = (offset: number): boolean => offset < safeEnd!
     const hasToBe =
       deleting === undefined &&
       model?.batches.some(batch => isSafe(batch.lastOffset) && batch.lastOffset >= model.logStartOffset) === true
@@ -79,14 +81,13 @@ async function found(
     topic.use(log, model)
     return
   }
-  const isInOrder = downfall === 'stop' && !offline.has(log.directory)
   const startBefore = model.logStartOffset
-  model.reopened(log, isInOrder ? 'stop' : downfall === 'stop' ? 'crash' : downfall)
+  model.reopened(log, downfall)
   // What could not be read told nothing of who wrote it.
-  if (topic.mayBeDamaged) model.producers.forgetAll()
+  if (topic.mayBeDamaged) model.producers.forgetAll(model.batches)
   log.updateConfig(model.config)
   topic.use(log, model)
-  if (isInOrder && log.logStartOffset < log.logEndOffset) story.checkRemoved(topic, startBefore)
+  if (downfall === 'stop' && log.logStartOffset < log.logEndOffset) story.checkRemoved(topic, startBefore)
 }
 
 /** By the path of the partition's folder, from the checkpoint that recovery is going to find. */

@@ -6,7 +6,8 @@ import type { LogConfig } from '../../log/log-config.ts'
 import { shapes, type ShapeName, shapeNames } from './log-shapes.ts'
 
 export type ProducerMode = 'next' | 'retry' | 'gap' | 'old epoch' | 'new epoch'
-export type FileKind = 'log' | 'index' | 'timeindex' | 'txnindex' | 'snapshot'
+/** `text` is any of the small files with a checksum that Kafka does not see. */
+export type FileKind = 'log' | 'index' | 'timeindex' | 'txnindex' | 'snapshot' | 'text'
 export type Misread = 'flipped bit' | 'misdirected' | 'short'
 
 /** What a step is about, and, when it is not waited for, how long the story lets it run before it goes on. */
@@ -252,7 +253,7 @@ class StepDrawer {
           kind,
           topic,
           share,
-          misread: random.pick(['flipped bit', 'short']),
+          misread: random.pick(['flipped bit', 'misdirected', 'short']),
           times: random.between(1, 4),
         }
       case 'rot':
@@ -260,7 +261,7 @@ class StepDrawer {
           kind,
           topic,
           share,
-          file: random.pick(['log', 'snapshot']),
+          file: random.pick(['log', 'log', 'snapshot', 'index', 'timeindex', 'txnindex', 'text', 'text']),
           bit: random.below(8),
         }
       default:

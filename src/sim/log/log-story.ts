@@ -148,8 +148,7 @@ export class LogStory {
       case 'settle':
         return this.host.wait(this.#written(topic))
       case 'epoch':
-        model.leaderEpoch += 1
-        return log.assignLeaderEpochStart(model.leaderEpoch)
+        return log.assignLeaderEpochStart(model.nextEpoch())
       case 'flush': {
         const { writtenEndOffset } = log
         const { cutCount } = model
@@ -159,11 +158,13 @@ export class LogStory {
       }
       case 'roll':
         return this.#begin(step, topic, log.roll())
-      case 'retention':
-        return this.#begin(step, topic, log.applyRetention(this.host.nowMs), removed => {
+      case 'retention': {
+        const { nowMs } = this.host
+        return this.#begin(step, topic, log.applyRetention(nowMs), removed => {
           if (removed > 0) this.count('segments removed')
-          if (step.lingerMs === undefined) this.#trouble.checkRetained(topic)
+          if (step.lingerMs === undefined) this.#trouble.checkRetained(topic, nowMs)
         })
+      }
       case 'settings':
         return this.#trouble.changeSettings(topic, step)
       case 'clean':

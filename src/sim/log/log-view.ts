@@ -143,7 +143,7 @@ function checkGone(model: LogModel, batch: ModelBatch, gone: readonly ModelRecor
 }
 
 /** Why compaction may not remove a record; undefined when it may. */
-function whyKept(model: LogModel, batch: ModelBatch, record: ModelRecord, nowMs: number): string | undefined {
+export function whyKept(model: LogModel, batch: ModelBatch, record: ModelRecord, nowMs: number): string | undefined {
   if (!model.isCompacted) return `and the log is read to ${model.endOffset}`
   if (batch.lastOffset >= model.cleanableEnd) return `above ${model.cleanableEnd}, where compaction may go to`
   const { deleteRetentionMs, minCompactionLagMs } = model.config

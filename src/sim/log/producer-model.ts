@@ -47,32 +47,35 @@ export interface ModelTransaction {
 
 export class ProducersModel {
   readonly producers = new Map<number, ProducerModel>()
+  /** Batches that need not be known any more, also when those behind them are cut off. */
+  readonly #forgettable = new Set<ModelBatch>()
   /** In the order in which they began. */
   transactions: ModelTransaction[] = []
 
   /** Of a log that holds these batches; what an earlier model of it says may be forgotten, still may. */
   static of(batches: readonly ModelBatch[], earlier: ProducersModel): ProducersModel {
     const model = new ProducersModel()
-    for (const batch of batches) model.append(batch)
-    const forgettable = new Set<ModelBatch>()
     for (const { batches: kept } of earlier.producers.values()) {
-      for (const { batch, mayBeForgotten } of kept) if (mayBeForgotten) forgettable.add(batch)
+      for (const { batch, mayBeForgotten } of kept) if (mayBeForgotten) earlier.#forgettable.add(batch)
     }
+    for (const batch of earlier.#forgettable) model.#forgettable.add(batch)
+    for (const batch of batches) model.append(batch)
     for (const transaction of model.transactions) {
       const before = earlier.transactions.find(each => each.firstOffset === transaction.firstOffset)
       if (before !== undefined && before.knownFrom !== transaction.firstOffset) transaction.knownFrom = before.knownFrom
     }
     for (const [producerId, producer] of model.producers) {
-      for (const kept of producer.batches) if (forgettable.has(kept.batch)) kept.mayBeForgotten = true
       const before = earlier.producers.get(producerId)
       const hasNews = producer.batches.at(-1)?.batch !== before?.batches.at(-1)?.batch
-      producer.mayBeForgotten = before?.mayBeForgotten === true && !hasNews
+      const hasKnown = producer.batches.length === 0 || producer.batches.some(kept => !kept.mayBeForgotten)
+      producer.mayBeForgotten = (before?.mayBeForgotten === true && !hasNews) || !hasKnown
     }
     return model
   }
 
-  /** Nothing of it need be known any more. */
-  forgetAll(): void {
+  /** Nothing need be known any more of a log that holds these. */
+  forgetAll(batches: readonly ModelBatch[]): void {
+    for (const batch of batches) this.#forgettable.add(batch)
     for (const producer of this.producers.values()) {
       producer.mayBeForgotten = true
       for (const kept of producer.batches) kept.mayBeForgotten = true
@@ -94,7 +97,9 @@ export class ProducersModel {
       producer.batches = []
     }
     if (marker !== undefined) return this.#end(producer, batch)
-    producer.batches = [...producer.batches, { batch, mayBeForgotten: false }].slice(-batchesKept)
+    producer.batches = [...producer.batches, { batch, mayBeForgotten: this.#forgettable.has(batch) }].slice(
+      -batchesKept,
+    )
     if (!batch.isTransactional) return
     if (producer.openFrom !== undefined) {
       this.transactions.findLast(each => each.producerId === producerId)!.knownFrom ??= batch.firstOffset
@@ -133,23 +138,16 @@ export class ProducersModel {
     return verdicts
   }
 
-  /** The log has been read anew: what is below its start, or was compacted away, may not have been found. */
+  /** The log has been read anew: what was compacted away may not have been found. What lies below its start is in the snapshot that each segment has where it begins. */
   reread(logStartOffset: number, isCompacted: boolean): void {
     this.#forgetBegins(logStartOffset)
     for (const producer of this.producers.values()) {
       for (const kept of producer.batches) {
         const isLast = kept === producer.batches.at(-1)
-        if (kept.batch.firstOffset < logStartOffset || (isCompacted && !isLast)) kept.mayBeForgotten = true
+        if (isCompacted && !isLast) kept.mayBeForgotten = true
       }
-      const last = producer.batches.at(-1)
-      const isGone = last === undefined ? isCompacted || logStartOffset > 0 : last.batch.firstOffset < logStartOffset
+      const isGone = producer.batches.length === 0 && isCompacted
       if (isGone && producer.openFrom === undefined) producer.mayBeForgotten = true
-      if (
-        producer.openFrom !== undefined &&
-        producer.openFrom < logStartOffset &&
-        (last?.batch.firstOffset ?? 0) < logStartOffset
-      )
-        producer.mayBeForgotten = true
     }
   }
 

@@ -21,9 +21,14 @@ const faults = [
   'no room',
   'room again',
   'misread: flipped bit',
+  'misread: misdirected',
   'misread: short',
   'rot: log',
+  'rot: index',
+  'rot: timeindex',
+  'rot: txnindex',
   'rot: snapshot',
+  'rot: text',
 ] as const
 
 const events = [
