@@ -84,8 +84,8 @@ export class ConsumerGroup implements Group {
   readonly #partitionEpochs: TimelineMap<string, number>
   /** The ends of members' sessions, by member, as they are scheduled. */
   readonly sessions = new Map<string, ScheduledTimer>()
-  /** Members that may not have heard what is theirs: see `heartbeats.ts`. */
-  readonly unconfirmed = new Set<string>()
+  /** By member that has not said that it owns what it was given last, how many heartbeats it has sent since: see `heartbeats.ts`. */
+  readonly silentBeats = new Map<string, number>()
   #refresh = REFRESH_AT_ONCE
 
   constructor(timeline: Timeline, groupId: string) {

@@ -122,9 +122,9 @@ export class Fencing {
     )
   }
 
-  #cancelTimers({ groupId, sessions, unconfirmed }: ConsumerGroup, memberId: string): void {
+  #cancelTimers({ groupId, sessions, silentBeats }: ConsumerGroup, memberId: string): void {
     sessions.delete(memberId)
-    unconfirmed.delete(memberId)
+    silentBeats.delete(memberId)
     for (const kind of timerKinds) this.#context.shard.timers.cancel(timerKey(kind, groupId, memberId))
   }
 
@@ -132,7 +132,8 @@ export class Fencing {
   #expire(groupId: string, memberId: string, reason: string, memberEpoch?: number): Result<void> {
     const group = this.#context.groups.get(groupId)
     const member = group instanceof ConsumerGroup ? group.members.get(memberId) : undefined
-    if (member === undefined && group instanceof ConsumerGroup) group.sessions.delete(memberId)
+    // A static member that another has taken the place of.
+    if (member === undefined && group instanceof ConsumerGroup) this.#cancelTimers(group, memberId)
     if (member === undefined || (memberEpoch !== undefined && member.memberEpoch !== memberEpoch)) return nothing
     this.#context.logger.info('a member is put out of its group', { group: groupId, member: memberId, reason })
     return this.fence(group as ConsumerGroup, new Set([member]), undefined)

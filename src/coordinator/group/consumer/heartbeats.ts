@@ -29,7 +29,7 @@ import {
   withEpoch,
   withoutEpochs,
 } from './member.ts'
-import type { ConsumerGroupMember } from './member.ts'
+import type { ConsumerGroupMember, PartitionEpochs } from './member.ts'
 import { updateSubscriptionMetadata, updateTargetAssignment } from './subscription-metadata.ts'
 import { upcomingGroup } from './upgrade.ts'
 import type { UpcomingGroup, Upgrades } from './upgrade.ts'
@@ -93,7 +93,7 @@ export class Heartbeats {
     const after = this.#updates.reconcile(group, change.after, target, { owned, hasSubscriptionChanged }, records)
     if (isRefusal(after)) return after
     this.#fencing.renewSession(group, memberId)
-    noteRejoin(group, request, before, after)
+    followDelivery(group, request, before, after)
     return { records, response: this.#answer(group, request, before, after) }
   }
 
@@ -117,7 +117,7 @@ export class Heartbeats {
 
   /** The assignment goes out when it has changed, and to whoever may not have it: who joins, and who says everything of itself, as after an error. */
   #answer(
-    { groupId, unconfirmed }: ConsumerGroup,
+    { groupId, silentBeats }: ConsumerGroup,
     request: ConsumerGroupHeartbeatRequest,
     before: ConsumerGroupMember,
     after: ConsumerGroupMember,
@@ -129,7 +129,7 @@ export class Heartbeats {
     const isDue =
       request.memberEpoch === JOIN_EPOCH ||
       isFull ||
-      unconfirmed.has(after.memberId) ||
+      (silentBeats.get(after.memberId) ?? 0) > silentBeatsMax ||
       !samePartitionEpochs(before.assignedPartitions, after.assignedPartitions)
     return {
       memberId: after.memberId,
@@ -167,27 +167,40 @@ export class Heartbeats {
   }
 }
 
+/** A member that has been given something says what it owns in its next heartbeat, or in one of the next. */
+const silentBeatsMax = 2
+
 /**
- * A member that is there and joins has been given more: it is told so again and again until it has said that it owns that. The request may be one that it has sent long ago, and that
- * was held up on its way, after which it has joined by another one: then it does not hear this answer, and as nothing changes any more it would hear no other. What it
- * was given stayed nobody's (G5), as it does in Kafka.
+ * Follows whether a member owns what it was given. Who does not say so for some heartbeats is told again until it does: the answer may have been that to a request which it had
+ * given up long before, and which was held up on its way. It would hear no other, as nothing changes any more, and what it was given would stay nobody's (G5), as it
+ * does in Kafka. A client that does know, and is only slow, is told what it knows.
  */
-function noteRejoin(
-  { unconfirmed }: ConsumerGroup,
-  { memberEpoch, topicPartitions }: ConsumerGroupHeartbeatRequest,
+function followDelivery(
+  { silentBeats }: ConsumerGroup,
+  { topicPartitions: owned }: ConsumerGroupHeartbeatRequest,
   before: ConsumerGroupMember,
   after: ConsumerGroupMember,
 ): void {
   const { memberId, assignedPartitions } = after
-  if (memberEpoch === JOIN_EPOCH) {
-    const isThere = before.memberEpoch > JOIN_EPOCH
-    if (isThere && !samePartitionEpochs(before.assignedPartitions, assignedPartitions)) unconfirmed.add(memberId)
-  } else if (topicPartitions !== null && unconfirmed.has(memberId)) {
-    const owned = topicPartitions.reduce((sum, { partitions }) => sum + partitions.length, 0)
-    let assigned = 0
-    for (const epochs of assignedPartitions.values()) assigned += epochs.size
-    if (owned === assigned && isWithin(topicPartitions, assignedPartitions)) unconfirmed.delete(memberId)
+  if (!samePartitionEpochs(before.assignedPartitions, assignedPartitions)) {
+    silentBeats.set(memberId, 0)
+    return
   }
+  const beats = silentBeats.get(memberId)
+  if (beats === undefined) return
+  if (owned === null) silentBeats.set(memberId, beats + 1)
+  else if (isWithin(owned, assignedPartitions) && countOf(owned) === sizeOf(assignedPartitions))
+    silentBeats.delete(memberId)
+}
+
+function countOf(owned: readonly { readonly partitions: readonly number[] }[]): number {
+  return owned.reduce((sum, { partitions }) => sum + partitions.length, 0)
+}
+
+function sizeOf(assigned: PartitionEpochs): number {
+  let size = 0
+  for (const epochs of assigned.values()) size += epochs.size
+  return size
 }
 
 /** What is null or absent in a request is what it was. */
