@@ -355,6 +355,7 @@ export class Broker implements BrokerContext {
     this.#topicConfigs.clear()
     this.#acceptor.limitsChanged()
     this.logs.setCacheBudget(config.logCacheBytes ?? this.#options.logCacheBytes)
+    this.logs.setMoveThrottle(config.moveBytesPerSecondMax)
     this.logs.setProducerIdExpiration(config.producerIdExpirationMs)
     this.logs.setProducerIdsMax(config.producerIdsMax)
     this.logs.setTransactionVerification(config.transactions.partitionVerificationEnable)

@@ -6,8 +6,8 @@
  * more than copying into the page cache. Where such a call turns out to be slow, or nothing that waits for the disk comes back, the disk is busy: it is left alone by synchronous
  * calls for a while, so that it delays those who wait for it and nobody else.
  *
- * After each write the log decides whether a sync must follow before anybody is told; the next write waits for it, and takes along
- * whoever has come meanwhile.
+ * After a write the log decides whether a sync must follow before anybody is told. One sync runs at a time; while it does, the next writes go on, up to some amount, and when it is over the next sync
+ * begins at once, for all that was written before it began. So the disk need not wait for us between two syncs, and nobody is told of anything whose sync began before its write was over.
  */
 import { assert } from '../std/assert.ts'
 import { Fifo } from '../std/fifo.ts'
@@ -32,11 +32,12 @@ interface QueuedRun {
 }
 
 export interface AppendQueueOwner {
-  /**
-   * Everything below `endOffset` is in the file of `segment`, up to `position`. When a promise comes back, nothing more is written before it settles; it
-   * does not reject.
-   */
-  written(segment: LogSegment, position: number, endOffset: number): Promise<void> | undefined
+  /** Everything below `endOffset` is in the file of `segment`, up to `position`. */
+  written(segment: LogSegment, position: number, endOffset: number): void
+  /** Makes durable what is below `endOffset`, all of which is written; `undefined` when it need not be. The promise does not reject: `writeFailed` and `fail` come first. */
+  sync(endOffset: number): Promise<void> | undefined
+  /** Everything below `endOffset` may be acknowledged. */
+  settled(endOffset: number): void
   /** Nothing that is queued, or will be, is written any more. */
   writeFailed(error: DiskError): void
 }
@@ -48,6 +49,9 @@ const writeBytesMax = 4 * 1024 * 1024
 const writeBuffersMax = 1024
 /** More than this may not wait: the disk does not keep up, and memory is finite. */
 const queuedBytesMax = 64 * 1024 * 1024
+/** So much is written beside a sync that will have to wait for the next one; more would make that take long. */
+const aheadBytesMax = writeBytesMax
+
 export class AppendQueue {
   readonly #clock: Clock
   readonly #pace: () => DiskPace
@@ -57,6 +61,11 @@ export class AppendQueue {
   #newest: QueuedRun | undefined
   #queuedBytes = 0
   #inFlight = false
+  /** A sync is under way, which does not cover the last `#aheadBytes`. */
+  #syncing = false
+  #aheadBytes = 0
+  /** Behind the last record that is written. */
+  #endOffset = 0
   #deferred = false
   #failed = false
   #paused = false
@@ -108,16 +117,16 @@ export class AppendQueue {
     })
   }
 
-  /** Settles when nothing waits and nothing is in flight, or writing has failed. */
+  /** Settles when nothing waits and nothing is written or synced, or writing has failed. */
   async idle(): Promise<void> {
-    while (!this.#failed && (this.#queue.length > 0 || this.#inFlight)) {
+    while (!this.#failed && (this.#queue.length > 0 || this.#isBusy)) {
       await new Promise<void>(resolve => {
         ;(this.#idleWaiters ??= []).push(resolve)
       })
     }
   }
 
-  /** Drops what waits. A write in flight goes on, and nobody hears of it. */
+  /** Drops what waits. A write or sync under way goes on, and nobody hears of it. */
   fail(): void {
     this.#failed = true
     while (this.#queue.length > 0) this.#queue.shift()!.memory?.release()
@@ -126,22 +135,22 @@ export class AppendQueue {
     this.#wakeIdle()
   }
 
-  /** Starts over after `fail`: what was dropped has been cut off the log. Nothing is in flight any more. */
+  /** Starts over after `fail`: what was dropped has been cut off the log. Nothing is under way any more. */
   restart(): void {
-    assert(this.#failed && !this.#inFlight, 'restart of an append queue that is at work')
+    assert(this.#failed && !this.#isBusy, 'restart of an append queue that is at work')
     this.#failed = false
   }
 
-  /** Settles when no write is in flight, also after `fail`. */
+  /** Settles when no write and no sync is under way, also after `fail`. */
   async quiet(): Promise<void> {
-    while (this.#inFlight) {
+    while (this.#isBusy) {
       await new Promise<void>(resolve => {
         ;(this.#idleWaiters ??= []).push(resolve)
       })
     }
   }
 
-  /** Lets what is pushed wait, and settles when no write is in flight. */
+  /** Lets what is pushed wait, and settles when no write and no sync is under way. */
   async pause(): Promise<void> {
     this.#paused = true
     await this.quiet()
@@ -152,12 +161,23 @@ export class AppendQueue {
     this.#drain()
   }
 
+  get #isBusy(): boolean {
+    return this.#inFlight || this.#syncing
+  }
+
+  get #mayWrite(): boolean {
+    if (this.#inFlight || this.#failed || this.#paused || this.#queue.length === 0) return false
+    return !this.#syncing || this.#aheadBytes < aheadBytesMax
+  }
+
   #drain(): void {
-    while (!this.#inFlight && !this.#failed && !this.#paused && this.#queue.length > 0) {
+    while (this.#mayWrite) {
       const group = this.#takeGroup()
       const file = group.segment.logFile.opened
       const startMs = this.#clock.monotonicMs()
-      if (file === undefined || group.sizeBytes > syncWriteBytesMax || !this.#pace().allowsSyncWrite(startMs)) {
+      // Beside a sync a write may have to wait for the file system's journal, as long as the sync takes.
+      const waits = this.#syncing || group.sizeBytes > syncWriteBytesMax || !this.#pace().allowsSyncWrite(startMs)
+      if (file === undefined || waits) {
         this.#inFlight = true
         void this.#writeAsync(group)
         return
@@ -170,11 +190,7 @@ export class AppendQueue {
         releaseAll(group)
       }
       this.#pace().syncWriteTook(startMs, this.#clock.monotonicMs())
-      const barrier = this.#completed(group)
-      if (barrier !== undefined) {
-        this.#inFlight = true
-        void this.#goOnAfter(barrier)
-      }
+      this.#completed(group)
     }
     if (this.#queue.length === 0) this.#wakeIdle()
   }
@@ -182,29 +198,52 @@ export class AppendQueue {
   async #writeAsync(group: WriteGroup): Promise<void> {
     const pace = this.#pace()
     pace.began(this.#clock.monotonicMs())
+    let failure: DiskError | undefined
     try {
       if (group.segment.isNew) await group.segment.prepareFile()
       await group.segment.logFile.use(file => file.writev(group.buffers, group.position))
     } catch (error) {
-      pace.ended(this.#clock.monotonicMs())
-      this.#inFlight = false
-      return this.#writeFailed(diskErrorOf(error))
+      failure = diskErrorOf(error)
     } finally {
       releaseAll(group)
     }
-    if (!this.#failed) await this.#completed(group)
     pace.ended(this.#clock.monotonicMs())
     this.#inFlight = false
+    if (failure !== undefined) return this.#writeFailed(failure)
+    if (!this.#failed) this.#completed(group)
     this.#wakeIdle()
     this.#drain()
   }
 
-  async #goOnAfter(barrier: Promise<void>): Promise<void> {
+  #completed(group: WriteGroup): void {
+    this.#queuedBytes -= group.sizeBytes
+    this.#endOffset = group.endOffset
+    if (this.#syncing) this.#aheadBytes += group.sizeBytes
+    this.#owner.written(group.segment, group.position + group.sizeBytes, group.endOffset)
+    if (!this.#syncing) this.#settle()
+  }
+
+  /** Tells of all that is written, or begins the sync that must come first. */
+  #settle(): void {
+    const endOffset = this.#endOffset
+    const sync = this.#owner.sync(endOffset)
+    if (sync === undefined) return this.#owner.settled(endOffset)
+    this.#syncing = true
+    this.#aheadBytes = 0
+    void this.#settleAfter(sync, endOffset)
+  }
+
+  async #settleAfter(sync: Promise<void>, endOffset: number): Promise<void> {
     const pace = this.#pace()
     pace.began(this.#clock.monotonicMs())
-    await barrier
+    await sync
     pace.ended(this.#clock.monotonicMs())
-    this.#inFlight = false
+    this.#syncing = false
+    if (!this.#failed) {
+      // The disk first: it goes on while those who have waited are told.
+      this.#settle()
+      if (this.#syncing) this.#owner.settled(endOffset)
+    }
     this.#wakeIdle()
     this.#drain()
   }
@@ -234,11 +273,6 @@ export class AppendQueue {
     }
     if (this.#queue.length === 0) this.#newest = undefined
     return group
-  }
-
-  #completed(group: WriteGroup): Promise<void> | undefined {
-    this.#queuedBytes -= group.sizeBytes
-    return this.#owner.written(group.segment, group.position + group.sizeBytes, group.endOffset)
   }
 
   #writeFailed(error: DiskError): void {

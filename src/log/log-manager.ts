@@ -320,6 +320,11 @@ export class LogManager {
     this.#context.tailCache.setBudget(bytes)
   }
 
+  /** `replica.alter.log.dirs.io.max.bytes.per.second`, from now on. */
+  setMoveThrottle(bytesPerSecond: number): void {
+    this.#moves.throttle.bytesPerSecond = bytesPerSecond
+  }
+
   /** `producer.id.expiration.ms`, from now on. */
   setProducerIdExpiration(expirationMs: number): void {
     this.#producerOptions.producerIdExpirationMs = expirationMs

@@ -34,6 +34,33 @@ const folders = (disk: Disk): string[] =>
       .map(entry => `${path}/${entry.name.replace(/\.[0-9a-f]{32}/, '')}`),
   )
 
+test('a move keeps to its rate, which may change, and does not wait for long when it is given up', async () => {
+  const simulator = new Simulator({ seed: 8 })
+  const machine = simulator.machine('a')
+  await simulator.settle(
+    (async () => {
+      const { manager, log } = await open(machine)
+      fill(log, 0, 200)
+      await written(log)
+      const nowMs = (): number => simulator.clock.monotonicMs()
+      manager.setMoveThrottle(0)
+      assert.equal(await manager.move('t', 0, '/data/two'), 'ok')
+      await simulator.sleep(60_000)
+      assert.equal(log.directory, '/data/one')
+      assert.equal(await manager.move('t', 0, '/data/one'), 'ok')
+
+      const sizeBytes = (await manager.describe())[0]!.logs[0]!.sizeBytes
+      manager.setMoveThrottle(sizeBytes / 20)
+      const startMs = nowMs()
+      assert.equal(await manager.move('t', 0, '/data/two'), 'ok')
+      while (log.directory === '/data/one') await simulator.sleep(100)
+      const tookMs = nowMs() - startMs
+      assert.ok(tookMs > 10_000 && tookMs < 30_000, `${tookMs} ms`)
+      await manager.close()
+    })(),
+  )
+})
+
 test('a partition moves with everything in it, and is written to and read all the while', async () => {
   const simulator = new Simulator({ seed: 7 })
   const machine = simulator.machine('a')

@@ -18,6 +18,7 @@ import { diskErrorOf } from './log-context.ts'
 import type { LogContext, LogDirectoryHost } from './log-context.ts'
 import type { LogCore } from './log-core.ts'
 import type { LogSegment } from './log-segment.ts'
+import type { MoveThrottle } from './move-throttle.ts'
 
 /** The writer is paused once no more than this is left to copy. */
 const lastStepBytesMax = 4 * 1024 * 1024
@@ -47,6 +48,7 @@ export class LogMove {
   readonly #target: LogDirectoryHost
   readonly #steps: LogMoveSteps
   readonly #unique: string
+  readonly #throttle: MoveThrottle
   readonly #future: string
   /** Bytes of each segment's log file that are in the copy. */
   readonly #copied = new Map<LogSegment, number>()
@@ -55,14 +57,24 @@ export class LogMove {
   #cuts: number
   /** The old folder is being given up: from now on the copy is what counts. */
   #changing = false
+  /** The writer pauses for the last of it. */
+  #isFinishing = false
   #state: 'running' | 'cancelled' | 'interrupted' = 'running'
 
-  constructor(context: LogContext, core: LogCore, target: LogDirectoryHost, unique: string, steps: LogMoveSteps) {
+  constructor(
+    context: LogContext,
+    core: LogCore,
+    target: LogDirectoryHost,
+    unique: string,
+    throttle: MoveThrottle,
+    steps: LogMoveSteps,
+  ) {
     this.#steps = steps
     this.#context = context
     this.#core = core
     this.#target = target
     this.#unique = unique
+    this.#throttle = throttle
     this.#future = `${target.path}/${futureDirectoryName(core.topic, core.partition, unique)}`
     this.#cuts = core.cuts
   }
@@ -144,11 +156,27 @@ export class LogMove {
   }
 
   async #copyLog(segment: LogSegment, from: number, to: number): Promise<void> {
-    await this.#withTarget(segment, async target => {
-      await segment.logFile.use(source => copyRange(source, target, from, to))
+    const copied = await this.#withTarget(segment, async target => {
+      const end = await segment.logFile.use(source => this.#copyRange(source, target, from, to))
       await target.sync()
+      return end
     })
-    this.#copied.set(segment, to)
+    this.#copied.set(segment, copied)
+  }
+
+  /** Gives back how far it has got: to the end, unless the move has been stopped. */
+  async #copyRange(source: DiskFile, target: DiskFile, from: number, to: number): Promise<number> {
+    const buffer = Buffer.allocUnsafeSlow(Math.min(chunkBytes, Math.max(1, to - from)))
+    let position = from
+    while (position < to && (this.#isFinishing || this.#goesOn)) {
+      const length = await source.read(buffer.subarray(0, Math.min(buffer.length, to - position)), position)
+      if (length === 0) break
+      await target.writev([buffer.subarray(0, length)], position)
+      position += length
+      // Appends wait for the last of it, which is not much.
+      if (!this.#isFinishing) await this.#throttle.wait(length, () => this.#goesOn)
+    }
+    return position
   }
 
   /** Something was cut off the log: what has been copied may not be part of it any more. */
@@ -164,6 +192,7 @@ export class LogMove {
   async #finish(): Promise<string | undefined> {
     const { writer, segments } = this.#core
     await writer.pause()
+    this.#isFinishing = true
     try {
       await writer.flush()
       await this.#copyMore()
@@ -177,6 +206,7 @@ export class LogMove {
       await this.#steps.expect()
       return await this.#changePlaces()
     } finally {
+      this.#isFinishing = false
       writer.resume()
     }
   }
@@ -262,23 +292,13 @@ export class LogMove {
     return givenUp
   }
 
-  async #withTarget(segment: LogSegment, work: (target: DiskFile) => Promise<void>): Promise<void> {
+  async #withTarget<T>(segment: LogSegment, work: (target: DiskFile) => Promise<T>): Promise<T> {
     const path = `${this.#future}/${offsetName(segment.baseOffset)}${LOG_SUFFIX}`
     const target = await this.#context.io.disk.open(path, { write: true, create: true })
     try {
-      await work(target)
+      return await work(target)
     } finally {
       await target.close()
     }
-  }
-}
-
-async function copyRange(source: DiskFile, target: DiskFile, from: number, to: number): Promise<void> {
-  const buffer = Buffer.allocUnsafeSlow(Math.min(chunkBytes, Math.max(1, to - from)))
-  for (let position = from; position < to;) {
-    const length = await source.read(buffer.subarray(0, Math.min(buffer.length, to - position)), position)
-    if (length === 0) return
-    await target.writev([buffer.subarray(0, length)], position)
-    position += length
   }
 }

@@ -11,6 +11,7 @@ import { partitionDirectoryName } from './file-names.ts'
 import type { LogContext } from './log-context.ts'
 import type { LogDirectory } from './log-directory.ts'
 import { LogMove } from './log-move.ts'
+import { MoveThrottle } from './move-throttle.ts'
 import type { LogDescription } from './log-types.ts'
 import type { Log } from './log.ts'
 
@@ -28,6 +29,7 @@ interface Wanted {
 }
 
 export class LogMoves {
+  readonly throttle: MoveThrottle
   readonly #context: LogContext
   readonly #owner: LogMovesOwner
   readonly #waiting: Wanted[] = []
@@ -36,6 +38,7 @@ export class LogMoves {
 
   constructor(context: LogContext, owner: LogMovesOwner) {
     this.#context = context
+    this.throttle = new MoveThrottle(context.io.clock)
     this.#owner = owner
   }
 
@@ -89,7 +92,7 @@ export class LogMoves {
     if (wanted === undefined) return
     const unique = Buffer.from(this.#context.io.random.bytes(16)).toString('hex')
     const { log, from, to } = wanted
-    const move = new LogMove(this.#context, log.forMove(), to, unique, {
+    const move = new LogMove(this.#context, log.forMove(), to, unique, this.throttle, {
       expect: () => to.expect(log),
       moved: () => this.#owner.moved(log, from, to),
     })

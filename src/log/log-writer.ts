@@ -306,6 +306,8 @@ export class LogWriter {
   #queueOf(): AppendQueue {
     this.#queue ??= new AppendQueue(this.#context.io.clock, () => this.#owner.host.pace, {
       written: (segment, position, endOffset) => this.#written(segment, position, endOffset),
+      sync: endOffset => this.#syncBefore(endOffset),
+      settled: endOffset => this.#advance(endOffset),
       writeFailed: error => this.#owner.writeFailed(error),
     })
     return this.#queue
@@ -345,16 +347,11 @@ export class LogWriter {
     }
   }
 
-  #written(segment: LogSegment, position: number, endOffset: number): Promise<void> | undefined {
+  #written(segment: LogSegment, position: number, endOffset: number): void {
     assert(endOffset > this.#fileEndOffset, () => `L3: written to ${endOffset} after ${this.#fileEndOffset}`)
     this.#background(segment.written(position, endOffset))
     this.#fileEndOffset = endOffset
     if (this.#rolls.length > 0 && this.#rolls[0]!.baseOffset <= segment.baseOffset) this.#finishInBackground()
-    const { flushMessages, flushMs } = this.#owner.config
-    if (flushMs === 0 || endOffset - this.#syncedEndOffset >= flushMessages) return this.#syncThenAdvance(endOffset)
-    if (flushMs < Number.MAX_SAFE_INTEGER) this.#startFlushTimer(flushMs)
-    this.#advance(endOffset)
-    return undefined
   }
 
   #finishInBackground(): void {
@@ -371,20 +368,30 @@ export class LogWriter {
     this.#background(finished)
   }
 
-  /** One sync for all that wait; nothing is written meanwhile. */
-  async #syncThenAdvance(endOffset: number): Promise<void> {
+  #syncBefore(endOffset: number): Promise<void> | undefined {
+    const { flushMessages, flushMs } = this.#owner.config
+    const unsynced = endOffset - this.#syncedEndOffset
+    return unsynced > 0 && (flushMs === 0 || unsynced >= flushMessages) ? this.#syncUpTo(endOffset) : undefined
+  }
+
+  /** One sync for all that wait for it. */
+  async #syncUpTo(endOffset: number): Promise<void> {
     try {
       await this.#syncLogs(this.#syncedEndOffset, endOffset)
     } catch (error) {
       this.#owner.writeFailed(diskErrorOf(error))
       return
     }
-    if (this.#stopped) return
-    this.#syncedEndOffset = Math.max(this.#syncedEndOffset, endOffset)
-    this.#advance(endOffset)
+    if (!this.#stopped) this.#syncedEndOffset = Math.max(this.#syncedEndOffset, endOffset)
   }
 
   #advance(endOffset: number): void {
+    assert(
+      endOffset > this.#writtenEndOffset && endOffset <= this.#fileEndOffset,
+      () => `L7: ${endOffset} after ${this.#writtenEndOffset}, and ${this.#fileEndOffset} is written`,
+    )
+    const { flushMs } = this.#owner.config
+    if (this.#fileEndOffset > this.#syncedEndOffset && flushMs < Number.MAX_SAFE_INTEGER) this.#startFlushTimer(flushMs)
     this.#writtenEndOffset = endOffset
     this.#owner.advanced()
   }

@@ -135,6 +135,8 @@ export interface BrokerConfig {
   readonly numRecoveryThreadsPerDataDir: number
   readonly logCleaner: LogCleanerConfig
 
+  /** Copied between log directories at most. */
+  readonly moveBytesPerSecondMax: number
   readonly producerIdExpirationMs: number
   /** `ottla.partitions.max` */
   readonly partitionsMax: number
@@ -225,6 +227,7 @@ function logsOf(settings: BrokerSettings) {
       ioBufferBytes: settings.get('log.cleaner.io.buffer.size'),
       ioMaxBytesPerSecond: settings.get('log.cleaner.io.max.bytes.per.second'),
     },
+    moveBytesPerSecondMax: settings.get('replica.alter.log.dirs.io.max.bytes.per.second'),
     producerIdExpirationMs: settings.get('producer.id.expiration.ms'),
     partitionsMax: settings.get('ottla.partitions.max'),
     producerIdsMax: settings.get('ottla.producer.ids.max'),
