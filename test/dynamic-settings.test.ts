@@ -269,6 +269,16 @@ const lines: Readonly<Record<string, Line>> = {
       assert.ok((await reads()) > 0)
     },
   },
+  'replica.alter.log.dirs.io.max.bytes.per.second': {
+    effect: 'reaches the moves between log directories',
+    async test(world, key) {
+      const { logs } = world.sim.broker
+      const told: number[] = []
+      logs.setMoveThrottle = bytesPerSecond => told.push(bytesPerSecond)
+      await world.alterBroker({ [key]: 1000 })
+      assert.deepEqual(told, [1000])
+    },
+  },
   'producer.id.expiration.ms': {
     effect: 'forgets silent producers',
     settings: { 'producer.id.expiration.check.interval.ms': 1000 },

@@ -42,7 +42,7 @@ test('a move keeps to its rate, which may change, and does not wait for long whe
       const { manager, log } = await open(machine)
       fill(log, 0, 200)
       await written(log)
-      const nowMs = (): number => simulator.clock.monotonicMs()
+      const nowMs = (): number => simulator.world.nowMs
       manager.setMoveThrottle(0)
       assert.equal(await manager.move('t', 0, '/data/two'), 'ok')
       await simulator.sleep(60_000)

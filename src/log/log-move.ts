@@ -247,7 +247,7 @@ export class LogMove {
     try {
       const target = await disk.open(`${this.#future}/${name}`, { write: true, create: true })
       try {
-        await copyRange(source, target, 0, stat.sizeBytes)
+        await this.#copyRange(source, target, 0, stat.sizeBytes)
         await target.sync()
       } finally {
         await target.close()

@@ -141,13 +141,18 @@ test('keys that nobody knows are refused, where Kafka keeps them for plugins', (
 test('throttles, plugins, cordoned directories and new listeners are not there yet and are refused, where Kafka takes them', () => {
   const refused: readonly (readonly [string, string])[] = [
     ['leader.replication.throttled.rate', '10'],
-    ['replica.alter.log.dirs.io.max.bytes.per.second', '10'],
+    ['follower.replication.throttled.rate', '10'],
     ['config.providers', 'x'],
     ['principal.builder.class', 'x'],
     ['cordoned.log.dirs', '*'],
     ['listeners', 'PLAINTEXT://127.0.0.1:9092'],
   ]
   for (const [name, value] of refused) assert.equal(outcome(set('perBroker', name, value)), 'INVALID_CONFIG', name)
+})
+
+test('moves between log directories can be throttled', () => {
+  const name = 'replica.alter.log.dirs.io.max.bytes.per.second'
+  assert.deepEqual(outcome(set('perBroker', name, '10')), { [name]: '10' })
 })
 
 test('only limits and security can be set for one listener, where Kafka takes everything', () => {

@@ -8,7 +8,7 @@ import { logKeys } from './broker/log.ts'
 import { networkKeys } from './broker/network.ts'
 import { operationsKeys } from './broker/operations.ts'
 import { ottlaKeys } from './broker/ottla.ts'
-import { quotaKeys } from './broker/quotas.ts'
+import { enforcedQuotaKeys, quotaKeys } from './broker/quotas.ts'
 import { remoteKeys } from './broker/remote.ts'
 import { replicationKeys } from './broker/replication.ts'
 import { saslKeys } from './broker/sasl.ts'
@@ -34,7 +34,7 @@ export const kafkaBrokerKeys = {
   ...transactionKeys,
 }
 
-export const brokerKeys = { ...kafkaBrokerKeys, ...ottlaKeys, ...internalKeys }
+export const brokerKeys = { ...kafkaBrokerKeys, ...ottlaKeys, ...internalKeys, ...enforcedQuotaKeys }
 
 export type BrokerKeys = typeof brokerKeys
 export type BrokerKeyName = keyof BrokerKeys
@@ -42,9 +42,9 @@ export type BrokerKeyName = keyof BrokerKeys
 export const brokerConfigDef = new ConfigDef(brokerKeys)
 
 /** Keys that Kafka keeps apart from the others, since no file may hold them. */
-export const quotaConfigDef = new ConfigDef(quotaKeys)
+export const quotaConfigDef = new ConfigDef({ ...quotaKeys, ...enforcedQuotaKeys })
 
-/** Whether DescribeConfigs leaves the key out. */
+/** Whether DescribeConfigs leaves the key out where it is not set. */
 export function isInternalKey(name: string): boolean {
-  return Object.hasOwn(internalKeys, name)
+  return Object.hasOwn(internalKeys, name) || Object.hasOwn(enforcedQuotaKeys, name)
 }

@@ -155,7 +155,7 @@ function listenersOfAdvertised(settings: Map<string, Setting>, { host }: Listene
 /** Whether the setting goes into the configuration; what is to be said about it is put among the findings. */
 function accept(setting: Setting, findings: Findings): boolean {
   const { key: name, origin } = setting
-  const key = brokerConfigDef.get(name)
+  const key = quotaConfigDef.get(name) === undefined ? brokerConfigDef.get(name) : undefined
   if (key !== undefined) return acceptKey(setting, key, findings)
   if (splitListenerKey(name) !== undefined) return acceptListenerKey(setting, findings)
   const feature = pluginKeys.get(name)

@@ -11,6 +11,10 @@ export const quotaKeys = {
   'leader.replication.throttled.rate': throttle(
     'Bytes per second that a leader serves to followers of throttled replicas.',
   ),
+} satisfies KeyTable
+
+/** Those that have their effect. */
+export const enforcedQuotaKeys = {
   'replica.alter.log.dirs.io.max.bytes.per.second': throttle(
     'Bytes per second that are copied when replicas move between the log directories of a broker.',
     enforced,
