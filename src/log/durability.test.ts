@@ -105,6 +105,62 @@ test('a file that cannot be synced for long delays those who wait for it, and no
     await manager.close()
   }))
 
+test('what is written beside a sync waits for the next one, which begins when that is over', () =>
+  simulate(14, async simulator => {
+    const machine = simulator.machine('a')
+    const io = machine.boot()
+    const { manager, log } = await openLog(io, { configFor: () => ({ ...syncedConfig, segmentBytes: 1_000_000 }) })
+    append(log, ['first'])
+    await written(log)
+    const disk = stallingDisk(machine)
+    const sizeBytes = (): number => io.disk.statSync('/data/t-0/00000000000000000000.log')!.sizeBytes
+    let syncs = 0
+    disk.stalls = ({ kind, path }) => {
+      if (kind !== 'sync' || !path.endsWith('.log')) return false
+      syncs += 1
+      return true
+    }
+    append(log, ['one'])
+    await simulator.sleep(stallMs / 2)
+    assert.deepEqual([syncs, log.writtenEndOffset], [1, 1])
+    const before = sizeBytes()
+    for (const value of ['two', 'three']) {
+      append(log, [value])
+      await simulator.sleep(1000)
+    }
+    assert.ok(sizeBytes() > before)
+    // Two was written while one was being synced: that sync may have missed it.
+    assert.deepEqual([syncs, log.writtenEndOffset], [1, 1])
+    await simulator.sleep(stallMs / 2)
+    assert.deepEqual([syncs, log.writtenEndOffset], [2, 2])
+    await simulator.sleep(stallMs)
+    assert.deepEqual([syncs, log.writtenEndOffset], [2, 4])
+    await manager.close()
+  }))
+
+test('beside a sync no more is written than the next one can make durable soon', () =>
+  simulate(15, async simulator => {
+    const machine = simulator.machine('a')
+    const io = machine.boot()
+    const { manager, log } = await openLog(io, { configFor: () => ({ ...syncedConfig, segmentBytes: 1e9 }) })
+    append(log, ['first'])
+    await written(log)
+    const disk = stallingDisk(machine)
+    disk.stalls = ({ kind, path }) => kind === 'sync' && path.endsWith('.log')
+    append(log, ['one'])
+    await simulator.sleep(1000)
+    for (let index = 0; index < 20; index += 1) {
+      append(log, ['x'.repeat(500_000)])
+      await simulator.sleep(100)
+    }
+    const { sizeBytes } = io.disk.statSync('/data/t-0/00000000000000000000.log')!
+    assert.ok(sizeBytes > 4_000_000 && sizeBytes < 5_500_000, `${sizeBytes} bytes`)
+    disk.stalls = () => false
+    await written(log)
+    assert.equal((await readAll(log)).length, 22)
+    await manager.close()
+  }))
+
 /** Segments of a log that the disk has for certain: files without anything unsynced, whose names are durable all the way up. */
 function durableSegments({ volume }: Machine): number[] {
   const folder = volume.findDirectory('/data', 'look').durableEntries.get('t-0')
