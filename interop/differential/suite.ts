@@ -14,6 +14,9 @@ import { readRecorded, writeRecorded } from './recorded.ts'
 
 const suite = 'differential'
 
+/** Half a minute after its start Kafka begins to delete what is old, and some records of the corpus are: on a busy machine that is in the middle of it. Not shown to clients. */
+const kafkaSettings: Readonly<Record<string, string>> = { 'log.initial.task.delay.ms': '3600000' }
+
 /** With `record`, Kafka's answers replace the recorded ones. */
 export async function differentialSuite(dir: string, record: boolean): Promise<Result[]> {
   const kafka = await answersOf('kafka', join(dir, 'kafka'))
@@ -26,7 +29,8 @@ export async function differentialSuite(dir: string, record: boolean): Promise<R
 }
 
 async function answersOf(kind: BrokerKind, dir: string): Promise<Answered[]> {
-  const broker = await startBroker(kind, { dir, config: brokerSettings })
+  const config = kind === 'kafka' ? { ...brokerSettings, ...kafkaSettings } : brokerSettings
+  const broker = await startBroker(kind, { dir, config })
   try {
     return await askAll(broker.port)
   } finally {

@@ -39,7 +39,7 @@ export const groupState = goProgram('group-state')
 export type ProgramKind = (args: readonly string[]) => Command
 export type Arguments = Readonly<Record<string, string | number>>
 
-const endLimitMs = 20_000
+const endLimitMs = 60_000
 
 export class Program {
   readonly name: string

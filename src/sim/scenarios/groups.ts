@@ -68,6 +68,7 @@ export const groupsScenario: Scenario = {
     'group gone back',
     'gave up over its disk',
   ],
+  seedsForKinds: 60,
   run: simulator => simulator.settle(tell(simulator), 24 * 60 * 60 * 1000),
 }
 
