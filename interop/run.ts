@@ -23,9 +23,10 @@ import { exactlyOnceTest } from './exactly-once/exactly-once.ts'
 import { groupSuites, runGroups } from './groups/groups.ts'
 import { kafkaFilesSuite } from './kafka-files/suite.ts'
 import { killTest } from './kill/kill.ts'
+import { moveTest } from './kill/move.ts'
 
 /** Suites that start brokers of their own. */
-const byThemselves = new Set<string>(['differential', 'kill', 'exactly-once', 'kafka-files', ...groupSuites])
+const byThemselves = new Set<string>(['differential', 'kill', 'exactly-once', 'kafka-files', 'move', ...groupSuites])
 
 const startedMs = performance.now()
 
@@ -113,6 +114,7 @@ async function runAll(selected: readonly Suite[], options: Options, dir: string)
   if (groups.length > 0) await timed(() => runGroups(groups, options, join(dir, 'groups'), progress))
   if (has('exactly-once')) await timed(() => exactlyOnceTest(options, join(dir, 'exactly-once'), progress))
   if (has('kafka-files')) await timed(() => kafkaFilesSuite(join(dir, 'kafka-files'), progress))
+  if (has('move')) await timed(() => moveTest(options, join(dir, 'move'), progress))
   if (has('kill')) await timed(() => killTest(options, join(dir, 'kill'), progress))
   return results
 }

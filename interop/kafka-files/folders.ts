@@ -80,20 +80,3 @@ export function segmentBases(dataDir: string, partition: string): number[] {
     .map(name => Number.parseInt(name, 10))
     .sort((a, b) => a - b)
 }
-
-/**
- * Makes all of a partition belong to one leader epoch. A broker that is by itself has the epoch in which its partition was made, and logs of a broker that has been restarted more often
- * know later ones. The epoch of a batch lies outside its checksum.
- */
-export function setLeaderEpoch(dataDir: string, partition: string, leaderEpoch: number): void {
-  for (const base of segmentBases(dataDir, partition)) {
-    const path = join(dataDir, partition, `${String(base).padStart(20, '0')}.log`)
-    const bytes = readFileSync(path)
-    for (let at = 0; at + 12 <= bytes.length; at += 12 + bytes.readInt32BE(at + 8))
-      bytes.writeInt32BE(leaderEpoch, at + 12)
-    writeFileSync(path, bytes)
-  }
-  const first = segmentBases(dataDir, partition)[0] ?? 0
-  const start = Math.max(first, readCheckpoint(dataDir, 'log-start-offset-checkpoint').get(partition) ?? 0)
-  writeFileSync(join(dataDir, partition, 'leader-epoch-checkpoint'), `0\n1\n${leaderEpoch} ${start}\n`)
-}

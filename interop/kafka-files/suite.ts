@@ -7,19 +7,24 @@
  * both isolation levels, committed offsets, transactions and what becomes of them. Then all goes back.
  */
 import { mkdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { java, sleep, startBroker, type Broker, type BrokerKind } from '../runner/broker.ts'
+import { basename, dirname, join } from 'node:path'
+import { freePort, sleep, startBroker, type Broker, type BrokerKind } from '../runner/broker.ts'
 import { dumpLogs } from '../runner/dump.ts'
-import { kafkaToolClasses, repositoryDir } from '../runner/paths.ts'
+import { repositoryDir } from '../runner/paths.ts'
+import { JavaSession } from '../runner/java-session.ts'
 import { run } from '../runner/process.ts'
-import { readProgram, type Result } from '../runner/results.ts'
+import type { Result } from '../runner/results.ts'
 import { epochProblem, withRecords, writeEpochs } from './epochs.ts'
-import { leaderEpochs, movePartitions, partitionsOf, readCheckpoint, segmentBases, setLeaderEpoch } from './folders.ts'
+import { leaderEpochs, movePartitions, partitionsOf, readCheckpoint, segmentBases } from './folders.ts'
+import { setLeaderEpoch } from './leader-epochs.ts'
 
 const suite = 'kafka-files'
 const hourMs = 3_600_000
-const toolOptions = ['-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC', '-Dorg.slf4j.simpleLogger.defaultLogLevel=off']
+/** For what a broker does by itself, which takes about a second on a machine that has nothing else to do. */
+const patienceMs = 120_000
 const compactedNames = '(__.*|c-.*|[ok]-compacted)-\\d+'
+/** Of each broker's partitions those that have been with Kafka. */
+const namesFromKafka: Sides<string> = { ottla: '(__.*|[ok]-compacted)-\\d+', kafka: compactedNames }
 const internal = ['__consumer_offsets-', '__transaction_state-']
 
 /** Of both kinds. Small internal topics, since all their partitions are moved; a cleaner that does not wait. */
@@ -53,6 +58,8 @@ class KafkaFiles {
   readonly #dir: string
   readonly #progress: (line: string) => void
   readonly #brokers = new Map<BrokerKind, Broker>()
+  readonly #ports = new Map<BrokerKind, number>()
+  readonly #programs = new Map<BrokerKind, JavaSession>()
   /** Records of all topics lie in the past of both, at the same times. */
   readonly #baseMs = Math.floor(Date.now() / hourMs) * hourMs - 15 * 24 * hourMs
   #reads = 0
@@ -81,7 +88,7 @@ class KafkaFiles {
     await this.#untilCompacted(kind => [`${own(kind)}-compacted-0`])
     const seen = await this.#readBoth({ ottla: 'o', kafka: 'k' })
     await this.#onBoth(kind => this.#stopOne(kind))
-    // A broker by itself has one leader epoch for ever, so more of them are written as the broker writes them, without it.
+    // A broker by itself has one leader epoch for long, so more of them are written as the broker writes them, without it.
     const epochs = await writeEpochs(this.#dataDir('ottla'), 'o-epochs', this.#baseMs)
     const before = { ...seen, ottla: withRecords(seen.ottla, 'o-epochs-0', epochs.records) }
     await this.#check(
@@ -129,15 +136,18 @@ class KafkaFiles {
   }
 
   async stop(): Promise<void> {
+    for (const [kind, program] of this.#programs) {
+      const results = await program.end(suite)
+      this.results.push(...results.map(result => ({ ...result, test: `${kind}: ${result.test}` })))
+    }
     for (const broker of this.#brokers.values()) await broker.kill()
   }
 
   async #start(kind: BrokerKind): Promise<void> {
-    const port = this.#brokers.get(kind)?.port
-    this.#brokers.set(
-      kind,
-      await startBroker(kind, { dir: join(this.#dir, kind), config, ...(port === undefined ? {} : { port }) }),
-    )
+    // Where the program that lives on knows it.
+    const port = this.#ports.get(kind) ?? (await freePort())
+    this.#ports.set(kind, port)
+    this.#brokers.set(kind, await startBroker(kind, { dir: join(this.#dir, kind), config, port }))
   }
 
   async #stopOne(kind: BrokerKind): Promise<void> {
@@ -164,14 +174,13 @@ class KafkaFiles {
   }
 
   /** Commands of KafkaFiles.java, one after the other. */
-  async #java(kind: BrokerKind, ...commands: readonly (readonly string[])[]): Promise<void> {
-    const { address } = this.#brokers.get(kind)!
-    const args = commands.flatMap((command, index) => (index === 0 ? command : ['--', ...command]))
-    const finished = await run(java(toolOptions, 'KafkaFiles', [address, ...args], kafkaToolClasses), 90_000)
-    const { results } = readProgram(suite, finished)
-    this.results.push(...results.map(result => ({ ...result, test: `${kind}: ${result.test}` })))
-    const failed = results.find(result => result.outcome === 'failed')
-    if (failed !== undefined) throw new Error(`${failed.test} against ${kind} failed`)
+  #java(kind: BrokerKind, ...commands: readonly (readonly string[])[]): Promise<void> {
+    let program = this.#programs.get(kind)
+    if (program === undefined) {
+      program = new JavaSession('KafkaFiles', [this.#brokers.get(kind)!.address])
+      this.#programs.set(kind, program)
+    }
+    return program.obey(...commands)
   }
 
   /** What readers of each broker see, the one of its topics with that prefix. */
@@ -205,7 +214,7 @@ class KafkaFiles {
 
   /** Waits until the cleaner of each broker has compacted all it may, which its checkpoint says. */
   async #untilCompacted(partitions: (kind: BrokerKind) => readonly string[]): Promise<void> {
-    const deadlineMs = performance.now() + 30_000
+    const deadlineMs = performance.now() + patienceMs
     for (const kind of ['ottla', 'kafka'] as const) {
       for (const partition of partitions(kind)) {
         const dataDir = this.#dataDir(kind)
@@ -245,34 +254,36 @@ class KafkaFiles {
       this.#same(`cleaners, round ${round}: ${partition} has the same records`, of(kafka), of(ottla))
     }
     // What retention leaves goes away step by step, and with it what could be compared.
-    for (const partition of partitions.filter(each => each !== 'c-delete-0')) {
-      const name = `cleaners, round ${round}: ${partition} has the same batches`
-      await this.#check(name, async () => {
-        const [one, two] = [await this.#batches('kafka', partition), await this.#batches('ottla', partition)]
-        return difference(one, two)
-      })
+    const kept = partitions.filter(each => each !== 'c-delete-0')
+    const [one, two] = await Promise.all([this.#batches('kafka', kept), this.#batches('ottla', kept)])
+    for (const partition of kept) {
+      this.#same(
+        `cleaners, round ${round}: ${partition} has the same batches`,
+        one.get(partition) ?? [],
+        two.get(partition) ?? [],
+      )
     }
   }
 
   async #settled(partition: string): Promise<void> {
     const first = (kind: BrokerKind) => segmentBases(this.#dataDir(kind), partition)[0]
-    for (let turn = 0; turn < 200 && (first('ottla') !== first('kafka') || first('kafka') === 0); turn += 1)
-      await sleep(100)
+    const deadlineMs = performance.now() + patienceMs
+    while ((first('ottla') !== first('kafka') || first('kafka') === 0) && performance.now() < deadlineMs)
+      await sleep(50)
   }
 
-  /** What is left of each batch, without what no two brokers have alike. */
-  async #batches(kind: BrokerKind, partition: string): Promise<string[]> {
-    const rows = await ottlaLog(['dump', '--batches', '--json', join(this.#dataDir(kind), partition)])
+  /** What is left of each batch of partitions, without what no two brokers have alike. */
+  async #batches(kind: BrokerKind, partitions: readonly string[]): Promise<Map<string, string[]>> {
+    const dataDir = this.#dataDir(kind)
+    const rows = await ottlaLog(['dump', '--batches', '--json', ...partitions.map(each => join(dataDir, each))])
+    const batches = new Map<string, string[]>(partitions.map(partition => [partition, []]))
     const producers = new Map<unknown, number>()
-    return rows
-      .filter(row => row['type'] === 'batch')
-      .map(row => {
-        const id = row['producerId']
-        if (!producers.has(id)) producers.set(id, producers.size)
-        const { baseOffset, lastOffset, count, compression, isControl, isTransactional, baseSequence } = row
-        const horizon = row['deleteHorizonMs'] === undefined ? '' : ' horizon'
-        return `${baseOffset}..${lastOffset} ${count} ${compression} producer ${producers.get(id)} sequence ${baseSequence}${isTransactional === true ? ' transactional' : ''}${isControl === true ? ' control' : ''}${horizon}`
-      })
+    let partition = ''
+    for (const row of rows) {
+      if (row['type'] === 'file') partition = basename(dirname(String(row['file'])))
+      if (row['type'] === 'batch') batches.get(partition)!.push(batchText(row, producers))
+    }
+    return batches
   }
 
   async #isRich(): Promise<string | undefined> {
@@ -310,7 +321,9 @@ class KafkaFiles {
   async #inspect(): Promise<void> {
     for (const kind of ['ottla', 'kafka'] as const) {
       this.results.push(
-        ...(await dumpLogs(suite, this.#dataDir(kind), compactedNames)).map(result => ({
+        ...(
+          await dumpLogs(suite, this.#dataDir(kind), { compacted: compactedNames, emptied: namesFromKafka[kind] })
+        ).map(result => ({
           ...result,
           test: `DumpLogSegments, ${kind}: ${result.test}`,
         })),
@@ -355,6 +368,19 @@ class KafkaFiles {
               : undefined
     this.results.push(why === undefined ? { suite, test, outcome: 'passed' } : { suite, test, outcome: 'failed', why })
   }
+}
+
+/** `producers` numbers producer ids in the order of their coming. */
+function batchText(row: Record<string, unknown>, producers: Map<unknown, number>): string {
+  const id = row['producerId']
+  if (!producers.has(id)) producers.set(id, producers.size)
+  const { baseOffset, lastOffset, count, compression, isControl, isTransactional, baseSequence } = row
+  const flags = [
+    isTransactional === true ? ' transactional' : '',
+    isControl === true ? ' control' : '',
+    row['deleteHorizonMs'] === undefined ? '' : ' horizon',
+  ]
+  return `${baseOffset}..${lastOffset} ${count} ${compression} producer ${producers.get(id)} sequence ${baseSequence}${flags.join('')}`
 }
 
 const own = (kind: BrokerKind): string => (kind === 'ottla' ? 'o' : 'k')

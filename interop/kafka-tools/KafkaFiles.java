@@ -1,3 +1,5 @@
+import java.io.BufferedReader;
+import java.io.InputStreamReader;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -12,7 +14,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Properties;
 import java.util.TreeMap;
-import java.util.TreeSet;
 import java.util.function.Consumer;
 import java.util.stream.Collectors;
 import org.apache.kafka.clients.admin.Admin;
@@ -38,6 +39,8 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
  * Writes and reads what is moved between brokers of two kinds as files: see interop/kafka-files. What it writes depends on its arguments only, down to the timestamps, so that
  * two brokers can be given the same.
  *
+ * It lives as long as the whole suite, over restarts of the broker, and takes its commands from standard input, one a line; when one is done it says so.
+ *
  * <pre>
  * create  PREFIX               makes the topics
  * fill    PREFIX ROUND BASE    every codec, transactions of both outcomes, keys to be compacted, offsets of groups; after round 2 a transaction is left open
@@ -51,26 +54,33 @@ public final class KafkaFiles {
     private static final long HOUR = 3_600_000;
     /** Behind the beginning, which is fifteen days ago: some hours ago. */
     private static final long YOUNG = 15 * 24 * HOUR - 6 * HOUR;
-    private static final Map<String, String> ROLLED = Map.of("segment.ms", "1800000", "retention.ms", "-1");
-    private static final Map<String, String> COMPACTED = Map.of("segment.ms", "1800000", "cleanup.policy", "compact", "min.cleanable.dirty.ratio", "0.0");
+    /**
+     * Markers have the time of their writing. Where there are any, records lie ahead of it, so that a new hour of them begins a new segment and a marker never does: what is in which segment
+     * does not depend on when a marker came.
+     */
+    private static final long AHEAD = 16 * 24 * HOUR;
+    private static final Map<String, String> ROLLED =
+        Map.of("segment.ms", "1800000", "retention.ms", "-1", "message.timestamp.after.max.ms", String.valueOf(Long.MAX_VALUE));
+    private static final Map<String, String> COMPACTED = Map.of(
+        "segment.ms", "1800000", "cleanup.policy", "compact", "min.cleanable.dirty.ratio", "0.0", "message.timestamp.after.max.ms", String.valueOf(Long.MAX_VALUE));
+    private static final long PATIENCE_NANOS = 60_000_000_000L;
 
     private final String bootstrap;
-    private final Outcomes outcomes = new Outcomes(new PrintStream(System.out, true, StandardCharsets.UTF_8));
+    private final Admin admin;
+    private final PrintStream console = new PrintStream(System.out, true, StandardCharsets.UTF_8);
+    private final Outcomes outcomes = new Outcomes(console);
 
     private KafkaFiles(String bootstrap) {
         this.bootstrap = bootstrap;
+        this.admin = Admin.create(settings());
     }
 
-    /** An address, then commands with their arguments, with "--" between two of them: starting a JVM takes longer than most of them. */
-    public static void main(String[] args) {
+    public static void main(String[] args) throws Exception {
         KafkaFiles files = new KafkaFiles(args[0]);
-        List<String> command = new ArrayList<>();
-        for (int at = 1; at <= args.length; at++) {
-            if (at < args.length && !args[at].equals("--")) command.add(args[at]);
-            else {
-                files.obey(List.copyOf(command));
-                command.clear();
-            }
+        BufferedReader commands = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
+        for (String line = commands.readLine(); line != null; line = commands.readLine()) {
+            files.obey(List.of(line.split(" ")));
+            files.console.println("done " + line);
         }
         // Without closing anything: a transaction that is to stay open must not be aborted on the way out.
         files.outcomes.end();
@@ -108,9 +118,7 @@ public final class KafkaFiles {
             topics.add(compacted(prefix + "-compacted", 1, Map.of()));
             topics.add(new NewTopic(prefix + "-epochs", 1, (short) 1).configs(ROLLED));
         }
-        try (Admin admin = Admin.create(settings())) {
-            admin.createTopics(topics).all().get();
-        }
+        admin.createTopics(topics).all().get();
     }
 
     private static NewTopic compacted(String name, int partitions, Map<String, String> more) {
@@ -125,7 +133,7 @@ public final class KafkaFiles {
     }
 
     private void fill(String prefix, int round, long baseMs) throws Exception {
-        long startMs = baseMs + round * 24 * HOUR;
+        long startMs = baseMs + AHEAD + round * 24 * HOUR;
         for (int partition = 0; partition < CODECS.length; partition++) {
             try (Writer writer = new Writer(prefix + "-codecs", partition, CODECS[partition], null)) {
                 for (int batch = 0; batch < 4; batch++) {
@@ -232,6 +240,9 @@ public final class KafkaFiles {
 
     private static final List<String> COMPARED = List.of("c-basic", "c-codecs", "c-tombstones", "c-delete", "c-transactions", "c-kept-markers", "c-open", "c-young", "c-append-time");
 
+    /** Those with transactions. */
+    private static final List<String> MARKED = List.of("c-transactions", "c-kept-markers", "c-open");
+
     /** Nothing is compacted while it is written: both cleaners are to begin with the same. */
     private void compact(int round, long baseMs) throws Exception {
         setDirtyRatio("1.0");
@@ -242,10 +253,10 @@ public final class KafkaFiles {
         basic("c-delete", "none", round, round == 1 ? startMs - 100 * 24 * HOUR : startMs);
         basic("c-young", "none", round, round == 1 ? startMs : baseMs + YOUNG);
         basic("c-append-time", "zstd", round, startMs);
-        for (String topic : List.of("c-transactions", "c-kept-markers")) mixed(topic, round, startMs);
-        open(round, startMs);
+        for (String topic : List.of("c-transactions", "c-kept-markers")) mixed(topic, round, startMs + AHEAD);
+        open(round, startMs + AHEAD);
         // The active segment is never compacted: these begin it.
-        for (String topic : COMPARED.subList(0, 7)) last(topic, startMs + 9 * HOUR);
+        for (String topic : COMPARED.subList(0, 7)) last(topic, startMs + 9 * HOUR + (MARKED.contains(topic) ? AHEAD : 0));
         last("c-young", round == 1 ? startMs + 9 * HOUR : baseMs + YOUNG + 5 * HOUR);
         Thread.sleep(20);
         last("c-append-time", startMs);
@@ -256,9 +267,7 @@ public final class KafkaFiles {
         AlterConfigOp operation = new AlterConfigOp(new ConfigEntry("min.cleanable.dirty.ratio", ratio), AlterConfigOp.OpType.SET);
         Map<ConfigResource, Collection<AlterConfigOp>> changes = new HashMap<>();
         for (String topic : COMPARED) changes.put(new ConfigResource(ConfigResource.Type.TOPIC, topic), List.of(operation));
-        try (Admin admin = Admin.create(settings())) {
-            admin.incrementalAlterConfigs(changes).all().get();
-        }
+        admin.incrementalAlterConfigs(changes).all().get();
     }
 
     private void last(String topic, long timeMs) throws Exception {
@@ -336,14 +345,12 @@ public final class KafkaFiles {
 
     private long end(String topic) throws Exception {
         TopicPartition partition = new TopicPartition(topic, 0);
-        try (Admin admin = Admin.create(settings())) {
-            return admin.listOffsets(Map.of(partition, OffsetSpec.latest())).partitionResult(partition).get().offset();
-        }
+        return admin.listOffsets(Map.of(partition, OffsetSpec.latest())).partitionResult(partition).get().offset();
     }
 
     /** The end of a transaction is answered before its marker is written; what comes behind it has to be the same everywhere. */
     private void awaitEnd(String topic, long wanted) throws Exception {
-        long deadline = System.nanoTime() + 20_000_000_000L;
+        long deadline = System.nanoTime() + PATIENCE_NANOS;
         while (end(topic) < wanted) {
             if (System.nanoTime() > deadline) throw new AssertionError(topic + " has no marker at " + (wanted - 1));
             Thread.sleep(2);
@@ -352,25 +359,21 @@ public final class KafkaFiles {
 
     private void read(Path file, List<String> prefixes) throws Exception {
         List<String> lines = new ArrayList<>();
-        try (Admin admin = Admin.create(settings())) {
-            TreeSet<String> topics = new TreeSet<>(admin.listTopics().names().get());
-            topics.removeIf(topic -> prefixes.stream().noneMatch(prefix -> topic.startsWith(prefix + "-")));
-            for (String topic : topics) {
-                for (TopicPartitionInfo info : admin.describeTopics(List.of(topic)).allTopicNames().get().get(topic).partitions()) {
-                    TopicPartition partition = new TopicPartition(topic, info.partition());
-                    for (String isolation : List.of("read_uncommitted", "read_committed")) readPartition(partition, isolation, lines::add);
-                }
-            }
-            for (String prefix : prefixes) {
-                for (String group : List.of(prefix + "-group", prefix + "-tx-group")) groupOffsets(admin, group, lines::add);
-            }
-            Collection<TransactionListing> transactions = admin.listTransactions().all().get();
-            transactions.stream()
-                .filter(each -> prefixes.stream().anyMatch(prefix -> each.transactionalId().startsWith(prefix + "-")))
-                .map(each -> "transaction " + each.transactionalId() + " " + each.producerId() + " " + each.state())
-                .sorted()
-                .forEach(lines::add);
+        List<String> topics = admin.listTopics().names().get().stream().filter(topic -> prefixes.stream().anyMatch(prefix -> topic.startsWith(prefix + "-"))).toList();
+        TreeMap<String, TopicPartition> partitions = new TreeMap<>();
+        admin.describeTopics(topics).allTopicNames().get().forEach((topic, description) -> {
+            for (TopicPartitionInfo info : description.partitions()) partitions.put(topic + "-" + info.partition(), new TopicPartition(topic, info.partition()));
+        });
+        for (String isolation : List.of("read_uncommitted", "read_committed")) readPartitions(List.copyOf(partitions.values()), isolation, lines::add);
+        for (String prefix : prefixes) {
+            for (String group : List.of(prefix + "-group", prefix + "-tx-group")) groupOffsets(admin, group, lines::add);
         }
+        Collection<TransactionListing> transactions = admin.listTransactions().all().get();
+        transactions.stream()
+            .filter(each -> prefixes.stream().anyMatch(prefix -> each.transactionalId().startsWith(prefix + "-")))
+            .map(each -> "transaction " + each.transactionalId() + " " + each.producerId() + " " + each.state())
+            .sorted()
+            .forEach(lines::add);
         Files.write(file, lines);
     }
 
@@ -381,18 +384,24 @@ public final class KafkaFiles {
         sorted.forEach((partition, offset) -> line.accept("group " + group + " " + partition + " " + offset.offset() + " " + offset.metadata()));
     }
 
-    private void readPartition(TopicPartition partition, String isolation, Consumer<String> line) {
+    private void readPartitions(List<TopicPartition> partitions, String isolation, Consumer<String> line) {
         try (KafkaConsumer<byte[], byte[]> consumer = consumer(isolation, null)) {
-            List<TopicPartition> partitions = List.of(partition);
             consumer.assign(partitions);
-            long start = consumer.beginningOffsets(partitions).get(partition);
-            long end = consumer.endOffsets(partitions).get(partition);
-            line.accept("partition " + partition + " " + isolation + " " + start + " " + end);
-            consumer.seek(partition, start);
-            long deadline = System.nanoTime() + 20_000_000_000L;
-            while (consumer.position(partition) < end) {
-                if (System.nanoTime() > deadline) throw new AssertionError(partition + " " + isolation + " stays at " + consumer.position(partition) + " of " + end);
-                for (ConsumerRecord<byte[], byte[]> record : consumer.poll(Duration.ofMillis(100))) line.accept(partition + " " + isolation + " " + text(record));
+            Map<TopicPartition, Long> starts = consumer.beginningOffsets(partitions);
+            Map<TopicPartition, Long> ends = consumer.endOffsets(partitions);
+            Map<TopicPartition, List<String>> records = new HashMap<>();
+            for (TopicPartition partition : partitions) {
+                consumer.seek(partition, starts.get(partition));
+                records.put(partition, new ArrayList<>());
+            }
+            long deadline = System.nanoTime() + PATIENCE_NANOS;
+            while (partitions.stream().anyMatch(partition -> consumer.position(partition) < ends.get(partition))) {
+                if (System.nanoTime() > deadline) throw new AssertionError(isolation + " has not got to " + ends);
+                for (ConsumerRecord<byte[], byte[]> record : consumer.poll(Duration.ofMillis(100))) records.get(new TopicPartition(record.topic(), record.partition())).add(text(record));
+            }
+            for (TopicPartition partition : partitions) {
+                line.accept("partition " + partition + " " + isolation + " " + starts.get(partition) + " " + ends.get(partition));
+                for (String record : records.get(partition)) line.accept(partition + " " + isolation + " " + record);
             }
         }
     }

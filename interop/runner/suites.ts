@@ -154,6 +154,14 @@ export const suites: readonly Suite[] = [
     timeLimitMs: 5 * 60_000,
   },
   {
+    name: 'move',
+    family: 'kill',
+    about:
+      "Kafka's ReassignPartitionsCommand moves partitions between log directories under load, and over a SIGKILL: no gap, no double, no error",
+    builds: ['java-4.3.1', 'c', 'kafka-tools'],
+    timeLimitMs: 5 * 60_000,
+  },
+  {
     name: 'kill',
     family: 'kill',
     about: 'SIGKILL under acks=all load: nothing acknowledged is lost, doubled or out of order',
