@@ -57,8 +57,8 @@ export class GroupStory {
   /** Whoever was given a producer id, and which epochs of it. */
   readonly #producerOf = new Map<number, string>()
   readonly #identities = new Set<string>()
-  /** By transactional id, the process that began last. */
-  readonly #latestProducer = new Map<string, string>()
+  /** By transactional id, the process that began last, as the broker saw it: answers to two of them may come in another order. */
+  readonly #latestProducer = new Map<string, { client: string; producerId: number; producerEpoch: number }>()
   readonly #lastStableOffsets = new Map<string, number>()
 
   constructor(simulator: Simulator) {
@@ -119,13 +119,18 @@ export class GroupStory {
   issued(client: string, transactionalId: string, producerId: number, producerEpoch: number): void {
     const key = `${producerId}/${producerEpoch}`
     assert(!this.#identities.has(key), () => `P7: ${transactionalId} was given ${key}, which had been given before`)
-    this.#latestProducer.set(transactionalId, client)
+    const known = this.#latestProducer.get(transactionalId)
+    const isLatest =
+      known === undefined ||
+      producerId > known.producerId ||
+      (producerId === known.producerId && producerEpoch > known.producerEpoch)
+    if (isLatest) this.#latestProducer.set(transactionalId, { client, producerId, producerEpoch })
     this.continues(transactionalId, producerId, producerEpoch)
   }
 
   /** A producer was given the next epoch because it asked for it (KIP-360), as only the last one may. */
   recovered(client: string, transactionalId: string, producerId: number, producerEpoch: number): void {
-    const latest = this.#latestProducer.get(transactionalId)
+    const latest = this.#latestProducer.get(transactionalId)?.client
     assert(
       latest === client,
       () => `P2: ${client} was given epoch ${producerEpoch} of ${transactionalId}, which is ${latest} now`,
