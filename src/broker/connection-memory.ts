@@ -5,7 +5,8 @@
  * While requests hold more than the budget, large ones come in one at a time, whose connection has the turn: so that always one can be finished. Small ones come in
  * as before, up to a reserve above the budget; beyond it nothing is read but what has the turn. Who holds up everybody then is closed: the one whose turn it is when it
  * sends nothing, and those whose requests wait because they do not take their answers. Responses are bounded where they are made: a fetch gets no more bytes than there is
- * room for, and one whole batch in any case.
+ * room for, and one whole batch in any case. Other responses, such as descriptions of all topics, are as large as they are: where clients leave more of them than the budget, those
+ * that take nothing for a second are closed, the largest first, and beyond twice the budget also those that take some.
  */
 
 import type { Clock, Timer } from '../io/io.ts'
@@ -21,10 +22,15 @@ export interface MemoryUser {
   readonly isHeldUpByItself: boolean
   /** Another number whenever it has sent or taken something. */
   readonly progress: number
+  /** Of its responses, what it has not taken, and what it has. */
+  readonly unsentBytes: number
+  readonly takenBytes: number
   /** Whether it may be read from may have changed. */
   memoryChanged(): void
   /** It does not do its part, and others wait for it. */
   stalled(): void
+  /** It leaves its responses, and there is no room for more. */
+  leavesResponses(): void
 }
 
 export interface MemoryBudgets {
@@ -39,6 +45,8 @@ type Level = 'open' | 'tight' | 'full'
 const reserveShare = 0.25
 /** All are read from again below this share of the budget, so that it does not begin anew at once. */
 const reopenShare = 0.75
+/** Of the budget for responses: beyond it nobody may leave what it has. */
+const responsesShareMax = 2
 /** How long others wait, under pressure, for a client that sends and takes nothing. */
 const stallMs = 1000
 
@@ -51,6 +59,7 @@ export class ConnectionMemory {
   #level: Level = 'open'
   #turn: MemoryUser | undefined
   #stallTimer: Timer | undefined
+  #responseTimer: Timer | undefined
   /** How far those were that others wait for, at the last look. */
   #suspects = new Map<MemoryUser, number>()
 
@@ -82,6 +91,7 @@ export class ConnectionMemory {
   responseBytesChanged(deltaBytes: number): void {
     this.#responseBytes += deltaBytes
     assert(this.#responseBytes >= 0, () => `responses hold ${this.#responseBytes} bytes`)
+    if (deltaBytes > 0) this.#watchResponses()
   }
 
   /** What a connection holds of requests has changed, and perhaps whether one is under way. */
@@ -151,6 +161,31 @@ export class ConnectionMemory {
     for (const user of this.#users) if (this.#isAwaited(user)) this.#suspects.set(user, user.progress)
     this.#watch()
     for (const [user, progress] of [...this.#suspects]) if (before.get(user) === progress) user.stalled()
+  }
+
+  #watchResponses(): void {
+    if (this.#responseTimer !== undefined || this.#responseBytes <= this.#budgets().responseBytes) return
+    const takenBytes = new Map<MemoryUser, number>()
+    for (const user of this.#users) if (user.unsentBytes > 0) takenBytes.set(user, user.takenBytes)
+    this.#responseTimer = this.#clock.setTimer(stallMs, () => {
+      this.#responseTimer = undefined
+      this.#makeResponseRoom(takenBytes)
+      this.#watchResponses()
+    })
+  }
+
+  /** `takenBytes`: what each of those who had responses had taken of them before. */
+  #makeResponseRoom(takenBytes: ReadonlyMap<MemoryUser, number>): void {
+    const { responseBytes: budget } = this.#budgets()
+    let heldBytes = this.#responseBytes
+    const holders = [...this.#users].filter(({ unsentBytes }) => unsentBytes > 0)
+    for (const user of holders.toSorted((a, b) => b.unsentBytes - a.unsentBytes)) {
+      if (heldBytes <= budget) return
+      const takesNothing = takenBytes.get(user) === user.takenBytes
+      if (!takesNothing && heldBytes <= budget * responsesShareMax) continue
+      heldBytes -= user.unsentBytes
+      user.leavesResponses()
+    }
   }
 
   #isAwaited(user: MemoryUser): boolean {

@@ -165,6 +165,14 @@ export class Connection implements SocketHandler, MemoryUser, TurnTaker {
     return this.#receivedBytes - this.#socket.unsentBytes
   }
 
+  get unsentBytes(): number {
+    return this.#closed ? 0 : this.#socket.unsentBytes
+  }
+
+  get takenBytes(): number {
+    return this.#writtenBytes - this.#socket.unsentBytes
+  }
+
   memoryChanged(): void {
     this.#balanceReading()
   }
@@ -180,6 +188,12 @@ export class Connection implements SocketHandler, MemoryUser, TurnTaker {
       new StalledError(
         'requests have taken all the memory that they may, and this client neither sends the rest of its own nor takes its answers',
       ),
+    )
+  }
+
+  leavesResponses(): void {
+    this.#fail(
+      new StalledError('responses have taken all the memory that they may, and this client does not take its own'),
     )
   }
 

@@ -66,7 +66,7 @@ export class BrokerProcess {
       ...overrides.flatMap(([key, value]) => ['--override', `${key}=${value}`]),
     ]
     // As `docs/operations.md` recommends to those who watch memory, and as the image has it.
-    const env = { MALLOC_ARENA_MAX: '2', ...process.env }
+    const env = { ...process.env, MALLOC_ARENA_MAX: '2' }
     const child = spawn(process.execPath, args, { cwd: root, env, stdio: ['ignore', log.descriptor, log.descriptor] })
     const ended = endOf(child)
     const deadlineMs = performance.now() + startLimitMs
