@@ -23,6 +23,7 @@ import {
 } from './file-names.ts'
 import { FileSync } from './file-sync.ts'
 import { lastOffsetOf, lastOffsetOrUndefined, maxTimestampOf } from './log-batch.ts'
+import { diskErrorOf, isPassing } from './log-context.ts'
 import { OffsetIndex, RELATIVE_OFFSET_MAX } from './offset-index.ts'
 import type { OffsetPosition } from './offset-index.ts'
 import { LazyFile } from './open-files.ts'
@@ -441,7 +442,10 @@ export class LogSegment {
     else file.moveTo(this.#path(TRANSACTION_INDEX_SUFFIX))
     if (!exists || this.#nameSuffix !== '') return
     this.transactionIndex.forgetChecksum()
-    await this.transactionIndex.saveChecksum()
+    // Where there is no room for it there is none, as beside Kafka's: what is half in its place cannot wait.
+    await this.transactionIndex.saveChecksum().catch((error: unknown) => {
+      if (!isPassing(diskErrorOf(error))) throw error
+    })
   }
 
   /** Removes the files, renamed or not. */

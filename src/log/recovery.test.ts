@@ -232,6 +232,26 @@ test('leader epochs that cannot be read are taken from the batches', () =>
     await manager.close()
   }))
 
+test('leader epochs above the recovery point are taken from the batches, not from a file that may tell of what is lost', () =>
+  withMachine(async machine => {
+    const io = machine.boot()
+    const { manager, log } = await openLog(io, { configFor })
+    for (let value = 0; value < 6; value++)
+      accepted(log.appendAsLeader(batchOf([`${value}`]), { leaderEpoch: 1, origin: 'client' }))
+    await committed(log)
+    machine.crash()
+    const place = { machine, io: machine.boot() }
+    // Of the same offsets in an earlier life, the end of which a power cut has taken.
+    const file = await place.io.disk.open(`${folder}/leader-epoch-checkpoint`, { write: true, create: true })
+    await file.writev([Buffer.from('0\n2\n0 0\n1 4\n')], 0)
+    await file.close()
+    const again = await reopen(place)
+    assert.deepEqual(again.values, ['0', '1', '2', '3', '4', '5'])
+    assert.equal(again.log.epochForOffset(0), 1)
+    await again.manager.close()
+    void manager
+  }))
+
 test('what retention or a crash left behind is removed: deleted files, temporary files, indexes without a log', () =>
   withMachine(async machine => {
     const place = await fill(machine, 10, 'close')

@@ -54,6 +54,8 @@ const reportedBytes = 8 * 1024 * 1024
 /** The producer state is at the log end offset afterwards. Rejects with a `DiskError`. */
 export async function recoverLog(input: RecoveryInput): Promise<RecoveryResult> {
   const { segments, producers, recoveryPoint } = input
+  // Above it the file may tell of what an earlier power cut has taken; the batches that are there tell better.
+  input.epochs.truncateFromEnd(recoveryPoint)
   const unflushed = segments.all.slice(Math.max(0, segments.floorIndex(recoveryPoint)))
   const start = Math.max(recoveryPoint, unflushed[0]!.baseOffset)
   await restoreNewest(

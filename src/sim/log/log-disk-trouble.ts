@@ -84,8 +84,6 @@ export class LogDiskTrouble {
     const topic = topics[step.topic]!
     if (!(await this.#story.ready(topic))) return
     this.#story.observe()
-    // A disk that is full while a cleaned segment is put in place takes its directory offline until the next start.
-    const { isCleaning } = this.#story
     const { volume } = host.machine
     volume.capacityBytes = volume.usedBytes + step.roomBytes
     this.#isFull = true
@@ -117,7 +115,6 @@ export class LogDiskTrouble {
     await this.#story.quiet()
     this.#story.observe()
     const eio = host.failed.some(({ code }) => code === 'EIO')
-    if (isCleaning && host.offline.size > 0) return this.#story.restart()
     assert(eio || host.offline.size === 0, () => `a disk that was only full took ${[...host.offline].join()} offline`)
     this.#isFull = false
     for (const { model } of topics) if (model !== undefined) model.wasFull = false

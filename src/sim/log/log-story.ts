@@ -48,10 +48,6 @@ export class LogStory {
     this.#trouble = new LogDiskTrouble(this)
   }
 
-  get isCleaning(): boolean {
-    return this.#cleanings.size > 0
-  }
-
   count(kind: string, times = 1): void {
     for (let left = times; left > 0; left--) count(this.counts, kind)
   }
