@@ -30,6 +30,7 @@ export class Part {
   readonly #play: Play
   readonly #running = new Map<SimClient, Role>()
   #count = 0
+  #isAbandoned = false
 
   constructor(
     story: GroupStory,
@@ -51,7 +52,7 @@ export class Part {
 
   /** Plays the part until the story is over, with as many processes as it takes. Fails with what is found to be wrong. */
   async perform(): Promise<void> {
-    const isDone = (): boolean => (this.isMember ? this.#story.isOver : this.#story.isHealed)
+    const isDone = (): boolean => this.#isAbandoned || (this.isMember ? this.#story.isOver : this.#story.isHealed)
     for (;;) {
       if (this.#running.size === 0) {
         if (isDone()) return
@@ -72,6 +73,12 @@ export class Part {
     if (end === 'done') this.#story.tell({ process: client.name, f: 'crash' })
     if (this.#story.isHealed) return
     await this.#story.simulator.sleep(this.#story.between(100, 2500))
+  }
+
+  /** Nobody plays it any more. */
+  abandon(): void {
+    this.#isAbandoned = true
+    for (const client of this.#running.keys()) if (!client.isPaused) client.crash()
   }
 
   leave(): void {

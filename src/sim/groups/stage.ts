@@ -61,11 +61,13 @@ export class Stage {
     if (this.#running!.fatal !== undefined) await this.#down('crash')
   }
 
-  /** Some producers die for good, in the middle of what they were doing: only its time ends their transaction (P5). */
+  /** Some die for good, in the middle of what they were doing: only its time ends the transaction of a producer (P5), and only that of its session what a member has (G5). */
   abandon(parts: readonly Part[]): void {
-    for (const part of parts) {
-      if (part.isMember || !this.#random.chance(0.4)) continue
-      for (const client of part.processes) if (!client.isPaused) client.crash()
+    for (const part of parts) if (!part.isMember && this.#random.chance(0.4)) part.abandon()
+    const members = parts.filter(part => part.isMember)
+    for (let left = this.#random.below(4); left > 0; left--) {
+      this.#story.count('member gone for good')
+      this.#random.pick(members).abandon()
     }
   }
 

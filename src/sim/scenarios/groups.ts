@@ -63,6 +63,7 @@ export const groupsScenario: Scenario = {
     'transaction.version 0',
     'transaction.version 1',
     'transaction.version 2',
+    'member gone for good',
     'migrating group',
     'classic member of a modern group',
     'group gone back',
