@@ -145,7 +145,10 @@ export async function until(
   const deadlineMs = performance.now() + limitMs
   while (!holds()) {
     const problems = programs.flatMap(program => program.problems())
-    if (problems.length > 0) throw new Error(`waiting until ${what}: ${problems.join('; ')}`)
+    if (problems.length > 0)
+      throw new Error(
+        `waiting until ${what}: ${problems.length} problems, the first: ${problems.slice(0, 5).join('; ')}`,
+      )
     if (performance.now() > deadlineMs) {
       const standing = programs.map(({ name, owned, events }) => {
         const last = events.findLast(event => event.kind !== 'read' && event.kind !== 'acknowledged')

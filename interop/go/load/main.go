@@ -28,6 +28,8 @@ func main() {
 		kgo.ProducerBatchCompression(kgo.NoCompression()),
 		kgo.ProduceRequestTimeout(5*time.Second),
 		kgo.RetryTimeout(time.Minute),
+		// A topic that was just made: Kafka answers before all of it knows.
+		kgo.UnknownTopicRetries(-1),
 	)
 	if err != nil {
 		fail(err)
