@@ -54,8 +54,6 @@ const reportedBytes = 8 * 1024 * 1024
 /** The producer state is at the log end offset afterwards. Rejects with a `DiskError`. */
 export async function recoverLog(input: RecoveryInput): Promise<RecoveryResult> {
   const { segments, producers, recoveryPoint } = input
-  // Above it the file may tell of what an earlier power cut has taken; the batches that are there tell better.
-  input.epochs.truncateFromEnd(recoveryPoint)
   const unflushed = segments.all.slice(Math.max(0, segments.floorIndex(recoveryPoint)))
   const start = Math.max(recoveryPoint, unflushed[0]!.baseOffset)
   await restoreNewest(
@@ -298,6 +296,9 @@ class SegmentRecovery {
     const { epochs, recoveryPoint } = this.#input
     // Below the recovery point all epochs are known, and one that differs is a broken header's, which no checksum covers.
     if (baseOffset < recoveryPoint && epochs.latestEpoch !== undefined) return
+    if (epochs.epochFor(baseOffset) === leaderEpoch) return
+    // The file tells of what an earlier power cut has taken.
+    epochs.truncateFromEnd(baseOffset)
     if (leaderEpoch > (epochs.latestEpoch ?? -1)) epochs.assign(leaderEpoch, baseOffset)
   }
 }
