@@ -116,7 +116,7 @@ async function promote(context: LogContext, folder: Folder): Promise<Folder> {
 function noteGone(source: OpenedDirectory, directory: LogDirectory, current: ReadonlyMap<string, Folder>): void {
   const { recoveryPoints, logStartOffsets, highWatermarks, firstDirtyOffsets } = source
   for (const offsets of [recoveryPoints, logStartOffsets, highWatermarks, firstDirtyOffsets]) {
-    for (const name of offsets.keys()) if (current.get(name)?.directory !== directory) directory.gone.add(name)
+    for (const name of offsets.keys()) if (current.get(name)?.directory !== directory) directory.partitionGone(name)
   }
 }
 

@@ -33,6 +33,9 @@ const readsAtATime = 16
 /** No more than the disk takes calls at a time, so that appends do not wait for it behind ten thousand of them. */
 const rollsAtATime = 8
 
+/** More names of partitions that are gone are worth writing the checkpoints for. */
+const goneMax = 500
+
 export class LogDirectory implements LogDirectoryHost {
   readonly path: string
   readonly directoryId: Uuid
@@ -44,8 +47,9 @@ export class LogDirectory implements LogDirectoryHost {
   readonly #expected = new Set<Log>()
   /** Logs that are being made in it. */
   creating = 0
-  /** Names of partitions that are gone and that the checkpoint files may still speak of. */
-  readonly gone = new Set<string>()
+  /** Names of partitions that are gone and that the checkpoint files may still speak of, each with the number of its going. */
+  readonly #gone = new Map<string, number>()
+  #lastGone = 0
   readonly #disk: Disk
   readonly #lock: DiskLock
   readonly #onOffline: (directory: LogDirectory, cause: DiskError) => void
@@ -101,19 +105,31 @@ export class LogDirectory implements LogDirectoryHost {
 
   /** Rejects with a `DiskError`. */
   async saveAll(): Promise<void> {
-    const { size } = this.gone
+    const lastGone = this.#lastGone
     await Promise.all([
       this.saveRecoveryPoints(),
       this.saveLogStartOffsets(),
       this.saveHighWatermarks(),
       this.saveCleanerOffsets(),
     ])
-    if (this.gone.size === size) this.gone.clear()
+    // Those that went meanwhile may have been written before.
+    for (const [name, number] of this.#gone) if (number <= lastGone) this.#gone.delete(name)
+  }
+
+  /** The high watermarks, and everything where partitions have come and gone in crowds: what is not to be believed of them must not be remembered for ever. Rejects with a `DiskError`. */
+  saveNowAndThen(): Promise<void> {
+    return this.#gone.size > goneMax ? this.saveAll() : this.saveHighWatermarks()
+  }
+
+  /** A partition of this name is not here any more: the checkpoints may still speak of it. */
+  partitionGone(name: string): void {
+    this.#lastGone += 1
+    this.#gone.set(name, this.#lastGone)
   }
 
   /** Before a partition is made: nothing that the checkpoints say of an earlier one of its name may be believed of it. Rejects with a `DiskError`. */
   async forgetEarlier(topic: string, partition: number): Promise<void> {
-    if (this.gone.has(partitionDirectoryName(topic, partition))) await this.saveAll()
+    if (this.#gone.has(partitionDirectoryName(topic, partition))) await this.saveAll()
   }
 
   /** A log that is to be moved here: from the moment that its copy counts, what the checkpoints say of it is durable. Rejects with a `DiskError`. */
@@ -130,7 +146,7 @@ export class LogDirectory implements LogDirectoryHost {
 
   /** It stays where it was. */
   expectNoMore(log: Log): void {
-    if (this.#expected.delete(log)) this.gone.add(partitionDirectoryName(log.topic, log.partition))
+    if (this.#expected.delete(log)) this.partitionGone(partitionDirectoryName(log.topic, log.partition))
   }
 
   failed(error: DiskError): void {

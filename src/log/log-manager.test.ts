@@ -239,6 +239,32 @@ describe('creating and deleting', () => {
     }))
 })
 
+test('of partitions that come and go in crowds nothing is remembered once the checkpoints do not speak of them', () =>
+  withMachine(async (machine, simulator) => {
+    const io = machine.boot()
+    const manager = await openManager(io)
+    const comeAndGo = async (from: number, to: number): Promise<void> => {
+      for (let partition = from; partition < to; partition++) {
+        await manager.create('crowd', partition, topicId, smallConfig)
+        await manager.delete('crowd', partition)
+      }
+    }
+    const checkpoint = '/data/recovery-point-offset-checkpoint'
+    await comeAndGo(0, 400)
+    await simulator.sleep(6000)
+    // A few are no reason to write more often than usual.
+    assert.equal(io.disk.statSync(checkpoint), undefined)
+    await comeAndGo(400, 600)
+    assert.equal(io.disk.statSync(checkpoint), undefined)
+    await simulator.sleep(6000)
+    assert.equal(textOf(io.disk, checkpoint), '0\n0\n')
+    // One of an old name has nothing to wait for.
+    await io.disk.remove(checkpoint)
+    await manager.create('crowd', 7, topicId, smallConfig)
+    assert.equal(io.disk.statSync(checkpoint), undefined)
+    await manager.close()
+  }))
+
 describe('closing', () => {
   test('marks the shutdown clean, once everything is saved; opening takes the mark away', () =>
     withMachine(async machine => {

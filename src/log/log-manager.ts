@@ -390,13 +390,13 @@ export class LogManager {
     const directory = this.#directoryOf.get(log)!
     this.#directoryOf.delete(log)
     directory.logs.delete(log)
-    directory.gone.add(partitionDirectoryName(log.topic, log.partition))
+    directory.partitionGone(partitionDirectoryName(log.topic, log.partition))
     return directory
   }
 
   #moved(log: Log, from: LogDirectory, to: LogDirectory): void {
     from.logs.delete(log)
-    from.gone.add(partitionDirectoryName(log.topic, log.partition))
+    from.partitionGone(partitionDirectoryName(log.topic, log.partition))
     to.arrived(log)
     this.#directoryOf.set(log, to)
   }
@@ -450,7 +450,7 @@ export class LogManager {
       )
       this.#repeat(
         options.highWatermarkCheckpointIntervalMs,
-        unlessOffline(() => directory.saveHighWatermarks()),
+        unlessOffline(() => directory.saveNowAndThen()),
       )
     }
     this.#repeat(options.producerIdExpirationCheckIntervalMs ?? 600_000, async () => {

@@ -31,7 +31,9 @@ export class Throughput {
 
   /** Of phases that followed one another, since a machine that has other work is not equally fast all the time. */
   get #ratioOfPairs(): number {
-    return medianOf(this.busy.map((busy, index) => busy / this.quiet[index]!))
+    // On a machine that is very busy somebody may get nothing done for seconds: that tells nothing.
+    const ratios = this.busy.map((busy, index) => busy / this.quiet[index]!).filter(ratio => Number.isFinite(ratio))
+    return ratios.length === 0 ? 1 : medianOf(ratios)
   }
 
   problem(): string | undefined {
