@@ -233,22 +233,6 @@ static int create_topic(struct text name, int64_t partitions) {
   return 0;
 }
 
-/* Nobody reads or writes a topic while it is deleted: that is the harness's promise. */
-static int delete_topic(struct text name) {
-  struct topic *topic = find_topic(name);
-  if (topic == NULL) return unknown_topic_or_partition;
-  for (int i = 0; i < topic->partition_count; i++) {
-    char path[4096];
-    path_of(path, topic, i);
-    close(topic->partitions[i].file);
-    unlink(path);
-    free(topic->partitions[i].index);
-  }
-  free(topic->partitions);
-  topic->partition_count = 0;
-  return 0;
-}
-
 /* Batches that go to the end of one file, straight from where they were received, in one system call. */
 
 static struct {
@@ -293,6 +277,25 @@ static void sync_dirty(void) {
     dirty.partitions[i]->dirty = 0;
   }
   dirty.count = 0;
+}
+
+/* Nobody waits for a topic while it is deleted: that is the harness's promise. Requests of those who have gone may have come in the same turn. */
+static int delete_topic(struct text name) {
+  struct topic *topic = find_topic(name);
+  if (topic == NULL) return unknown_topic_or_partition;
+  write_pending();
+  sync_dirty();
+  pending.partition = NULL;
+  for (int i = 0; i < topic->partition_count; i++) {
+    char path[4096];
+    path_of(path, topic, i);
+    close(topic->partitions[i].file);
+    unlink(path);
+    free(topic->partitions[i].index);
+  }
+  free(topic->partitions);
+  topic->partition_count = 0;
+  return 0;
 }
 
 /* Appends one batch of magic 2; it has to stay where it is until `write_pending`. Returns an error code. */

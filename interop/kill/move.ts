@@ -65,18 +65,22 @@ class Moves {
     await this.#end()
     writeFileSync(this.#offline, 'no directory')
     const port = await this.#start([...this.#directories, this.#offline])
-    const broker = this.#broker!
-    await startWriters(this.#kind, broker, topic, this.#dir, this.#writers)
-    const session = new JavaSession('MoveLogs', [broker.address, topic, String(partitions)])
+    const { address } = this.#broker!
+    await startWriters(this.#kind, this.#broker!, topic, this.#dir, this.#writers)
+    const session = new JavaSession('MoveLogs', [address, topic, String(partitions)])
     this.#session = session
     await session.obey(['watch'], ['refuses', join(this.#dir, 'unknown'), this.#offline])
+    // Kafka moves nothing while one of its directories is offline; Ottla does.
+    await this.#end()
+    await this.#start(this.#directories, port)
     // They are made as by move 0, more or less.
     for (let move = 1; move < movesBefore; move += 1) await this.#move(move)
     await untilAllProgress(this.#writers)
     const target = this.#turned(movesBefore)
     await session.obey(['begin', String(slowBytesPerSecond), ...target])
-    for (const why of await broker.kill()) this.#failed('the broker runs without an error until it is killed', why)
-    await this.#start([...this.#directories, this.#offline], port)
+    for (const why of await this.#broker!.kill())
+      this.#failed('the broker runs without an error until it is killed', why)
+    await this.#start(this.#directories, port)
     await untilAllProgress(this.#writers)
     await session.obey(['complete', ...target])
     for (let move = 1; move <= movesAfter; move += 1) await this.#move(movesBefore + move)

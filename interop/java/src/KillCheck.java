@@ -84,7 +84,7 @@ public final class KillCheck {
     private List<ConsumerRecord<String, String>> poll(long count) {
         List<ConsumerRecord<String, String>> records = new ArrayList<>();
         long quietSinceMs = System.currentTimeMillis();
-        while (records.size() < count && System.currentTimeMillis() < quietSinceMs + 10_000) {
+        while (records.size() < count && System.currentTimeMillis() < quietSinceMs + 60_000) {
             int before = records.size();
             consumer.poll(Duration.ofMillis(200)).forEach(records::add);
             if (records.size() > before) quietSinceMs = System.currentTimeMillis();
