@@ -8,8 +8,7 @@
  * Java clients and librdkafka feed a topic in transactions, read it in groups of both protocols, and transform it into another, exactly once. Now and then one of them, or the broker, gets SIGKILL
  * and is started again, or SIGSTOP for a time on either side of its timeouts. In the end everything is let be, groups read what is left, and one client reads all of it.
  */
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
-import { appendFileSync } from 'node:fs'
+import { appendFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -164,7 +163,8 @@ class Soak {
     const endMs = performance.now() + seconds * 1000
     const lastMs = endMs + extraMsMax
     // On a machine that is busy with other things it takes longer until enough has happened to judge by.
-    while (performance.now() < endMs || (performance.now() < lastMs && this.#fedValues() < fedValuesMin)) {
+    const isEnough = (): boolean => this.#fedValues() >= fedValuesMin && silentParts(this.dir).length === 0
+    while (performance.now() < endMs || (performance.now() < lastMs && !isEnough())) {
       await sleep(between(this.#random, gapMs))
       await this.#fault()
     }
@@ -266,6 +266,12 @@ function pythonCommand(args: readonly string[]): Command {
   }
 }
 
+/** The names of those of whom nothing is written down. */
+function silentParts(dir: string): string[] {
+  const heardOf = readdirSync(dir).filter(name => name.endsWith('.jsonl') && statSync(join(dir, name)).size > 0)
+  return parts.map(({ name }) => name).filter(name => !heardOf.some(file => file.startsWith(`${name}.`)))
+}
+
 /** What the checker makes of all that was written. */
 function checkHistories(dir: string): string[] {
   const files = readdirSync(dir).filter(name => name.endsWith('.jsonl'))
@@ -274,10 +280,8 @@ function checkHistories(dir: string): string[] {
   )
   console.log(`${files.length} histories: ${events} events, ${values} values sent, ${reads} records read`)
   if (values < 100 || reads < values) return [`next to nothing happened: ${values} values, ${reads} reads`]
-  const silent = parts.filter(({ name }) =>
-    files.every(file => !file.startsWith(`${name}.`) || readFileSync(join(dir, file)).length === 0),
-  )
-  if (silent.length > 0) return [`nothing was heard of ${silent.map(({ name }) => name).join()}`]
+  const silent = silentParts(dir)
+  if (silent.length > 0) return [`nothing was heard of ${silent.join()}`]
   const kinds = [...counts].map(([kind, count]) => `${count} × ${kind}`)
   return [...kinds, ...findings.map(({ code, kind, what }) => `${code} ${kind}: ${what}`)]
 }
