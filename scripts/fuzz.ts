@@ -13,7 +13,6 @@
  * Prints what became of the frames by API and by kind of mutation, the good client's throughput and the broker's memory. What fails is written to a
  * file with the bytes that were sent before, whose name is printed; exit code 1. The last line counts targets.
  */
-import { spawnSync } from 'node:child_process'
 import { randomInt } from 'node:crypto'
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -133,7 +132,11 @@ function finish(target: Target, seed: number, report: DecoderReport | BrokerRepo
 }
 
 function measurements(report: DecoderReport | BrokerReport): string {
-  if ('memoryGrowthBytes' in report) return `memory grew by ${(report.memoryGrowthBytes / 1024 / 1024).toFixed(0)} MiB`
+  if ('memoryGrowthBytes' in report) {
+    const { memoryGrowthBytes, residentGrowthBytes } = report
+    const mebibytes = (bytes: number): string => `${(bytes / 1024 / 1024).toFixed(0)} MiB`
+    return `memory: ${mebibytes(memoryGrowthBytes)} more are alive than when it was warm, ${mebibytes(residentGrowthBytes)} more resident`
+  }
   const { throughput, memory, cost, verifiedRecords, topicsDeleted } = report
   return [
     throughput.text(),
@@ -212,20 +215,9 @@ function say(text: string): void {
   if (!values.json) console.log(text)
 }
 
-/**
- * What the decoder does is measured in this process, whose C library would keep freed memory back for each thread, as much as it likes: with one arena what is resident says what is
- * held. Undefined where that is so already.
- */
-function runWithOneArena(): boolean | undefined {
-  if (process.env['MALLOC_ARENA_MAX'] !== undefined || process.platform !== 'linux') return undefined
-  const env = { ...process.env, MALLOC_ARENA_MAX: '1' }
-  const args = [...process.execArgv, import.meta.filename, ...process.argv.slice(2)]
-  return spawnSync(process.execPath, args, { env, stdio: 'inherit' }).status === 0
-}
-
 let passed = false
 try {
-  passed = runWithOneArena() ?? (await main())
+  passed = await main()
 } catch (error) {
   console.error((error as Error).message)
 }

@@ -14,7 +14,7 @@ import { MeasuredBroker } from './measured-broker.fixture.ts'
 const isLong = process.env['OTTLA_TEST_LONG'] === '1'
 const crowd = isLong ? 40_000 : 1000
 /** Enough to fill what is bounded, and to see everything for the first time. */
-const firstCrowd = 600
+const firstCrowd = isLong ? 20_000 : 600
 /** Of the code that has been compiled meanwhile, and of collections that find the one or the other still in use; two kilobytes for each of a small crowd. */
 const growthBytesMax = 2 * MiB
 

@@ -21,8 +21,9 @@ export interface DecoderReport {
   readonly tally: Tally
   readonly frames: number
   readonly elapsedMs: number
-  /** From when it was warm to the end. */
+  /** From when it was warm to the end: of what is alive, and of what is resident. */
   readonly memoryGrowthBytes: number
+  readonly residentGrowthBytes: number
   readonly failures: FuzzFailure[]
 }
 
@@ -49,13 +50,14 @@ export async function runDecoder(run: DecoderRun): Promise<DecoderReport> {
     const tally = new Tally()
     if (result.ok) tally.merge(result.tally)
     const failures = result.ok ? [] : [failureOf(seed, result.frame, result.message)]
-    const { growthBytes } = watch
-    if (growthBytes > memoryGrowthMax) {
-      const message = `memory grew by ${Math.round(growthBytes / 1024 / 1024)} MiB, at most 64 are allowed`
+    const memoryGrowthBytes = result.ok ? result.liveGrowthBytes : 0
+    if (memoryGrowthBytes > memoryGrowthMax) {
+      const message = `memory grew by ${Math.round(memoryGrowthBytes / 1024 / 1024)} MiB, at most 64 are allowed`
       failures.push({ target: 'decoder', message, sent: [] })
     }
     const elapsedMs = performance.now() - startedMs
-    return { tally, frames: watch.frames, elapsedMs, memoryGrowthBytes: growthBytes, failures }
+    const { frames: begun, growthBytes: residentGrowthBytes } = watch
+    return { tally, frames: begun, elapsedMs, memoryGrowthBytes, residentGrowthBytes, failures }
   } finally {
     watch.stop()
     await worker.terminate()

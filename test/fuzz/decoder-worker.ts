@@ -4,6 +4,8 @@
  */
 
 import { inspect } from 'node:util'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { parentPort, workerData } from 'node:worker_threads'
 import { DecoderTarget } from './decoder-target.ts'
 import { Tally } from './tally.ts'
@@ -18,15 +20,28 @@ export interface DecoderJob {
 }
 
 export type DecoderResult =
-  | { readonly ok: true; readonly tally: Pick<Tally, 'byApi' | 'byMutation'> }
+  | { readonly ok: true; readonly tally: Pick<Tally, 'byApi' | 'byMutation'>; readonly liveGrowthBytes: number }
   | { readonly ok: false; readonly frame: number; readonly message: string }
 
 const job = workerData as DecoderJob
 const progress = new Float64Array(job.progress)
 const tally = new Tally()
 
+/** So many frames compile every codec and fill every pool. */
+const warmFrames = 20_000
+
+/** What is left after a collection: what is resident besides is what the engine and the C library keep for later, as they like. */
+function liveBytes(): number {
+  setFlagsFromString('--expose-gc')
+  const collect = runInNewContext('gc') as () => void
+  for (let i = 0; i < 3; i++) collect()
+  const { heapUsed, external } = process.memoryUsage()
+  return heapUsed + external
+}
+
 function run(): DecoderResult {
   const target = new DecoderTarget(job.seed, tally)
+  let warmBytes: number | undefined
   for (let number = 0; number < job.frames; number++) {
     progress[0] = number
     progress[1] = number + 1
@@ -35,9 +50,11 @@ function run(): DecoderResult {
     } catch (error) {
       return { ok: false, frame: number, message: inspect(error) }
     }
+    if (number === warmFrames) warmBytes = liveBytes()
     if (number % 64 === 0 && Date.now() >= job.endMs) break
   }
-  return { ok: true, tally: { byApi: tally.byApi, byMutation: tally.byMutation } }
+  const liveGrowthBytes = warmBytes === undefined ? 0 : Math.max(0, liveBytes() - warmBytes)
+  return { ok: true, tally: { byApi: tally.byApi, byMutation: tally.byMutation }, liveGrowthBytes }
 }
 
 parentPort!.postMessage(run())
