@@ -421,6 +421,9 @@ public final class KafkaFiles {
     private Properties settings() {
         Properties settings = new Properties();
         settings.put("bootstrap.servers", bootstrap);
+        // A broker that is being started again on a busy machine takes its time.
+        settings.put("default.api.timeout.ms", "180000");
+        settings.put("max.block.ms", "180000");
         return settings;
     }
 

@@ -57,7 +57,7 @@ public final class MoveLogs extends Checks {
         this.bootstrap = bootstrap;
         this.topic = topic;
         this.partitionCount = partitionCount;
-        this.admin = Admin.create(Map.of("bootstrap.servers", bootstrap));
+        this.admin = Admin.create(Map.of("bootstrap.servers", bootstrap, "default.api.timeout.ms", "120000"));
         this.node = admin.describeCluster().nodes().get().iterator().next().id();
         this.plan = Files.createTempFile("plan", ".json");
         reader.setDaemon(true);
