@@ -7,9 +7,9 @@ import type { SoundBatch } from './damage.ts'
 import { lastOffsetOf, maxTimestampOf } from './log-batch.ts'
 import type { LogConfig } from './log-config.ts'
 import type { LogSegment } from './log-segment.ts'
-import { replayProducers, restoreNewest, snapshotOffsets } from './producer-recovery.ts'
+import { producersAt } from './producer-recovery.ts'
 import type { ProducerRecovery } from './producer-recovery.ts'
-import { ProducerState } from './producer-state.ts'
+import type { ProducerState } from './producer-state.ts'
 import type { TimestampOffset } from './time-index.ts'
 
 /** Index entries that gather in memory before they are written, in batches visited. */
@@ -68,12 +68,8 @@ export async function rebuildIndexes(
   log: Omit<ProducerRecovery, 'producers'> & { readonly config: LogConfig },
   segment: LogSegment,
 ): Promise<void> {
-  const { context, folder, segments } = log
-  const producers = new ProducerState(context.producerOptions, segments.first.baseOffset)
-  const names = (await context.io.disk.list(folder)).map(entry => entry.name)
-  const snapshots = snapshotOffsets(names).filter(offset => offset <= segment.baseOffset)
-  await restoreNewest({ context, folder, segments, producers }, snapshots)
-  await replayProducers(segments, producers, segment.baseOffset)
+  const { segments } = log
+  const producers = await producersAt(log, segment.baseOffset)
   await segment.loadIndexes()
   await segment.clearIndexes()
   const builder = new IndexBuilder(segment, producers, log.config, 0)

@@ -20,7 +20,7 @@ import { LogSegment } from './log-segment.ts'
 import { LogSegments } from './log-segments.ts'
 import { Log } from './log.ts'
 import { parsePartitionMetadata } from './partition-metadata.ts'
-import { replayProducers, restoreNewest, snapshotPath, writeSnapshot } from './producer-recovery.ts'
+import { removeSnapshots, replayProducers, restoreNewest, snapshotPath, writeSnapshot } from './producer-recovery.ts'
 import { ProducerState } from './producer-state.ts'
 import { recoverLog } from './recovery.ts'
 import { namesChecksumOf } from './shutdown-state.ts'
@@ -323,7 +323,9 @@ async function rebuildEpochs(loading: Loading, problem: MalformedFile): Promise<
 }
 
 async function findEnd(loading: Loading): Promise<LogEnd> {
-  const { options, logStartOffset } = loading
+  const { options, logStartOffset, segments } = loading
+  // It was being started over, and gets the file that tells where it begins.
+  if (segments.first.isNew && logStartOffset > 0) return startOver(loading, { logEndOffset: logStartOffset })
   const end = options.isClean
     ? ((await findCleanEnd(loading)) ?? (await recover(loading, true)))
     : await recover(loading, false)
@@ -409,15 +411,17 @@ async function startOver(
   end: { logEndOffset: number },
   logStartOffset = loading.logStartOffset,
 ): Promise<LogEnd> {
-  const { context, folder, segments, snapshots, epochs, producers } = loading
+  const { context, folder, segments, epochs, producers } = loading
   context.logger.warn('files of the log are missing, and it is emptied', { folder, logStartOffset, ...end })
   const old = segments.all
   const replacement = newSegment(context, folder, loading.options.config, logStartOffset)
   segments.remove(new Set(old), replacement)
   for (const segment of old) await segment.remove()
-  for (const offset of snapshots) await context.io.disk.remove(snapshotPath(folder, offset))
-  await replacement.createFiles()
+  // Durably, and before there is a segment that any of it could belong to.
+  await removeSnapshots({ context, folder })
   epochs.clear()
+  await epochs.flush()
+  await replacement.createFiles()
   producers.reset(logStartOffset)
   return {
     logEndOffset: logStartOffset,

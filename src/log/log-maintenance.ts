@@ -7,7 +7,7 @@ import type { DiskError } from '../io/io.ts'
 import type { LogCore } from './log-core.ts'
 import type { LogSegment } from './log-segment.ts'
 import type { AppendRejected, TopicPartition } from './log-types.ts'
-import { rebuildProducerState, removeSnapshots } from './producer-recovery.ts'
+import { ensureSnapshot, rebuildProducerState, removeSnapshots } from './producer-recovery.ts'
 import { deletableSegments } from './retention.ts'
 import { offsetOfFileName, PRODUCER_SNAPSHOT_SUFFIX } from './file-names.ts'
 import { diskErrorOf, isPassing } from './log-context.ts'
@@ -37,6 +37,7 @@ export function applyRetention(core: LogCore, nowMs: number): Promise<number> {
     await core.writer.finishRolls()
     const newStart = core.segments.all[deletable.length]!.baseOffset
     assert(newStart <= core.highWatermark, () => `L9: retention of ${core.name} reaches ${newStart}`)
+    await ensureSnapshot(core, newStart)
     await core.moveLogStart(newStart)
     // A recovery that began below would not know what producers did before, nor read what tells it.
     await core.host.saveRecoveryPoints()

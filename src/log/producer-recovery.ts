@@ -10,7 +10,7 @@ import { offsetName, offsetOfFileName, PRODUCER_SNAPSHOT_SUFFIX } from './file-n
 import type { LogContext } from './log-context.ts'
 import type { LogSegment } from './log-segment.ts'
 import type { LogSegments } from './log-segments.ts'
-import type { ProducerState } from './producer-state.ts'
+import { ProducerState } from './producer-state.ts'
 
 export interface ProducerRecovery {
   readonly context: LogContext
@@ -100,6 +100,28 @@ async function replaySegment(
     if (lastOffset >= producers.mapEndOffset) producers.append(bytes, at)
     return true
   })
+}
+
+/** Brings a producer state of its own to `offset`, where a segment begins. Rejects with a `DiskError`. */
+export async function producersAt(log: Omit<ProducerRecovery, 'producers'>, offset: number): Promise<ProducerState> {
+  const { context, folder, segments } = log
+  const producers = new ProducerState(context.producerOptions, segments.first.baseOffset)
+  const names = (await context.io.disk.list(folder)).map(entry => entry.name)
+  const snapshots = snapshotOffsets(names).filter(snapshot => snapshot <= offset)
+  await restoreNewest({ context, folder, segments, producers }, snapshots)
+  await replayProducers(segments, producers, offset)
+  return producers
+}
+
+/**
+ * Before what comes before a segment is removed. Where a segment begins there is a snapshot already, unless it began in the very first batches after a start, which had been taken in before
+ * they were placed. Rejects with a `DiskError`.
+ */
+export async function ensureSnapshot(log: Omit<ProducerRecovery, 'producers'>, baseOffset: number): Promise<void> {
+  const { disk } = log.context.io
+  if ((await disk.stat(snapshotPath(log.folder, baseOffset))) !== undefined) return
+  const producers = await producersAt(log, baseOffset)
+  await writeSnapshot(disk, log.folder, baseOffset, producers.snapshot())
 }
 
 /** Rejects with a `DiskError`. */

@@ -503,3 +503,22 @@ test('the recovery point does not come to where a segment begins before the prod
       assert.ok(names.includes(`${String(told).padStart(20, '0')}.snapshot`), `seed ${seed}: ${names.join()}`)
   }
 })
+
+test('a log that was being started over, and has no file yet, begins there for good', async () => {
+  await withMachine(async machine => {
+    const io = machine.boot()
+    const { manager } = await openLog(io, { configFor })
+    await manager.close()
+    const text = formatOffsetCheckpoint([{ topic: 't', partition: 0, offset: 30 }])
+    await change(io.disk, '/data/log-start-offset-checkpoint', () => Buffer.from(text))
+    await io.disk.remove('/data/.kafka_cleanshutdown')
+    for (let starts = 3; starts > 0; starts--) {
+      machine.crash()
+      const again = machine.boot()
+      const { log } = await openLog(again, { configFor })
+      assert.deepEqual([log.logStartOffset, log.logEndOffset], [30, 30])
+      assert.equal(log.latestEpoch, undefined)
+      assert.deepEqual(segmentNames(again.disk), ['00000000000000000030.log'])
+    }
+  })
+})

@@ -115,3 +115,29 @@ test('what comes to the active segment while retention reads how old it is stays
       await manager.close()
     }
   }))
+
+test('producers are known after a crash, also those whose batches went, where the first segment began right after a start (P1)', () =>
+  simulate(1, async simulator => {
+    const machine = simulator.machine('a')
+    const config: LogConfig = { ...smallConfig, retentionMs: -1 }
+    const first = await openLog(machine.boot(), { configFor: () => config })
+    append(first.log, ['old'.repeat(600)], { producerId: 7, producerEpoch: 0, baseSequence: 0 })
+    await written(first.log)
+    await first.manager.close()
+    machine.crash()
+    const { log } = await openLog(machine.boot(), { configFor: () => config })
+    // Both wait until the segment is warm, and the second begins the next one.
+    append(log, ['new'.repeat(200)])
+    append(log, ['new'.repeat(200)])
+    await written(log)
+    log.updateHighWatermark(log.writtenEndOffset)
+    log.updateConfig({ ...config, retentionBytes: 100 })
+    assert.ok((await log.applyRetention(0)) > 0)
+    machine.crash()
+    const again = await openLog(machine.boot(), { configFor: () => config })
+    assert.ok(again.log.logStartOffset > 0)
+    assert.deepEqual(
+      again.log.activeProducers().map(({ producerId }) => producerId),
+      [7],
+    )
+  }))
