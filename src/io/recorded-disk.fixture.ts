@@ -7,17 +7,17 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { assert } from '../std/assert.ts'
 import type { SeededRandom } from '../std/random.ts'
-import type { DirectoryEntry, Disk, DiskFile, DiskLock, FileStat, OpenOptions } from './io.ts'
+import { ForwardingDisk, ForwardingFile } from './forwarding-disk.ts'
+import type { Disk, DiskFile, DiskLock, OpenOptions } from './io.ts'
 import { Volume, type VolumeDirectory, type VolumeFile } from './memory-volume.ts'
 
-export class RecordedDisk implements Disk {
-  readonly #disk: Disk
+export class RecordedDisk extends ForwardingDisk {
   readonly #root: string
   readonly #record = new Volume(2 ** 40)
 
   /** `root` is an empty folder whose own name is durable. */
   constructor(disk: Disk, root: string) {
-    this.#disk = disk
+    super(disk)
     this.#root = root
   }
 
@@ -39,73 +39,45 @@ export class RecordedDisk implements Disk {
       assert(recorded.get(path) === content, () => `${path} is not as it was recorded`)
   }
 
-  async open(path: string, options: OpenOptions = {}): Promise<DiskFile> {
-    const file = await this.#disk.open(path, options)
+  override async open(path: string, options: OpenOptions = {}): Promise<DiskFile> {
+    const file = await this.disk.open(path, options)
     const name = this.#nameOf(path)
     if (this.#record.find(name) === undefined) this.#record.createFile(name, 0)
     return new RecordedFile(file, this.#record, this.#record.findFile(name, 'open'))
   }
 
-  list(path: string): Promise<DirectoryEntry[]> {
-    return this.#disk.list(path)
-  }
-
-  listSync(path: string): DirectoryEntry[] {
-    return this.#disk.listSync(path)
-  }
-
-  stat(path: string): Promise<FileStat | undefined> {
-    return this.#disk.stat(path)
-  }
-
-  statSync(path: string): FileStat | undefined {
-    return this.#disk.statSync(path)
-  }
-
-  readFile(path: string): Promise<Uint8Array> {
-    return this.#disk.readFile(path)
-  }
-
-  readFileSync(path: string): Uint8Array {
-    return this.#disk.readFileSync(path)
-  }
-
-  async makeDirectory(path: string): Promise<void> {
-    await this.#disk.makeDirectory(path)
+  override async makeDirectory(path: string): Promise<void> {
+    await this.disk.makeDirectory(path)
     this.#record.makeDirectory(this.#nameOf(path))
   }
 
-  async rename(from: string, to: string): Promise<void> {
-    await this.#disk.rename(from, to)
+  override async rename(from: string, to: string): Promise<void> {
+    await this.disk.rename(from, to)
     this.#record.rename(this.#nameOf(from), this.#nameOf(to))
   }
 
-  async remove(path: string): Promise<void> {
-    await this.#disk.remove(path)
+  override async remove(path: string): Promise<void> {
+    await this.disk.remove(path)
     this.#record.remove(this.#nameOf(path))
   }
 
-  async removeDirectory(path: string): Promise<void> {
-    await this.#disk.removeDirectory(path)
+  override async removeDirectory(path: string): Promise<void> {
+    await this.disk.removeDirectory(path)
     this.#record.removeDirectory(this.#nameOf(path))
   }
 
-  async syncDirectory(path: string): Promise<void> {
-    await this.#disk.syncDirectory(path)
+  override async syncDirectory(path: string): Promise<void> {
+    await this.disk.syncDirectory(path)
     // What is above the root is none of the record's business.
     if (!path.startsWith(this.#root)) return
     this.#record.syncDirectory(this.#record.findDirectory(this.#nameOf(path), 'fsync'))
   }
 
-  async lock(path: string): Promise<DiskLock | undefined> {
-    const lock = await this.#disk.lock(path)
+  override async lock(path: string): Promise<DiskLock | undefined> {
+    const lock = await this.disk.lock(path)
     const name = this.#nameOf(path)
     if (this.#record.find(name) === undefined) this.#record.createFile(name, 0)
     return lock
-  }
-
-  space(path: string): Promise<{ totalBytes: number; usableBytes: number }> {
-    return this.#disk.space(path)
   }
 
   #nameOf(path: string): string {
@@ -114,53 +86,40 @@ export class RecordedDisk implements Disk {
   }
 }
 
-class RecordedFile implements DiskFile {
-  readonly #file: DiskFile
+class RecordedFile extends ForwardingFile {
   readonly #record: Volume
   readonly #node: VolumeFile
 
   constructor(file: DiskFile, record: Volume, node: VolumeFile) {
-    this.#file = file
+    super(file)
     this.#record = record
     this.#node = node
     record.retain(node)
   }
 
-  read(target: Uint8Array, position: number): Promise<number> {
-    return this.#file.read(target, position)
-  }
-
-  readSync(target: Uint8Array, position: number): number {
-    return this.#file.readSync(target, position)
-  }
-
-  async writev(buffers: readonly Uint8Array[], position: number): Promise<void> {
-    await this.#file.writev(buffers, position)
+  override async writev(buffers: readonly Uint8Array[], position: number): Promise<void> {
+    await this.file.writev(buffers, position)
     this.#noteWrite(buffers, position)
   }
 
-  writevSync(buffers: readonly Uint8Array[], position: number): void {
-    this.#file.writevSync(buffers, position)
+  override writevSync(buffers: readonly Uint8Array[], position: number): void {
+    this.file.writevSync(buffers, position)
     this.#noteWrite(buffers, position)
   }
 
-  async sync(): Promise<void> {
+  override async sync(): Promise<void> {
     const { sequence } = this.#record
-    await this.#file.sync()
+    await this.file.sync()
     this.#record.syncFile(this.#node, sequence, false)
   }
 
-  async truncate(length: number): Promise<void> {
-    await this.#file.truncate(length)
+  override async truncate(length: number): Promise<void> {
+    await this.file.truncate(length)
     this.#record.truncate(this.#node, length, 0)
   }
 
-  size(): Promise<number> {
-    return this.#file.size()
-  }
-
-  async close(): Promise<void> {
-    await this.#file.close()
+  override async close(): Promise<void> {
+    await this.file.close()
     this.#record.release(this.#node)
   }
 

@@ -6,10 +6,10 @@
  */
 import { assert } from '../std/assert.ts'
 import { Fifo } from '../std/fifo.ts'
-import type { DirectoryEntry, Disk, DiskFile, DiskLock, FileStat, OpenOptions } from '../io/io.ts'
+import { ForwardingDisk, ForwardingFile } from '../io/forwarding-disk.ts'
+import type { Disk, DiskFile, OpenOptions } from '../io/io.ts'
 
-export class BoundedDisk implements Disk {
-  readonly #disk: Disk
+export class BoundedDisk extends ForwardingDisk {
   readonly #openMax: number
   #open = 0
   readonly #waiting = new Fifo<() => void>()
@@ -17,8 +17,8 @@ export class BoundedDisk implements Disk {
   onScarce: () => void = () => {}
 
   constructor(disk: Disk, openMax: number) {
+    super(disk)
     assert(openMax > 0, `at most ${openMax} open files`)
-    this.#disk = disk
     this.#openMax = openMax
   }
 
@@ -31,67 +31,15 @@ export class BoundedDisk implements Disk {
     return this.#waiting.length
   }
 
-  async open(path: string, options?: OpenOptions): Promise<DiskFile> {
+  override async open(path: string, options?: OpenOptions): Promise<DiskFile> {
     if (this.#open < this.#openMax) this.#open += 1
     else await this.#place()
     try {
-      return new BoundedFile(await this.#disk.open(path, options), () => this.#free())
+      return new BoundedFile(await this.disk.open(path, options), () => this.#free())
     } catch (error) {
       this.#free()
       throw error
     }
-  }
-
-  list(path: string): Promise<DirectoryEntry[]> {
-    return this.#disk.list(path)
-  }
-
-  listSync(path: string): DirectoryEntry[] {
-    return this.#disk.listSync(path)
-  }
-
-  stat(path: string): Promise<FileStat | undefined> {
-    return this.#disk.stat(path)
-  }
-
-  statSync(path: string): FileStat | undefined {
-    return this.#disk.statSync(path)
-  }
-
-  readFile(path: string): Promise<Uint8Array> {
-    return this.#disk.readFile(path)
-  }
-
-  readFileSync(path: string): Uint8Array {
-    return this.#disk.readFileSync(path)
-  }
-
-  makeDirectory(path: string): Promise<void> {
-    return this.#disk.makeDirectory(path)
-  }
-
-  rename(from: string, to: string): Promise<void> {
-    return this.#disk.rename(from, to)
-  }
-
-  remove(path: string): Promise<void> {
-    return this.#disk.remove(path)
-  }
-
-  removeDirectory(path: string): Promise<void> {
-    return this.#disk.removeDirectory(path)
-  }
-
-  syncDirectory(path: string): Promise<void> {
-    return this.#disk.syncDirectory(path)
-  }
-
-  lock(path: string): Promise<DiskLock | undefined> {
-    return this.#disk.lock(path)
-  }
-
-  space(path: string): Promise<{ totalBytes: number; usableBytes: number }> {
-    return this.#disk.space(path)
   }
 
   async #place(): Promise<void> {
@@ -108,46 +56,17 @@ export class BoundedDisk implements Disk {
   }
 }
 
-class BoundedFile implements DiskFile {
-  readonly #file: DiskFile
+class BoundedFile extends ForwardingFile {
   readonly #onClosed: () => void
 
   constructor(file: DiskFile, onClosed: () => void) {
-    this.#file = file
+    super(file)
     this.#onClosed = onClosed
   }
 
-  read(target: Uint8Array, position: number): Promise<number> {
-    return this.#file.read(target, position)
-  }
-
-  readSync(target: Uint8Array, position: number): number {
-    return this.#file.readSync(target, position)
-  }
-
-  writev(buffers: readonly Uint8Array[], position: number): Promise<void> {
-    return this.#file.writev(buffers, position)
-  }
-
-  writevSync(buffers: readonly Uint8Array[], position: number): void {
-    this.#file.writevSync(buffers, position)
-  }
-
-  sync(): Promise<void> {
-    return this.#file.sync()
-  }
-
-  truncate(length: number): Promise<void> {
-    return this.#file.truncate(length)
-  }
-
-  size(): Promise<number> {
-    return this.#file.size()
-  }
-
-  async close(): Promise<void> {
+  override async close(): Promise<void> {
     try {
-      await this.#file.close()
+      await this.file.close()
     } finally {
       this.#onClosed()
     }
