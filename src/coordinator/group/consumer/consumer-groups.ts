@@ -83,6 +83,7 @@ export class ConsumerGroups implements NewerGroups {
       if (!(group instanceof ConsumerGroup)) continue
       for (const [memberId, member] of group.members.entries()) {
         this.#fencing.renewSession(group, memberId)
+        if (!usesClassicProtocol(member) && member.assignedPartitions.size > 0) group.silentBeats.set(memberId, 0)
         const isRevoking = member.state === MemberState.UNREVOKED_PARTITIONS && !usesClassicProtocol(member)
         if (isRevoking) this.#fencing.awaitRevocation(groupId, member)
       }

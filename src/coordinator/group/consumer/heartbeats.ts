@@ -169,11 +169,13 @@ export class Heartbeats {
 
 /** A member that has been given something says what it owns in its next heartbeat, or in one of the next. */
 const silentBeatsMax = 2
+/** So often it is told again: then it has heard, whatever it says. */
+const tellingsMax = 3
 
 /**
- * Follows whether a member owns what it was given. Who does not say so for some heartbeats is told again until it does: the answer may have been that to a request which it had
+ * Follows whether a member owns what it was given. Who does not say so for some heartbeats is told again, a few times: the answer may have been that to a request which it had
  * given up long before, and which was held up on its way. It would hear no other, as nothing changes any more, and what it was given would stay nobody's (G5), as it
- * does in Kafka. A client that does know, and is only slow, is told what it knows.
+ * does in Kafka. A client that does know, and is only slow, is told what it knows. Of what was before the group was loaded nobody knows, so that all members are told then.
  */
 function followDelivery(
   { silentBeats }: ConsumerGroup,
@@ -188,7 +190,8 @@ function followDelivery(
   }
   const beats = silentBeats.get(memberId)
   if (beats === undefined) return
-  if (owned === null) silentBeats.set(memberId, beats + 1)
+  if (beats >= silentBeatsMax + tellingsMax) silentBeats.delete(memberId)
+  else if (owned === null) silentBeats.set(memberId, beats + 1)
   else if (isWithin(owned, assignedPartitions) && countOf(owned) === sizeOf(assignedPartitions))
     silentBeats.delete(memberId)
 }
