@@ -157,6 +157,8 @@ class SegmentRecovery {
     await replayProducers(segments, producers, kept.offset)
     this.#position = kept.position
     this.#startPosition = kept.position
+    // An entry of the index, which the log confirms, has led to the first batch: nothing needs to be known of those before it.
+    if (kept.position > 0) this.#fittingAt = kept.position
     const builder = new IndexBuilder(segment, producers, config, this.#position)
     do {
       while (await this.#scanSome(builder)) await segment.writeIndexes(this.#endOffset)

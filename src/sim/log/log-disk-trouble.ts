@@ -184,6 +184,10 @@ export class LogDiskTrouble {
     const { host } = this.#story
     await this.#story.quiet()
     if (step.file === 'text') return this.#rotText(step, topic)
+    // Markers and the index of those that abort tell the same: when both are spoilt, nobody knows what was aborted.
+    const isOnlyCopy = step.file === 'txnindex' ? topic.mayBeDamaged : topic.hasRottenTransactions
+    if (isOnlyCopy && (step.file === 'txnindex' || step.file === 'log')) return
+    if (step.file === 'txnindex') topic.hasRottenTransactions = true
     const { folder } = topic.log!
     const files = host.filesIn(folder).filter(path => path.endsWith(`.${step.file}`))
     const path = files[Math.floor(step.share * files.length)]

@@ -35,6 +35,8 @@ export class TopicState {
   mayBeDamaged = false
   /** Something is wrong with its index files or snapshots. */
   hasRottenIndexes = false
+  /** So is something of its indexes of aborted transactions. */
+  hasRottenTransactions = false
   /** The highest start that somebody asked for. */
   deletedTo = 0
   /** Called when the log is no more. */
