@@ -32,8 +32,6 @@ export function movePartitions(from: string, to: string, prefixes: readonly stri
       if (name !== 'partition.metadata') cpSync(join(from, partition, name), join(to, partition, name))
     }
   }
-  // What Ottla's shutdown knew of the folders that had these names is true no more; without it a start reads the files themselves.
-  rmSync(join(to, '.ottla_shutdown_state'), { force: true })
   for (const name of checkpoints) {
     const source = readCheckpoint(from, name)
     const target = readCheckpoint(to, name)

@@ -4,7 +4,7 @@
  * After a clean shutdown, names and sizes of files and a few small files are read, and nothing of the segments: where the log ends is what the recovery point says, confirmed
  * by the producer snapshot that the shutdown left at that offset. Anything else is recovered (`recovery.ts`).
  */
-import type { DiskError } from '../io/io.ts'
+import type { DiskError, FileStat } from '../io/io.ts'
 import type { Uuid } from '../protocol/uuid.ts'
 import { temporarySuffix, textOf } from './atomic-file.ts'
 import { MalformedFile, parseEpochCheckpoint } from './checkpoint-file.ts'
@@ -23,7 +23,7 @@ import { parsePartitionMetadata } from './partition-metadata.ts'
 import { removeSnapshots, replayProducers, restoreNewest, snapshotPath, writeSnapshot } from './producer-recovery.ts'
 import { ProducerState } from './producer-state.ts'
 import { recoverLog } from './recovery.ts'
-import { namesChecksumOf } from './shutdown-state.ts'
+import { filesChecksumOf } from './shutdown-state.ts'
 import type { LogShutdownState } from './shutdown-state.ts'
 import { finishSwaps } from './swap-files.ts'
 
@@ -205,8 +205,18 @@ async function findFiles(context: LogContext, folder: string, options: LoadOptio
   const list = (): string[] => disk.listSync(folder).map(entry => entry.name)
   let files = list()
   const { shutdownState } = options
-  const known = shutdownState?.namesChecksum === namesChecksumOf(files) ? shutdownState : undefined
-  if (await finishSwaps(context, folder, files)) files = list()
+  const sizes = new Map<string, number>()
+  const statOf = (name: string): FileStat | undefined => {
+    const stat = disk.statSync(`${folder}/${name}`)
+    if (stat !== undefined) sizes.set(name, stat.sizeBytes)
+    return stat
+  }
+  const isKnown = shutdownState !== undefined && shutdownState.filesChecksum === filesChecksumOf(files, statOf)
+  const known = isKnown ? shutdownState : undefined
+  if (await finishSwaps(context, folder, files)) {
+    files = list()
+    sizes.clear()
+  }
   const { bases, confirmed, snapshots } = offsetsOf(files)
   // Of a log without a file, which was being started over, none is true any more.
   const strays = bases.size === 0 ? new Set(snapshots) : straySnapshots(snapshots, bases)
@@ -220,8 +230,8 @@ async function findFiles(context: LogContext, folder: string, options: LoadOptio
   const found = [...bases]
     .sort((a, b) => a - b)
     .map(base => {
-      const path = `${folder}/${names.offsetName(base)}${names.LOG_SUFFIX}`
-      return openSegment(context, folder, options.config, base, disk.statSync(path)!.sizeBytes, false)
+      const name = names.offsetName(base) + names.LOG_SUFFIX
+      return openSegment(context, folder, options.config, base, sizes.get(name) ?? statOf(name)!.sizeBytes, false)
     })
   if (found.length === 0) found.push(newSegment(context, folder, options.config, options.logStartOffset))
   return {
@@ -347,6 +357,9 @@ async function findCleanEnd(loading: Loading): Promise<LogEnd | undefined> {
     (snapshots.includes(stated) || (stated === active.baseOffset && active.sizeBytes === 0))
   const logEndOffset = isConfirmed ? stated : await active.readTail()
   if (logEndOffset === undefined) return undefined
+  // The files are others than those that we left, and have less: nobody is to learn of that by reading.
+  if (options.shutdownState !== undefined && logEndOffset < (stated ?? 0))
+    throw damaged(`${folder}: was closed at offset ${stated} and ends at ${logEndOffset}`)
   if (snapshots.includes(logEndOffset)) {
     const bytes = context.io.disk.readFileSync(snapshotPath(folder, logEndOffset))
     if (producers.restore(bytes, logEndOffset)) {

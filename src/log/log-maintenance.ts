@@ -11,7 +11,7 @@ import { ensureSnapshot, rebuildProducerState, removeSnapshots } from './produce
 import { deletableSegments } from './retention.ts'
 import { offsetOfFileName, PRODUCER_SNAPSHOT_SUFFIX } from './file-names.ts'
 import { diskErrorOf, isPassing } from './log-context.ts'
-import { namesChecksumOf } from './shutdown-state.ts'
+import { filesChecksumOf } from './shutdown-state.ts'
 import type { LogShutdownState } from './shutdown-state.ts'
 
 export async function rollLog(core: LogCore): Promise<void> {
@@ -160,8 +160,8 @@ export function shutdownStateOf(core: LogCore): (TopicPartition & LogShutdownSta
   const { topic, partition, topicId, logEndOffset, snapshotOffset, producers } = core
   const epochs = core.epochs.flushedBelow(logEndOffset)
   if (epochs === undefined) return undefined
-  const names = namesIn(core)
-  if (names === undefined) return undefined
+  const filesChecksum = checksumOfFiles(core)
+  if (filesChecksum === undefined) return undefined
   return {
     topic,
     partition,
@@ -170,14 +170,16 @@ export function shutdownStateOf(core: LogCore): (TopicPartition & LogShutdownSta
     snapshotOffset,
     hasProducers: producers.producerCount > 0,
     epochs,
-    namesChecksum: namesChecksumOf(names),
+    filesChecksum,
   }
 }
 
 /** `undefined` where the folder has another name by now: the partition is being deleted. */
-function namesIn({ context, folder }: LogCore): readonly string[] | undefined {
+function checksumOfFiles({ context, folder }: LogCore): number | undefined {
+  const { disk } = context.io
   try {
-    return context.io.disk.listSync(folder).map(({ name }) => name)
+    const files = disk.listSync(folder).map(({ name }) => name)
+    return filesChecksumOf(files, file => disk.statSync(`${folder}/${file}`))
   } catch (error) {
     if (diskErrorOf(error).code === 'ENOENT') return undefined
     throw error

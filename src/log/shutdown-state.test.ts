@@ -19,7 +19,7 @@ const state = {
     { leaderEpoch: 0, startOffset: 0 },
     { leaderEpoch: 4, startOffset: 7 },
   ],
-  namesChecksum: 4_123_456_789,
+  filesChecksum: 4_123_456_789,
 }
 
 describe('the file', () => {
@@ -68,7 +68,7 @@ function watched(io: Io): { io: Io; reads: string[] } {
 
 const small = ['leader-epoch-checkpoint', 'partition.metadata']
 
-async function rewrite(disk: Disk, path: string, content: string): Promise<void> {
+async function rewrite(disk: Disk, path: string, content: string | Uint8Array): Promise<void> {
   const file = await disk.open(path, { write: true, create: true })
   await file.truncate(0)
   await file.writev([Buffer.from(content)], 0)
@@ -117,6 +117,17 @@ describe('the next start', () => {
     assert.deepEqual(come.filter(name => small.includes(name)).sort(), small)
     const gone = await readsAfter(({ io }) => io.disk.remove('/data/t-0/00000000000000000000.timeindex'))
     assert.deepEqual(gone.filter(name => small.includes(name)).sort(), small)
+  })
+
+  test('reads them where a file is another one of the same name', async () => {
+    for (const name of [...small, '00000000000000000000.log']) {
+      const path = `/data/t-0/${name}`
+      const reads = await readsAfter(async ({ io, simulator }) => {
+        await simulator.sleep(5)
+        await rewrite(io.disk, path, await io.disk.readFile(path))
+      })
+      assert.deepEqual(reads.filter(each => small.includes(each)).sort(), small)
+    }
   })
 
   test('reads them when the shutdown was another’s, though the state is still there', async () => {

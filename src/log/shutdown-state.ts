@@ -3,13 +3,14 @@
  * next start.
  *
  * It is believed only where the clean-shutdown mark names its checksum, so not after anybody else has used the directory, and of each log only while its folder holds the files
- * that it held then. Otherwise the small files are read. Like the mark it is written last and removed before the first change.
+ * that it held then, as they were: people swap the files of a partition under a broker that is stopped. Otherwise the small files are read. Like the mark it is written last and removed before the first change.
  */
 import { crc32c } from '../std/crc32c.ts'
+import type { FileStat } from '../io/io.ts'
 import { isUuid } from '../protocol/uuid.ts'
 import type { Uuid } from '../protocol/uuid.ts'
 import type { EpochEntry } from './checkpoint-file.ts'
-import { DELETED_SUFFIX, partitionDirectoryName, PRODUCER_SNAPSHOT_SUFFIX } from './file-names.ts'
+import * as names from './file-names.ts'
 import type { TopicPartition } from './log-types.ts'
 
 export interface LogShutdownState {
@@ -20,8 +21,8 @@ export interface LogShutdownState {
   /** The log remembers producers: their snapshot at the log end offset has them. */
   readonly hasProducers: boolean
   readonly epochs: readonly EpochEntry[]
-  /** Of the names of the files in the folder. */
-  readonly namesChecksum: number
+  /** Of the files in the folder. */
+  readonly filesChecksum: number
 }
 
 const version = 0
@@ -30,8 +31,8 @@ const noTopicId = '-'
 export function formatShutdownState(logs: readonly (TopicPartition & LogShutdownState)[]): Uint8Array {
   const lines = logs.map(log => {
     const epochs = log.epochs.map(({ leaderEpoch, startOffset }) => `${leaderEpoch}:${startOffset}`).join()
-    const { topic, partition, topicId = noTopicId, logEndOffset, snapshotOffset, hasProducers, namesChecksum } = log
-    return `${topic} ${partition} ${topicId} ${logEndOffset} ${snapshotOffset} ${hasProducers ? 1 : 0} ${namesChecksum} ${epochs}\n`
+    const { topic, partition, topicId = noTopicId, logEndOffset, snapshotOffset, hasProducers, filesChecksum } = log
+    return `${topic} ${partition} ${topicId} ${logEndOffset} ${snapshotOffset} ${hasProducers ? 1 : 0} ${filesChecksum} ${epochs}\n`
   })
   return Buffer.from(`${version}\n${lines.length}\n${lines.join('')}`)
 }
@@ -48,15 +49,15 @@ export function parseShutdownState(bytes: Uint8Array, checksum: number): Map<str
   if (lines[0] !== String(version) || lines.length !== count + 3) return undefined
   const states = new Map<string, LogShutdownState>()
   for (let index = 2; index < count + 2; index += 1) {
-    const [topic, partition, topicId, logEndOffset, snapshotOffset, hasProducers, namesChecksum, epochs] =
+    const [topic, partition, topicId, logEndOffset, snapshotOffset, hasProducers, filesChecksum, epochs] =
       lines[index]!.split(' ')
     if (topicId !== noTopicId && !isUuid(topicId!)) return undefined
-    states.set(partitionDirectoryName(topic!, Number(partition)), {
+    states.set(names.partitionDirectoryName(topic!, Number(partition)), {
       topicId: topicId === noTopicId ? undefined : topicId,
       logEndOffset: Number(logEndOffset),
       snapshotOffset: Number(snapshotOffset),
       hasProducers: hasProducers === '1',
-      namesChecksum: Number(namesChecksum),
+      filesChecksum: Number(filesChecksum),
       epochs: epochsOf(epochs!),
     })
   }
@@ -71,8 +72,21 @@ function epochsOf(text: string): readonly EpochEntry[] {
   })
 }
 
-/** Of names in the order in which a directory is listed, but for those that come and go behind everybody's back: a power cut may bring back what was removed. */
-export function namesChecksumOf(names: readonly string[]): number {
-  const lasting = names.filter(name => !name.endsWith(DELETED_SUFFIX) && !name.endsWith(PRODUCER_SNAPSHOT_SUFFIX))
-  return crc32c(Buffer.from(lasting.join('/'), 'latin1'))
+/**
+ * Of the files in a folder, in the order in which it is listed, but for those that come and go behind everybody's back, since a power cut may bring back what was removed: their names, and
+ * how large those are, and when they were last written, whose content is known from the state and not read again.
+ */
+export function filesChecksumOf(files: readonly string[], statOf: (file: string) => FileStat | undefined): number {
+  const lasting = files.filter(
+    file => !file.endsWith(names.DELETED_SUFFIX) && !file.endsWith(names.PRODUCER_SNAPSHOT_SUFFIX),
+  )
+  const described = lasting.map(file => {
+    const stat = isKnown(file) ? statOf(file) : undefined
+    return stat === undefined ? file : `${file}:${stat.sizeBytes}:${stat.modifiedMs}`
+  })
+  return crc32c(Buffer.from(described.join('/'), 'latin1'))
+}
+
+function isKnown(file: string): boolean {
+  return file.endsWith(names.LOG_SUFFIX) || file === names.LEADER_EPOCH_CHECKPOINT || file === names.PARTITION_METADATA
 }
