@@ -192,3 +192,42 @@ test('a transaction index of a version that is not known is not guessed at', () 
     await index.entries.load(sizeOf)
     assert.equal(await index.collect(0, 10, []), undefined)
   }))
+
+test('a bit that flips in an entry of the transaction index is found, also before the entry is synced, and in a later life', () =>
+  withDisk(async ({ openFiles, disk, sizeOf }) => {
+    const path = '/t-0/0.txnindex'
+    const flip = async (position: number): Promise<void> => {
+      const bytes = await disk.readFile(path)
+      const file = await disk.open(path, { write: true })
+      await file.writev([Buffer.of(bytes[position]! ^ 4)], position)
+      await file.close()
+    }
+    const entry = (index: number) => ({
+      producerId: index,
+      firstOffset: index * 10,
+      lastOffset: index * 10 + 5,
+      lastStableOffset: index * 10 + 6,
+    })
+    const index = new TransactionIndex(openFiles, path)
+    index.entries.startEmpty()
+    for (let each = 0; each < 3; each++) index.append(entry(each))
+    await index.entries.write(everything)
+    assert.equal(await index.isVerified(), true)
+    await flip(40)
+    assert.equal(await index.collect(0, 30, []), undefined)
+    // What is saved meanwhile is the checksum of what was to be there.
+    await index.saveChecksum()
+    assert.equal(await index.isVerified(), false)
+    await flip(40)
+    assert.equal(await index.isVerified(), true)
+    await index.entries.file.close()
+
+    const later = new TransactionIndex(openFiles, path)
+    await later.entries.load(sizeOf)
+    await later.loadLast()
+    later.append(entry(3))
+    await later.entries.write(() => 1)
+    assert.equal(await later.isVerified(), true)
+    await flip(3 * 34 + 9)
+    assert.equal(await later.collect(0, 50, []), undefined)
+  }))

@@ -128,8 +128,14 @@ export class LogSegment {
   async loadIndexes(): Promise<void> {
     const sizeOf = async (path: string): Promise<number | undefined> =>
       (await this.#openFiles.disk.stat(path))?.sizeBytes
-    await this.offsetIndex.entries.load(sizeOf)
-    await this.timeIndex.entries.load(sizeOf)
+    // Of a segment that was empty when the log was closed there are perhaps none: they are made when they would be synced.
+    const sizeOfExpected = async (path: string): Promise<number | undefined> => {
+      const sizeBytes = await sizeOf(path)
+      if (sizeBytes === undefined && this.#durableNames === 'all') this.#durableNames = 'log'
+      return sizeBytes
+    }
+    await this.offsetIndex.entries.load(sizeOfExpected)
+    await this.timeIndex.entries.load(sizeOfExpected)
     await this.transactionIndex.entries.load(sizeOf)
   }
 

@@ -27,6 +27,7 @@ const entriesPerRead = 128
 /** A file with more is large. */
 const entriesVerifiedEachTime = 1024
 const noChecksum = 'none'
+const nothing: Checksum = { count: 0, crc: 0 }
 
 /** Of the first entries of the file. */
 interface Checksum {
@@ -44,7 +45,7 @@ export class TransactionIndex {
   #lastOffset = -1
   /** The checksum does not speak of what is in the file. */
   #isChanged = false
-  /** Undefined until it has been read. */
+  /** Undefined until it has been read. Where all entries have one, those that are appended come into it at once, before anything can happen to them. */
   #checksum: Checksum | typeof noChecksum | undefined
   #verification: Promise<boolean> | undefined
 
@@ -64,15 +65,26 @@ export class TransactionIndex {
       entry.lastOffset > this.#lastOffset,
       () => `L3: transaction index offset ${entry.lastOffset} after ${this.#lastOffset}`,
     )
+    const before = this.#checksumOfAll()
     this.entries.append((target, at) => {
       writeInt16(target, at, currentVersion)
       writeInt64(target, at + 2, entry.producerId)
       writeInt64(target, at + 10, entry.firstOffset)
       writeInt64(target, at + 18, entry.lastOffset)
       writeInt64(target, at + 26, entry.lastStableOffset)
+      if (before !== undefined)
+        this.#checksum = { count: before.count + 1, crc: crc32c(target, at, at + entryBytes, before.crc) }
     })
     this.#lastOffset = entry.lastOffset
     this.#isChanged = true
+  }
+
+  /** Undefined where nobody knows. */
+  #checksumOfAll(): Checksum | undefined {
+    const { entryCount } = this.entries
+    if (entryCount === 0) return nothing
+    const checksum = this.#checksum
+    return checksum !== undefined && checksum !== noChecksum && checksum.count === entryCount ? checksum : undefined
   }
 
   /** Where the checksum of the file is. */
@@ -84,17 +96,25 @@ export class TransactionIndex {
   async saveChecksum(): Promise<void> {
     if (!this.#isChanged) return
     const { tailStart: count } = this.entries
-    const bytes = count === 0 ? undefined : await this.entries.readEntries(0, count)
     const path = this.checksumPath
     const slash = path.lastIndexOf('/')
-    const checksum = bytes === undefined ? noChecksum : { count, crc: crc32c(bytes, 0) }
+    const checksum = await this.#checksumOf(count)
     if (checksum === noChecksum) await this.#disk.remove(path)
     else {
       const text = sealText(`${checksum.count} ${checksum.crc}\n`)
       await replaceFile(this.#disk, path.slice(0, slash), path.slice(slash + 1), text)
     }
-    this.#checksum = checksum
+    // More may have come meanwhile, and be in the one in memory.
+    if (this.#checksumOfAll() === undefined) this.#checksum = checksum
     this.#isChanged = this.entries.tailStart !== count
+  }
+
+  /** Of what was to be written, where that is known: a bit may have flipped since in what is there. */
+  async #checksumOf(count: number): Promise<Checksum | typeof noChecksum> {
+    const known = this.#checksumOfAll()
+    if (known !== undefined && known.count === count) return count === 0 ? noChecksum : known
+    const bytes = count === 0 ? undefined : await this.entries.readEntries(0, count)
+    return bytes === undefined ? noChecksum : { count, crc: crc32c(bytes, 0) }
   }
 
   /** The checksum is to be written again: the file has another name. */
@@ -178,7 +198,10 @@ export class TransactionIndex {
 
   async loadLast(): Promise<void> {
     const count = this.entries.entryCount
-    const bytes = count === 0 ? undefined : await this.entries.readEntries(count - 1, count)
+    if (count === 0) return
+    // It goes on with what is appended.
+    this.#checksum ??= await this.#readChecksum()
+    const bytes = await this.entries.readEntries(count - 1, count)
     if (bytes !== undefined) this.#lastOffset = readEntry(bytes, 0).lastOffset
   }
 

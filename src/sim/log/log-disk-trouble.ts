@@ -187,7 +187,6 @@ export class LogDiskTrouble {
     // Markers and the index of those that abort tell the same: when both are spoilt, nobody knows what was aborted.
     const isOnlyCopy = step.file === 'txnindex' ? topic.mayBeDamaged : topic.hasRottenTransactions
     if (isOnlyCopy && (step.file === 'txnindex' || step.file === 'log')) return
-    if (step.file === 'txnindex') topic.hasRottenTransactions = true
     const { folder } = topic.log!
     const files = host.filesIn(folder).filter(path => path.endsWith(`.${step.file}`))
     const path = files[Math.floor(step.share * files.length)]
@@ -195,6 +194,7 @@ export class LogDiskTrouble {
     if (path === undefined || text === undefined || text.length === 0) return
     let position = Math.floor(((step.share * files.length) % 1) * text.length)
     if (step.file === 'log') position = checkedPosition(Buffer.from(text, 'latin1'), position)
+    if (step.file === 'txnindex') topic.hasRottenTransactions = true
     host.machine.volume.rot(path, position, 1 << step.bit)
     this.#story.count(`rot: ${step.file}`)
     this.#noteRot(step.file, topic, path, text, position)

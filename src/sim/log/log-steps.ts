@@ -115,7 +115,10 @@ const themes: readonly { readonly name: string; readonly weights: Weights; reado
       weights: { clean: 8, roll: 6, wait: 6, commit: 12 },
       shapes: ['compact', 'compact', 'compact,delete', 'lagging'],
     },
-    { name: 'transactions', weights: { 'end transaction': 14, truncate: 1, roll: 3, restart: 2, clean: 2 } },
+    {
+      name: 'transactions',
+      weights: { 'end transaction': 14, truncate: 1, roll: 3, flush: 4, restart: 2, clean: 2, rot: 5 },
+    },
     { name: 'churn', weights: { 'delete topic': 6, 'power cut': 4, 'delete records': 2, flush: 3 } },
     { name: 'moves', weights: { move: 8, 'power cut': 4, crash: 2, retention: 1, truncate: 1 } },
     {
@@ -261,7 +264,18 @@ class StepDrawer {
           kind,
           topic,
           share,
-          file: random.pick(['log', 'log', 'snapshot', 'index', 'timeindex', 'txnindex', 'text', 'text']),
+          file: random.pick([
+            'log',
+            'log',
+            'snapshot',
+            'index',
+            'timeindex',
+            'txnindex',
+            'txnindex',
+            'txnindex',
+            'text',
+            'text',
+          ]),
           bit: random.below(8),
         }
       default:

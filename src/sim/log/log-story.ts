@@ -366,6 +366,8 @@ export class LogStory {
       topic.cutAt = undefined
       model.cutTo(offset)
       model.producers.reread(model.logStartOffset, model.isCompacted)
+      // What cannot be read tells nothing of its producer.
+      if (topic.mayBeDamaged) model.producers.forgetAll(model.batches)
       this.count('cut off')
     })
     return this.#occupy(topic, cutting)
