@@ -196,8 +196,10 @@ export async function checkLookups(topic: TopicState, share: number, nowMs: () =
   // Of several, which one is said depends on how the indexes came to be.
   if (newest !== undefined && 'kind' in newest && isExcused(topic)) return
   const offset = newest !== undefined && 'offset' in newest ? newest.offset : undefined
+  const said = records.find(record => record.offset === offset)?.timestampMs
   assert(
-    records.find(record => record.offset === offset)?.timestampMs === largest,
+    // A reader may be served from memory what compaction has removed from the files already.
+    said === largest || (model.isCompacted && said !== undefined && said < largest),
     () => `L10 ${model.name}: the largest timestamp is said to be ${JSON.stringify(newest)}, and it is ${largest}`,
   )
 }
