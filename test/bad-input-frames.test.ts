@@ -36,8 +36,8 @@ after(async () => {
 })
 
 /** Sends bytes on a connection of their own, and demands that it is closed without an answer. */
-async function assertCloses(bytes: Uint8Array, why: string): Promise<void> {
-  const peer = await Peer.connect(broker.port)
+async function assertCloses(bytes: Uint8Array, why: string, port = broker.port): Promise<void> {
+  const peer = await Peer.connect(port)
   await peer.send(bytes)
   const outcome = await Promise.race([peer.closed.then(() => 'closed'), sleep(20_000, 'open', { ref: false })])
   assert.equal(outcome, 'closed', why)
@@ -230,15 +230,20 @@ describe('an array that says it is larger than it is', () => {
   }
 
   it('closes the connection though its bytes are all there, where it has more elements than a request may', async () => {
-    for (const { apiKey, versions } of served) {
-      const arrays = longArrays(apiOf(apiKey)!, versions[1], 100_001)
-      for (const { name, bytes } of arrays) await assertCloses(bytes, name)
+    // Of complaints that come in crowds only some are logged: this one has heard none yet.
+    const unbothered = await BrokerProcess.start({})
+    try {
+      for (const { apiKey, versions } of served) {
+        const arrays = longArrays(apiOf(apiKey)!, versions[1], 100_001)
+        for (const { name, bytes } of arrays) await assertCloses(bytes, name, unbothered.port)
+      }
+      const refused = unbothered.log.filter(({ message }) =>
+        /more than 100000 (objects|numbers) in one message/.test(message),
+      )
+      assert.ok(refused.length > 25, `${refused.length} for that reason`)
+    } finally {
+      await unbothered.stop()
     }
-    const refused = broker.log.filter(({ message }) =>
-      /more than 100000 (objects|numbers) in one message/.test(message),
-    )
-    // Of complaints that come in crowds only some are logged.
-    assert.ok(refused.length > 0, 'none for that reason')
   })
 
   it('closes the connection where a frame of the largest size is one array of bytes', { skip: !onLinux }, async () => {

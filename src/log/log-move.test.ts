@@ -260,6 +260,17 @@ test('whenever a crash or a power cut comes, the partition is in one place after
   assert.deepEqual([...outcomes].sort(), directories)
 })
 
+/** A log of twenty records, the first seven of which have been deleted, is on its way to the other directory. */
+async function moveWithoutItsStart(machine: Machine): Promise<LogManager> {
+  const { manager, log } = await open(machine)
+  fill(log, 0, 20)
+  await written(log)
+  log.updateHighWatermark(20)
+  assert.equal(await log.deleteRecordsBefore(7), undefined)
+  await manager.move('t', 0, '/data/two')
+  return manager
+}
+
 test('a partition that has lost its start keeps it in its new place, whenever the power is cut (L9)', async () => {
   const outcomes = new Set<string>()
   for (let seed = 0; seed < 60; seed++) {
@@ -267,12 +278,7 @@ test('a partition that has lost its start keeps it in its new place, whenever th
     const machine = simulator.machine('a')
     await simulator.settle(
       (async () => {
-        const { manager, log } = await open(machine)
-        fill(log, 0, 20)
-        await written(log)
-        log.updateHighWatermark(20)
-        assert.equal(await log.deleteRecordsBefore(7), undefined)
-        await manager.move('t', 0, '/data/two')
+        await moveWithoutItsStart(machine)
       })(),
     )
     await simulator.run(simulator.world.random.float() * 60)
@@ -295,12 +301,7 @@ test('a partition that is deleted while it moves is gone from both places, and n
     const machine = simulator.machine('a')
     await simulator.settle(
       (async () => {
-        const { manager, log } = await open(machine)
-        fill(log, 0, 20)
-        await written(log)
-        log.updateHighWatermark(20)
-        assert.equal(await log.deleteRecordsBefore(7), undefined)
-        await manager.move('t', 0, '/data/two')
+        const manager = await moveWithoutItsStart(machine)
         await simulator.sleep(simulator.world.random.float() * 60)
         await manager.delete('t', 0)
         const next = await manager.create('t', 0, topicId, smallConfig, seed % 2 === 0 ? '/data/two' : '/data/one')

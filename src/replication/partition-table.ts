@@ -52,7 +52,7 @@ export class PartitionTable {
   /** The last change to logs that is under way. */
   #work: Promise<void> = Promise.resolve()
   readonly #stopFollowing: () => void
-  readonly #retries = new Set<Timer>()
+  #retryTimer: Timer | undefined
   /** Those that wait for another attempt. */
   #toRetry: [TopicImage, number][] = []
 
@@ -108,7 +108,7 @@ export class PartitionTable {
   /** Who waits is told that this broker serves no more; nothing is served afterwards. */
   async close(): Promise<void> {
     this.#stopFollowing()
-    for (const timer of this.#retries) timer.cancel()
+    this.#retryTimer?.cancel()
     for (const partition of this.all()) partition.close('NOT_LEADER_OR_FOLLOWER')
     await this.settled()
   }
@@ -211,13 +211,11 @@ export class PartitionTable {
   #retryLater(topic: TopicImage, number: number): void {
     this.#toRetry.push([topic, number])
     if (this.#toRetry.length > 1) return
-    const timer = this.#options.clock.setTimer(retryMs, () => {
-      this.#retries.delete(timer)
+    this.#retryTimer = this.#options.clock.setTimer(retryMs, () => {
       const wanted = this.#toRetry
       this.#toRetry = []
       this.#enqueue(() => this.#createLogs(wanted))
     })
-    this.#retries.add(timer)
   }
 
   async #createLog(topic: TopicImage, number: number): Promise<Log> {
