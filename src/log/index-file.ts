@@ -8,7 +8,7 @@
  * How many entries there are in the file is unknown until `load` has asked for its size, and `load` is called when the first entry is to be appended or found.
  */
 import { assert } from '../std/assert.ts'
-import { syncFile } from './log-context.ts'
+import { FileSync } from './file-sync.ts'
 import { LazyFile } from './open-files.ts'
 import type { OpenFiles } from './open-files.ts'
 
@@ -37,7 +37,7 @@ export class IndexFile {
   #tailEntries = 0
   /** The write under way; writes, truncations and reads of the file follow one another. */
   #writing: Promise<void> | undefined
-  #dirty = false
+  readonly #fileSync = new FileSync()
   /** A write may have made the file, whose name is not durable then. */
   #mayHaveMadeFile = false
 
@@ -177,15 +177,8 @@ export class IndexFile {
   }
 
   /** Makes everything that was written durable. */
-  async sync(): Promise<void> {
-    if (!this.#dirty) return
-    this.#dirty = false
-    try {
-      await this.#file.use(syncFile)
-    } catch (error) {
-      this.#dirty = true
-      throw error
-    }
+  sync(): Promise<void> {
+    return this.#fileSync.sync(this.#file)
   }
 
   /** Drops the entries from `count` on. */
@@ -195,7 +188,7 @@ export class IndexFile {
       this.#tailEntries = Math.max(0, count - this.#fileEntries)
       if (count < this.#fileEntries) {
         this.#fileEntries = count
-        this.#dirty = true
+        this.#fileSync.isChanged = true
         await this.#file.use(file => file.truncate(count * this.entryBytes))
       }
     })
@@ -206,7 +199,7 @@ export class IndexFile {
     assert(this.#tailEntries === 0, () => `${this.#file.path} is trimmed with entries in memory`)
     if (count === this.#fileEntries) return
     this.#fileEntries = count
-    this.#dirty = true
+    this.#fileSync.isChanged = true
     await this.#file.use(file => file.truncate(count * this.entryBytes), true)
   }
 
@@ -241,7 +234,7 @@ export class IndexFile {
     this.#tail = rest.length === 0 ? undefined : Buffer.from(rest)
     this.#fileEntries += count
     this.#tailEntries -= count
-    this.#dirty = true
+    this.#fileSync.isChanged = true
   }
 
   #growTail(usedBytes: number): void {
