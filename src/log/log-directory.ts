@@ -20,7 +20,7 @@ import {
   RECOVERY_POINT_CHECKPOINT,
   SHUTDOWN_STATE,
 } from './file-names.ts'
-import { diskErrorOf } from './log-context.ts'
+import { diskErrorOf, isPassing } from './log-context.ts'
 import type { LogDirectoryHost } from './log-context.ts'
 import type { Log } from './log.ts'
 import { sealText } from './sealed-text.ts'
@@ -158,30 +158,42 @@ export class LogDirectory implements LogDirectoryHost {
 
   /**
    * Closes all logs, and marks the shutdown clean when each of them could be. `brokerEpoch` goes into the mark; −1 for none. The directory is
-   * unlocked in any case.
+   * unlocked in any case. What it settles with is why the shutdown is not clean though the directory is online: there was no room, or no right to write.
    */
-  async close(brokerEpoch: number): Promise<void> {
-    const clean = this.#offline === undefined && (await this.#closeLogs())
-    if (clean) await this.#markClean(brokerEpoch).catch((error: unknown) => this.failed(diskErrorOf(error)))
+  async close(brokerEpoch: number): Promise<DiskError | undefined> {
+    let refusal = await this.#closeLogs()
+    if (refusal === undefined && this.#offline === undefined) {
+      refusal = await this.#markClean(brokerEpoch).then(
+        () => undefined,
+        (error: unknown) => this.#refusalOf(diskErrorOf(error)),
+      )
+    }
     await this.#lock.release()
+    return refusal
   }
 
-  async #closeLogs(): Promise<boolean> {
+  async #closeLogs(): Promise<DiskError | undefined> {
     const waiting = [...this.logs]
-    let clean = true
+    let refusal: DiskError | undefined
     const closeSome = async (): Promise<void> => {
       for (let log = waiting.pop(); log !== undefined; log = waiting.pop()) {
-        if (log.refusal !== undefined) clean = false
         try {
           await log.close()
+          // Perhaps only since its last write, which was on its way.
+          refusal ??= log.refusal
         } catch (error) {
-          clean = false
-          this.failed(diskErrorOf(error))
+          refusal ??= this.#refusalOf(diskErrorOf(error))
         }
       }
     }
     await Promise.all(Array.from({ length: closedAtATime }, closeSome))
-    return clean && this.#offline === undefined
+    return refusal
+  }
+
+  /** A disk that refuses is no broken one: the other logs are closed as they should be, and the next start reads the ends of all. */
+  #refusalOf(error: DiskError): DiskError {
+    if (!isPassing(error)) this.failed(error)
+    return error
   }
 
   async #markClean(brokerEpoch: number): Promise<void> {

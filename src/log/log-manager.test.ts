@@ -19,6 +19,7 @@ import {
 } from './log.fixture.ts'
 import { parseCleanShutdown } from './clean-shutdown.ts'
 import { LogManager } from './log-manager.ts'
+import { Logging } from '../std/logger.ts'
 import { shutdownStateChecksum } from './shutdown-state.ts'
 import type { LogManagerOptions } from './log-manager.ts'
 
@@ -427,6 +428,59 @@ describe('disks that fail', () => {
       assert.deepEqual((await readAll(log)).map(record => record.value[0]).join(''), 'x'.repeat(25) + 'z'.repeat(15))
       assert.deepEqual(offline, [])
       await manager.close()
+    }))
+
+  test('a shutdown on a full disk is not clean, and takes nothing else along', async () => {
+    for (const path of [/t-0\/.*snapshot/, /recovery-point/, /shutdown/]) {
+      await withMachine(async machine => {
+        const io = machine.boot()
+        const offline: string[] = []
+        const lines: string[] = []
+        const logging = new Logging({ nowMs: () => 0, sink: ({ message }) => lines.push(message), level: 'warn' })
+        const options = { onDirectoryOffline: (directory: string) => offline.push(directory) }
+        const { manager, log } = await openLog(io, { ...options, logging })
+        const other = await manager.create('u', 0, topicId, smallConfig)
+        const producer = { producerId: 1, producerEpoch: 0, baseSequence: 0 }
+        append(log, ['a'], producer)
+        append(other, ['b'])
+        await committed(log)
+        await committed(other)
+        const full = machine.faults.failOn({ kind: 'write', path, code: 'ENOSPC' })
+        await manager.close()
+        assert.deepEqual(offline, [])
+        assert.match(lines.join(), /the shutdown cannot be marked clean/)
+        assert.ok(!names(io.disk, '/data').includes('.kafka_cleanshutdown'))
+        full()
+        machine.losePower()
+        const again = await openManager(machine.boot(), options)
+        for (const topic of ['t', 'u']) {
+          const [record] = await readAll(again.get(topic, 0)!)
+          assert.equal(record?.value, topic === 't' ? 'a' : 'b', 'it was flushed, whatever became of the other')
+        }
+        assert.equal(append(again.get('t', 0)!, ['a'], producer).kind, 'duplicate')
+        await again.close()
+      })
+    }
+  })
+
+  test('what a last write could not place is not in a clean shutdown', () =>
+    withMachine(async machine => {
+      const io = machine.boot()
+      const { manager, log } = await openLog(io)
+      append(log, ['a'])
+      await committed(log)
+      const full = machine.faults.failOn({ kind: 'write', path: /\.log$/, code: 'ENOSPC' })
+      append(log, ['b'])
+      await manager.close()
+      full()
+      const again = (await openManager(io)).get('t', 0)!
+      assert.deepEqual([again.failure, again.logEndOffset], [undefined, 1])
+      append(again, ['c'])
+      await committed(again)
+      assert.deepEqual(
+        (await readAll(again)).map(({ value }) => value),
+        ['a', 'c'],
+      )
     }))
 
   test('a log that contradicts its checkpoint fails alone, before anything is written to it', () =>

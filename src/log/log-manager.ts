@@ -349,7 +349,14 @@ export class LogManager {
     this.#removal.stop()
     await this.#moves.stop()
     await this.#cleaner?.stop()
-    await Promise.all(this.#directories.map(directory => directory.close(brokerEpoch)))
+    await Promise.all(this.#directories.map(directory => this.#closeDirectory(directory, brokerEpoch)))
+  }
+
+  async #closeDirectory(directory: LogDirectory, brokerEpoch: number): Promise<void> {
+    const refusal = await directory.close(brokerEpoch)
+    if (refusal === undefined || directory.offline !== undefined) return
+    const message = 'the shutdown cannot be marked clean: the next start reads what was not flushed'
+    this.#logger.warn(message, { directory: directory.path }, refusal)
   }
 
   async #load(opened: readonly OpenedDirectory[], settings: LoadingSettings): Promise<LogManagerOpenError | undefined> {
