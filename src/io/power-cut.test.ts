@@ -45,7 +45,7 @@ const recorded: CutWorld = {
       const recording = new RecordedDisk(disk, `${folder}/real`)
       await disk.makeDirectory(`${folder}/real`)
       await act(recording, `${folder}/real`)
-      recording.assertTrue()
+      await recording.assertTrue()
       return seeds.map(seed => {
         const image = `${folder}/image-${seed}`
         recording.cut(new SeededRandom(seed), image)

@@ -14,6 +14,7 @@ import { Volume, type VolumeDirectory, type VolumeFile } from './memory-volume.t
 export class RecordedDisk extends ForwardingDisk {
   readonly #root: string
   readonly #record = new Volume(2 ** 40)
+  readonly #changes = new Changes()
 
   /** `root` is an empty folder whose own name is durable. */
   constructor(disk: Disk, root: string) {
@@ -28,8 +29,9 @@ export class RecordedDisk extends ForwardingDisk {
     materialize(image.root, to)
   }
 
-  /** That the record has, apart from what is durable, what the folder has. */
-  assertTrue(): void {
+  /** That the record has, apart from what is durable, what the folder has, as soon as no change is between the two. */
+  async assertTrue(): Promise<void> {
+    await this.#changes.areOver()
     const real = contentsOf(this.#root)
     const recorded = new Map<string, string>()
     note(this.#record.root, '', recorded)
@@ -39,31 +41,29 @@ export class RecordedDisk extends ForwardingDisk {
       assert(recorded.get(path) === content, () => `${path} is not as it was recorded`)
   }
 
-  override async open(path: string, options: OpenOptions = {}): Promise<DiskFile> {
-    const file = await this.disk.open(path, options)
-    const name = this.#nameOf(path)
-    if (this.#record.find(name) === undefined) this.#record.createFile(name, 0)
-    return new RecordedFile(file, this.#record, this.#record.findFile(name, 'open'))
+  override open(path: string, options: OpenOptions = {}): Promise<DiskFile> {
+    return this.#changes.make(this.disk.open(path, options), file => {
+      const name = this.#nameOf(path)
+      if (this.#record.find(name) === undefined) this.#record.createFile(name, 0)
+      return new RecordedFile(file, this.#record, this.#record.findFile(name, 'open'), this.#changes)
+    })
   }
 
-  override async makeDirectory(path: string): Promise<void> {
-    await this.disk.makeDirectory(path)
-    this.#record.makeDirectory(this.#nameOf(path))
+  override makeDirectory(path: string): Promise<void> {
+    return this.#changes.make(this.disk.makeDirectory(path), () => this.#record.makeDirectory(this.#nameOf(path)))
   }
 
-  override async rename(from: string, to: string): Promise<void> {
-    await this.disk.rename(from, to)
-    this.#record.rename(this.#nameOf(from), this.#nameOf(to))
+  override rename(from: string, to: string): Promise<void> {
+    const noted = (): void => this.#record.rename(this.#nameOf(from), this.#nameOf(to))
+    return this.#changes.make(this.disk.rename(from, to), noted)
   }
 
-  override async remove(path: string): Promise<void> {
-    await this.disk.remove(path)
-    this.#record.remove(this.#nameOf(path))
+  override remove(path: string): Promise<void> {
+    return this.#changes.make(this.disk.remove(path), () => this.#record.remove(this.#nameOf(path)))
   }
 
-  override async removeDirectory(path: string): Promise<void> {
-    await this.disk.removeDirectory(path)
-    this.#record.removeDirectory(this.#nameOf(path))
+  override removeDirectory(path: string): Promise<void> {
+    return this.#changes.make(this.disk.removeDirectory(path), () => this.#record.removeDirectory(this.#nameOf(path)))
   }
 
   override async syncDirectory(path: string): Promise<void> {
@@ -73,11 +73,12 @@ export class RecordedDisk extends ForwardingDisk {
     this.#record.syncDirectory(this.#record.findDirectory(this.#nameOf(path), 'fsync'))
   }
 
-  override async lock(path: string): Promise<DiskLock | undefined> {
-    const lock = await this.disk.lock(path)
-    const name = this.#nameOf(path)
-    if (this.#record.find(name) === undefined) this.#record.createFile(name, 0)
-    return lock
+  override lock(path: string): Promise<DiskLock | undefined> {
+    return this.#changes.make(this.disk.lock(path), lock => {
+      const name = this.#nameOf(path)
+      if (this.#record.find(name) === undefined) this.#record.createFile(name, 0)
+      return lock
+    })
   }
 
   #nameOf(path: string): string {
@@ -89,17 +90,18 @@ export class RecordedDisk extends ForwardingDisk {
 class RecordedFile extends ForwardingFile {
   readonly #record: Volume
   readonly #node: VolumeFile
+  readonly #changes: Changes
 
-  constructor(file: DiskFile, record: Volume, node: VolumeFile) {
+  constructor(file: DiskFile, record: Volume, node: VolumeFile, changes: Changes) {
     super(file)
     this.#record = record
     this.#node = node
+    this.#changes = changes
     record.retain(node)
   }
 
-  override async writev(buffers: readonly Uint8Array[], position: number): Promise<void> {
-    await this.file.writev(buffers, position)
-    this.#noteWrite(buffers, position)
+  override writev(buffers: readonly Uint8Array[], position: number): Promise<void> {
+    return this.#changes.make(this.file.writev(buffers, position), () => this.#noteWrite(buffers, position))
   }
 
   override writevSync(buffers: readonly Uint8Array[], position: number): void {
@@ -113,9 +115,8 @@ class RecordedFile extends ForwardingFile {
     this.#record.syncFile(this.#node, sequence, false)
   }
 
-  override async truncate(length: number): Promise<void> {
-    await this.file.truncate(length)
-    this.#record.truncate(this.#node, length, 0)
+  override truncate(length: number): Promise<void> {
+    return this.#changes.make(this.file.truncate(length), () => this.#record.truncate(this.#node, length, 0))
   }
 
   override async close(): Promise<void> {
@@ -126,6 +127,30 @@ class RecordedFile extends ForwardingFile {
   #noteWrite(buffers: readonly Uint8Array[], position: number): void {
     let at = position
     for (const buffer of buffers) at += this.#record.write(this.#node, buffer, at, 0)
+  }
+}
+
+/** Between the moment that a change is in the folder and that in which it is noted, the two differ. */
+class Changes {
+  #underWay = 0
+  #over = Promise.withResolvers<void>()
+
+  async make<T, U>(real: Promise<T>, note: (value: T) => U): Promise<U> {
+    this.#underWay += 1
+    try {
+      return note(await real)
+    } finally {
+      this.#underWay -= 1
+      if (this.#underWay === 0) {
+        this.#over.resolve()
+        this.#over = Promise.withResolvers<void>()
+      }
+    }
+  }
+
+  /** Settles at a moment at which none is under way. */
+  async areOver(): Promise<void> {
+    while (this.#underWay > 0) await this.#over.promise
   }
 }
 

@@ -31,7 +31,7 @@ test('L10: a log in a real folder loses nothing that was durable, whatever a pow
     await log.flush()
     for (let batch = 0; batch < 15; batch++) append(log, [`perhaps ${batch} ${'y'.repeat(200)}`])
     await written(log)
-    disk.assertTrue()
+    await disk.assertTrue()
     const whole = await readAll(log)
     const ends = new Set<number>()
     for (const seed of seeds) {
@@ -46,5 +46,5 @@ test('L10: a log in a real folder loses nothing that was durable, whatever a pow
     }
     assert.ok(ends.size > 1, [...ends].join())
     await manager.close()
-    disk.assertTrue()
+    await disk.assertTrue()
   }))
