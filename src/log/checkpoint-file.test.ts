@@ -26,10 +26,12 @@ test('offset checkpoints are what Kafka writes and reads', () => {
   ]
   assert.deepEqual(parseOffsetCheckpoint(text), entries)
   assert.equal(formatOffsetCheckpoint(entries), text)
-  assert.equal(formatOffsetCheckpoint([]), '0\n0\n')
+  assert.deepEqual(parseOffsetCheckpoint('0\n0\n'), [])
 })
 
-test('an empty file, as Kafka makes it first, has no entries', () => {
+test('an empty file, as Kafka makes it first, has no entries, and is what no entries are written as', () => {
+  assert.equal(formatOffsetCheckpoint([]), '')
+  assert.equal(formatEpochCheckpoint([]), '')
   assert.deepEqual(parseOffsetCheckpoint(''), [])
   assert.deepEqual(parseEpochCheckpoint(''), [])
 })
@@ -48,9 +50,12 @@ test('a checkpoint that is torn, garbled or miscounted is malformed', () => {
   }
 })
 
-test('a checkpoint of a newer version says so', () => {
-  const parsed = parseOffsetCheckpoint('1\n0\n')
-  assert.ok(parsed instanceof MalformedFile && parsed.isNewer)
+test('a checkpoint of a newer version says so, unless it has nothing in it: then a bit of it may have flipped', () => {
+  for (const text of ['1\n1\na 0 1\n', '1\n', '8\n1\n', '2\n0\nsomething new\n']) {
+    const parsed = parseOffsetCheckpoint(text)
+    assert.ok(parsed instanceof MalformedFile && parsed.isNewer, text)
+  }
+  for (const digit of '1248') assert.deepEqual(parseOffsetCheckpoint(`${digit}\n0\n`), [])
 })
 
 test('leader epoch checkpoints are what Kafka writes and reads', () => {

@@ -2,7 +2,8 @@
  * Kafka's checkpoint files, as text: a version, the number of entries, then one entry a line. For offsets of a log directory's partitions
  * an entry is `topic partition offset`; for the leader epochs of one partition it is `epoch start-offset`.
  *
- * A file of no bytes at all is what Kafka makes first, and means no entries.
+ * A file of no bytes at all is what Kafka makes first, and means no entries. It is also what is written where there are none: a checksum as others have it
+ * (`sealed-text.ts`) finds no place without a line that is an entry, and what has no bits cannot rot.
  */
 
 const version = 0
@@ -59,6 +60,7 @@ export function parseEpochCheckpoint(text: string): EpochEntry[] | MalformedFile
 }
 
 function formatLines(lines: readonly string[]): string {
+  if (lines.length === 0) return ''
   return `${version}\n${lines.length}\n${lines.map(line => `${line}\n`).join('')}`
 }
 
@@ -67,6 +69,8 @@ function parseLines<T>(text: string, parse: (line: string) => T | undefined): T[
   const lines = text.split(/\r?\n/)
   const stated = wholeNumber(lines[0])
   if (stated === undefined) return new MalformedFile(`line 1 is no version: ${lines[0]}`)
+  // Without entries nothing is lost by reading it, and no start is refused for a bit that has flipped: Kafka's own has no checksum.
+  if (stated > version && /^0\r?\n$/.test(text.slice(text.indexOf('\n') + 1))) return []
   if (stated > version) return new MalformedFile(`version ${stated}, ${version} is the newest that is known`, true)
   const count = wholeNumber(lines[1])
   if (count === undefined) return new MalformedFile(`line 2 is no number of entries: ${lines[1]}`)

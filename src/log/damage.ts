@@ -128,14 +128,25 @@ export async function endsBeforeNext(
   return batch.lastOffset < (isBatch ? baseOffsetOf(header, 0) : endOffset)
 }
 
-/** Where the last sound batch of a segment ends, in the file and among the offsets. */
-export async function soundEndOf(segment: LogSegment): Promise<{ readonly position: number; readonly offset: number }> {
+/**
+ * Where the last sound batch of a segment ends, in the file and among the offsets, when the log is known to end at `logEndOffset`. A last batch that leaves offsets out and ends beyond
+ * that, and would not if it left out none, is not sound: no checksum covers the offset that it states. One that follows without a gap is told as it is.
+ */
+export async function soundEndOf(
+  segment: LogSegment,
+  logEndOffset: number,
+): Promise<{ readonly position: number; readonly offset: number }> {
   let end = { position: 0, offset: segment.baseOffset }
-  const start = { position: 0, baseOffset: segment.baseOffset }
+  let previous = end
+  let baseOffset = segment.baseOffset
+  const start = { position: 0, baseOffset }
   await visitSoundBatches(segment, start, Number.MAX_SAFE_INTEGER, (bytes, at, size, position) => {
+    previous = end
+    baseOffset = baseOffsetOf(bytes, at)
     end = { position: position + size, offset: lastOffsetOf(bytes, at) + 1 }
   })
-  return end
+  const fits = previous.offset + (end.offset - baseOffset) <= logEndOffset
+  return end.offset > logEndOffset && baseOffset > previous.offset && fits ? previous : end
 }
 
 /** Whether the header of a batch, or the end of the segment, is at a position: what must hold before a length is believed that asks for a lot of memory. */

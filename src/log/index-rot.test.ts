@@ -1,8 +1,11 @@
-/** Bits of index files that flip while the log is open: what is read of them is not believed, and what is added to them begins anew. */
+/**
+ * Bits of index files, and of what they point at, that flip while the log is open: what is read of them is not believed, and what is added to them begins anew.
+ */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { buildEndTransactionBatch } from '../protocol/records/control.ts'
 import { simulate } from '../sim/simulator.ts'
+import { batchSizeAt } from '../protocol/records/walk.ts'
 import { accepted, append, committed, openLog, readAll, smallConfig } from './log.fixture.ts'
 
 const configFor = () => ({ ...smallConfig, segmentBytes: 100_000 })
@@ -51,4 +54,74 @@ test('a transaction index that rots after it has been read is built anew, and no
       await manager.close()
     })
   }
+})
+
+/** Positions of the batches of a file. */
+function batchPositions(bytes: Uint8Array): number[] {
+  const positions: number[] = []
+  for (let at = 0; at < bytes.length; at += batchSizeAt(bytes, at, bytes.length)) positions.push(at)
+  return positions
+}
+
+test('a lookup by timestamp does not pass over a batch that rots before anybody has read it, though no index tells of it', async () => {
+  // A byte of its largest timestamp, of its first one, and of what is in it; lower than it was, or higher.
+  for (const [at, mask] of [
+    [42, 2],
+    [42, 1],
+    [34, 2],
+    [66, 1],
+  ] as const) {
+    await simulate(at, async simulator => {
+      const machine = simulator.machine('a')
+      const large = () => ({ ...smallConfig, segmentBytes: 100_000, indexIntervalBytes: 100_000 })
+      const io = machine.boot()
+      const { manager, log } = await openLog(io, { configFor: large })
+      for (let value = 0; value < 6; value++) append(log, [`${value}`], { timestampMs: 1000 + 10 * value })
+      await committed(log)
+      const path = '/data/t-0/00000000000000000000.log'
+      const position = batchPositions(io.disk.readFileSync(path))[3]!
+      machine.volume.rot(path, position + at, mask)
+      await log.truncateTo(4)
+      await log.roll()
+      append(log, ['later'], { timestampMs: 2000 })
+      await committed(log)
+      const found = await log.lookupTimestamp(1025)
+      assert.ok(found !== undefined && 'error' in found && found.error === 'CORRUPT_MESSAGE', JSON.stringify(found))
+      const before = await log.lookupTimestamp(1015)
+      assert.ok(before !== undefined && 'offset' in before && before.offset === 2, JSON.stringify(before))
+      const newest = await log.maxTimestamp()
+      assert.ok(newest !== undefined && 'error' in newest && newest.error === 'CORRUPT_MESSAGE')
+      await manager.close()
+    })
+  }
+})
+
+test('what a time index has of a batch that rots later is believed: lookups beyond it go on, and the one for it says CORRUPT_MESSAGE', async () => {
+  await simulate(1, async simulator => {
+    const machine = simulator.machine('a')
+    const io = machine.boot()
+    const first = await openLog(io, { configFor })
+    for (let value = 0; value < 6; value++) append(first.log, [`${value}`], { timestampMs: 1000 + 10 * value })
+    await first.log.roll()
+    append(first.log, ['later'], { timestampMs: 2000 })
+    await committed(first.log)
+    await first.manager.close()
+    const path = '/data/t-0/00000000000000000000.log'
+    const position = batchPositions(io.disk.readFileSync(path)).at(-1)!
+    machine.crash()
+    // Its largest timestamp was 1050.
+    machine.volume.rot(path, position + 42, 16)
+    const { manager, log } = await openLog(machine.boot(), { configFor })
+    for (const [timestampMs, offset] of [
+      [1035, 4],
+      [1051, 6],
+      [2000, 6],
+    ] as const) {
+      const found = await log.lookupTimestamp(timestampMs)
+      assert.ok(found !== undefined && 'offset' in found && found.offset === offset, JSON.stringify(found))
+    }
+    const broken = await log.lookupTimestamp(1045)
+    assert.ok(broken !== undefined && 'error' in broken && broken.error === 'CORRUPT_MESSAGE')
+    await manager.close()
+  })
 })

@@ -217,7 +217,7 @@ export class LogDirectory implements LogDirectoryHost {
       const text = formatOffsetCheckpoint(entries)
       if (text === saved) return
       saved = undefined
-      // A line for each entry is what may end in blanks.
+      // Without entries there is nothing in it that could be wrong.
       await replaceFile(this.#disk, this.path, name, entries.length > 0 ? sealText(text) : text)
       saved = text
     })

@@ -93,13 +93,36 @@ describe('opening', () => {
       await write(disk, '/data/meta.properties', 'nonsense')
       assert.equal(await refusal(io), 'corrupt-metadata')
       await write(disk, '/data/meta.properties', properties)
-      await write(disk, '/data/recovery-point-offset-checkpoint', '7\n0\n')
+      await write(disk, '/data/recovery-point-offset-checkpoint', '7\n1\nt 0 2\n')
       assert.equal(await refusal(io), 'newer-format')
       await disk.remove('/data/recovery-point-offset-checkpoint')
       await write(disk, '/file', '')
       assert.equal(await refusal(io, { directories: ['/file'] }), 'not-writable')
       const again = await openManager(io, { clusterId })
       await again.close()
+    }))
+
+  test('is refused for no bit of a checkpoint without entries, ours or Kafka’s', () =>
+    withMachine(async machine => {
+      const { manager, log } = await openLog(machine.boot())
+      append(log, ['a', 'b'])
+      await committed(log)
+      await manager.close()
+      for (const name of ['recovery-point', 'log-start', 'replication'].map(
+        each => `/data/${each}-offset-checkpoint`,
+      )) {
+        for (let bit = 0; bit < 32; bit++) {
+          const text = Buffer.from('0\n0\n')
+          text[bit >> 3]! ^= 1 << (bit & 7)
+          machine.crash()
+          const io = machine.boot()
+          await write(io.disk, name, text.toString('latin1'))
+          const again = await openLog(io)
+          assert.equal(again.log.logEndOffset, 2)
+          await again.manager.close()
+          assert.equal(textOf(io.disk, '/data/log-start-offset-checkpoint'), '')
+        }
+      }
     }))
 
   test('a copy of a log directory, and a partition in two of them, are refused', () =>
@@ -258,7 +281,7 @@ test('of partitions that come and go in crowds nothing is remembered once the ch
     await comeAndGo(400, 600)
     assert.equal(io.disk.statSync(checkpoint), undefined)
     await simulator.sleep(6000)
-    assert.equal(textOf(io.disk, checkpoint), '0\n0\n')
+    assert.equal(textOf(io.disk, checkpoint), '')
     // One of an old name has nothing to wait for.
     await io.disk.remove(checkpoint)
     await manager.create('crowd', 7, topicId, smallConfig)
@@ -279,7 +302,7 @@ describe('closing', () => {
       assert.deepEqual(mark, { brokerEpoch: 61, stateChecksum: shutdownStateChecksum(state) })
       assert.equal(textOf(io.disk, '/data/recovery-point-offset-checkpoint'), '0\n1\nt 0 2\n')
       assert.equal(textOf(io.disk, '/data/replication-offset-checkpoint'), '0\n1\nt 0 2\n')
-      assert.equal(textOf(io.disk, '/data/log-start-offset-checkpoint'), '0\n0\n')
+      assert.equal(textOf(io.disk, '/data/log-start-offset-checkpoint'), '')
       const expected = ['.index', '.log', '.timeindex', '.snapshot'].map(
         suffix => (suffix === '.snapshot' ? `${'0'.repeat(19)}2` : '0'.repeat(20)) + suffix,
       )

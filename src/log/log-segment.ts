@@ -28,7 +28,7 @@ import { OffsetIndex, RELATIVE_OFFSET_MAX } from './offset-index.ts'
 import type { OffsetPosition } from './offset-index.ts'
 import { LazyFile } from './open-files.ts'
 import type { OpenFiles } from './open-files.ts'
-import type { RollConditions, SegmentOptions, TailEnd } from './segment-options.ts'
+import type { LargestTimestamp, RollConditions, SegmentOptions, TailEnd } from './segment-options.ts'
 import { scanBatches } from './segment-scan.ts'
 import type { BatchVisitor } from './segment-scan.ts'
 import { TimeIndex } from './time-index.ts'
@@ -59,7 +59,7 @@ export class LogSegment {
   #transactionIndex: TransactionIndex | undefined
   #warm = false
   /** The largest timestamp and the last offset of the first batch that has it; undefined until read. */
-  #maxTimestamp: TimestampOffset | undefined
+  #maxTimestamp: LargestTimestamp | undefined
   /** The largest timestamp of the first batch, from which `segment.ms` counts; undefined while there is none. */
   #rollingBaseMs: number | undefined
   #bytesSinceIndexEntry = 0
@@ -204,8 +204,9 @@ export class LogSegment {
     assert(this.#warm, () => `segment ${this.baseOffset} is not warm`)
     const position = this.#sizeBytes
     if (position === 0) this.#rollingBaseMs = maxTimestampMs
-    if (maxTimestampMs > this.#maxTimestamp!.timestampMs) {
-      this.#maxTimestamp = { timestampMs: maxTimestampMs, offset: lastOffset }
+    const { timestampMs, isUncertain } = this.#maxTimestamp!
+    if (maxTimestampMs > timestampMs) {
+      this.#maxTimestamp = { timestampMs: maxTimestampMs, offset: lastOffset, isUncertain }
     }
     if (this.#bytesSinceIndexEntry > indexIntervalBytes) {
       this.offsetIndex.append(lastOffset, position)
@@ -344,7 +345,7 @@ export class LogSegment {
    * of the offset index, and the batches behind that one of themselves. What the time index says is believed when the batch that it names says the same; otherwise the whole
    * segment is walked through, and `onBroken` is called.
    */
-  async loadMaxTimestamp(onBroken: () => void = () => {}): Promise<TimestampOffset> {
+  async loadMaxTimestamp(onBroken: () => void = () => {}): Promise<LargestTimestamp> {
     if (this.#maxTimestamp === undefined) {
       await this.loadIndexes()
       const isRight = await this.confirmsLastTimestamp()
@@ -362,7 +363,7 @@ export class LogSegment {
     return this.timeIndex.entries.entryCount === 0 || this.confirmsTimestamp(last)
   }
 
-  /** Whether the batch that ends with the offset of an entry of the time index has its timestamp. */
+  /** Whether the batch that ends with the offset of an entry of the time index has its timestamp, or had it: of one that the disk has spoilt since, the entry is what is left. */
   async confirmsTimestamp(entry: TimestampOffset): Promise<boolean> {
     const from = await this.positionFor(entry.offset, () => {})
     let isRight = false
@@ -370,7 +371,8 @@ export class LogSegment {
       from,
       (bytes, at) => {
         const offset = lastOffsetOf(bytes, at)
-        isRight = offset === entry.offset && maxTimestampOf(bytes, at) === entry.timestampMs
+        const isSame = maxTimestampOf(bytes, at) === entry.timestampMs
+        isRight = offset === entry.offset && (isSame || !verifyChecksum(bytes, at))
         return offset < entry.offset
       },
       lookupChunkBytes,
@@ -510,19 +512,26 @@ export class LogSegment {
 
   /** The largest timestamp from a position on, or the one known; and the offset behind the last batch, unless the file does not end with one. */
   async #walk(from: number, known: TimestampOffset): Promise<TailEnd> {
-    let max = known
+    let max: LargestTimestamp = known
     let nextOffset = this.baseOffset
+    // What is known tells of all that come before it, and of the batch that the offset index leads to.
+    const toldOffset = known.timestampMs >= 0 || from > 0 ? known.offset : -1
+    let isUncertain = false
     const end = await this.scan(
       from,
       (bytes, at) => {
+        // A broken header may state any.
+        const isSound = verifyChecksum(bytes, at)
+        if (!isSound && nextOffset > toldOffset) isUncertain = true
         nextOffset = lastOffsetOf(bytes, at) + 1
         const timestampMs = maxTimestampOf(bytes, at)
-        // A broken header may state any.
-        if (timestampMs > max.timestampMs && verifyChecksum(bytes, at)) max = { timestampMs, offset: nextOffset - 1 }
+        if (isSound && timestampMs > max.timestampMs) max = { timestampMs, offset: nextOffset - 1 }
       },
       lookupChunkBytes,
     )
-    return { max, nextOffset: end.reason === 'end' ? nextOffset : undefined }
+    const isWhole = end.reason === 'end'
+    if (isUncertain || !isWhole) max = { ...max, isUncertain: true }
+    return { max, nextOffset: isWhole ? nextOffset : undefined }
   }
 
   #waitedMs({ maxTimestampMs, nowMs }: RollConditions): number {

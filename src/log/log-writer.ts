@@ -321,7 +321,7 @@ export class LogWriter {
         const endOffset = await this.#owner.host.readLimit.run(() => segment.warmUp())
         if (endOffset === this.#fileEndOffset) return
         const { folder } = this.#owner
-        const sound = await soundEndOf(segment)
+        const sound = await soundEndOf(segment, this.#fileEndOffset)
         if (sound.position === segment.writtenBytes && sound.offset !== this.#fileEndOffset) {
           throw damaged(`${folder} was closed at offset ${this.#fileEndOffset} and ends at ${sound.offset}`)
         }

@@ -145,7 +145,6 @@ test('a broken batch below the recovery point is not cut off: it cannot be read,
     })
     const { manager, log } = await openLog(place.io, { configFor })
     assert.equal(log.logEndOffset, 60)
-    assert.equal(await readAll(log, 0, 100).catch(() => 'failed'), 'failed')
     const last = await log.read({ offset: 58, maxBytes: 100, minOneBatch: true, upTo: 60 })
     assert.ok(last.kind === 'failed' && last.error === 'CORRUPT_MESSAGE')
     const first = await log.read({ offset: 0, maxBytes: 100, minOneBatch: true, upTo: 60 })
@@ -522,3 +521,44 @@ test('a log that was being started over, and has no file yet, begins there for g
     }
   })
 })
+
+test('a last batch whose offset has changed after an orderly stop cannot be read, and what comes next begins a new segment (L11)', async () => {
+  for (let bit = 2; bit < 56; bit++) {
+    await withMachine(async machine => {
+      const place = await fill(machine, 20, 'close')
+      const path = `${folder}/${segmentNames(place.io.disk).at(-1)}`
+      const bytes = Buffer.from(place.io.disk.readFileSync(path))
+      let last = 0
+      for (let at = 0; at < bytes.length; at += 12 + bytes.readInt32BE(at + 8)) last = at
+      machine.volume.rot(path, last + 7 - (bit >> 3), 1 << (bit & 7))
+      const { manager, log } = await openLog(place.io, { configFor })
+      assert.equal(log.logEndOffset, 20)
+      append(log, ['more'])
+      await committed(log)
+      assert.equal(log.failure, undefined)
+      const values = (await readAll(log, 20)).map(record => record.value)
+      assert.deepEqual(values, ['more'])
+      const read = await log.read({ offset: 18, maxBytes: 1000, minOneBatch: true, upTo: 20 })
+      assert.ok(read.kind === 'failed' && read.error === 'CORRUPT_MESSAGE', JSON.stringify(read))
+      await manager.close()
+    })
+  }
+})
+
+test('a log whose files were exchanged for some that end elsewhere is not written to', () =>
+  withMachine(async machine => {
+    const { io } = await fill(machine, 20, 'close')
+    const path = `${folder}/${segmentNames(io.disk).at(-1)}`
+    await change(io.disk, path, bytes => {
+      let last = 0
+      for (let at = 0; at < bytes.length; at += 12 + bytes.readInt32BE(at + 8)) last = at
+      const more = Buffer.from(bytes.subarray(last))
+      more.writeBigInt64BE(20n)
+      return Buffer.concat([bytes, more])
+    })
+    const { manager, log } = await openLog(io, { configFor })
+    append(log, ['more'])
+    await written(log)
+    assert.match(log.failure?.message ?? '', /was closed at offset 20 and ends at 22/)
+    await manager.close()
+  }))

@@ -8,6 +8,7 @@ import { decodeBatch, verifyChecksum } from '../protocol/records/decode.ts'
 import { endsBeforeNext, nextSoundBatch } from './damage.ts'
 import { baseOffsetOf, leaderEpochOf, lastOffsetOf, maxTimestampOf } from './log-batch.ts'
 import type { LogSegment } from './log-segment.ts'
+import type { LargestTimestamp } from './segment-options.ts'
 import type { ReadFailed, TimestampAndOffset } from './log-types.ts'
 import type { TimestampOffset } from './time-index.ts'
 
@@ -33,7 +34,7 @@ export async function findTimestamp(
     segments.findLastIndex(({ baseOffset }) => baseOffset <= fromOffset),
   )
   for await (const { segment, index, largest } of withMaxTimestamps(segments, first, upTo, onBroken)) {
-    if (largest.timestampMs < timestampMs) continue
+    if (largest.timestampMs < timestampMs && largest.isUncertain !== true) continue
     const endOffset = segments[index + 1]?.baseOffset ?? upTo
     const found = await findInSegment(segment, { timestampMs, fromOffset, upTo, endOffset }, onBroken)
     if (found !== undefined) return found
@@ -50,6 +51,7 @@ export async function findMaxTimestamp(
 ): Promise<Found> {
   let best: { segment: LogSegment; largest: TimestampOffset } | undefined
   for await (const { segment, largest: known } of withMaxTimestamps(segments, 0, upTo, onBroken)) {
+    if (known.isUncertain === true) return corrupt(`a batch of segment ${segment.baseOffset} cannot be read`)
     // What the segment is known for may have been deleted.
     const isGone = segment.baseOffset < fromOffset && known.offset < fromOffset
     const largest = isGone ? await largestFrom(segment, fromOffset) : known
@@ -95,7 +97,7 @@ async function* withMaxTimestamps(
   first: number,
   upTo: number,
   onBroken: OnBroken,
-): AsyncGenerator<{ segment: LogSegment; index: number; largest: TimestampOffset }> {
+): AsyncGenerator<{ segment: LogSegment; index: number; largest: LargestTimestamp }> {
   let atATime = 1
   for (let start = first; start < segments.length; start += atATime, atATime = Math.min(2 * atATime, atATimeMax)) {
     const some = segments.slice(start, start + atATime).filter(({ baseOffset }) => baseOffset < upTo)
@@ -113,14 +115,15 @@ interface Wanted {
 }
 
 async function findInSegment(segment: LogSegment, wanted: Wanted, onBroken: OnBroken): Promise<Found> {
-  let position = await startFor(segment, wanted, onBroken)
+  const { position: start, fromOffset } = await startFor(segment, wanted, onBroken)
+  let position = start
   let expectedOffset = position === 0 ? segment.baseOffset : undefined
   for (;;) {
     const found = await findFrom(segment, position, expectedOffset, wanted)
     if (!(found instanceof Broken)) return found
     // What has been deleted may be broken without harm.
     const next = await nextSoundBatch(segment, found.position, { from: found.afterOffset, to: wanted.endOffset })
-    if (next === undefined || next.baseOffset > wanted.fromOffset) {
+    if (next === undefined || next.baseOffset > fromOffset) {
       return corrupt(`no batch begins at position ${found.position} of segment ${segment.baseOffset}`)
     }
     position = next.position
@@ -151,6 +154,7 @@ async function findFrom(
   const end = await segment.scan(
     start,
     (bytes, at, size, position) => {
+      if (expectedOffset !== undefined && expectedOffset >= upTo) return false
       const lastOffset = lastOffsetOf(bytes, at)
       const baseOffset = baseOffsetOf(bytes, at)
       // Also of those that are passed over: a broken header may state another timestamp.
@@ -174,15 +178,19 @@ async function findFrom(
   return isPlaced ? found : new Broken(behindGap!.position, fromOffset)
 }
 
-/** What the time index has below the timestamp says that no earlier record has a larger one, if it is true. */
-async function startFor(segment: LogSegment, { timestampMs, fromOffset }: Wanted, onBroken: OnBroken): Promise<number> {
+/** What the time index has below the timestamp says that no record up to there has a larger one, if it is true. */
+async function startFor(
+  segment: LogSegment,
+  { timestampMs, fromOffset }: Wanted,
+  onBroken: OnBroken,
+): Promise<{ position: number; fromOffset: number }> {
   await segment.loadIndexes()
   const entry = await segment.timeIndex.lookup(timestampMs - 1)
   const isNone = entry === undefined || entry.timestampMs < 0
   const isRight = !isNone && (await segment.confirmsTimestamp(entry))
   if (!isNone && !isRight) onBroken(segment)
-  const offset = isRight ? Math.max(entry.offset, fromOffset) : fromOffset
-  return segment.positionFor(offset, () => onBroken(segment))
+  const offset = isRight ? Math.max(entry.offset + 1, fromOffset) : fromOffset
+  return { position: await segment.positionFor(offset, () => onBroken(segment)), fromOffset: offset }
 }
 
 function firstRecord(bytes: Uint8Array, at: number, timestampMs: number, fromOffset: number, upTo: number): Found {

@@ -16,8 +16,6 @@ import { checkRange, readOnce, whyKept } from './log-view.ts'
 /** Within which a failed operation has been answered, and its directory is offline. */
 const quickMsMax = 50
 const slowMsMax = 60_000
-/** It has no checksum, and nothing to lose. */
-const emptyCheckpointBytes = 4
 
 export class LogDiskTrouble {
   readonly #story: LogStory
@@ -208,7 +206,7 @@ export class LogDiskTrouble {
       .filesIn(directory)
       .filter(path => path.startsWith(`${folder}/`) || path.split('/').length === directory.split('/').length + 1)
       .filter(path => /(-checkpoint|\/partition\.metadata|\/meta\.properties)$/.test(path))
-      .filter(path => host.textOf(path)!.length > emptyCheckpointBytes)
+      .filter(path => host.textOf(path) !== '')
     const path = files[Math.floor(step.share * files.length)]
     if (path === undefined) return
     const text = host.textOf(path)!
