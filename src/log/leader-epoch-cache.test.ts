@@ -79,3 +79,20 @@ test('the file holds what was known when flush was called, or newer', () =>
     assert.deepEqual(saved(), cache.entries)
     assert.equal(cache.entries.length, 3)
   }))
+
+test('epochs above that of a leader are none that there ever were, and the batches of its own keep theirs', () =>
+  withCache(cache => {
+    cache.assign(2, 0)
+    cache.assign(4, 10)
+    // A bit of a batch's header has flipped, which no checksum covers.
+    cache.assign(1028, 20)
+    assert.equal(cache.assign(4, 30), true)
+    assert.deepEqual(cache.entries, [
+      { leaderEpoch: 2, startOffset: 0 },
+      { leaderEpoch: 4, startOffset: 10 },
+    ])
+    cache.assign(1028, 30)
+    cache.assign(5, 40)
+    assert.equal(cache.epochFor(35), 4)
+    assert.equal(cache.epochFor(40), 5)
+  }))

@@ -46,7 +46,10 @@ export class LeaderEpochCache {
     return this.#entries.at(-1)?.leaderEpoch
   }
 
-  /** Batches of `leaderEpoch` begin at `startOffset`. True when that is news. */
+  /**
+   * Batches of `leaderEpoch` begin at `startOffset`. True when that is news. Epochs above it are none that a leader ever had, since they come one after another: they are those of
+   * batches whose headers the disk has spoilt, where no checksum tells, and are forgotten.
+   */
   assign(leaderEpoch: number, startOffset: number): boolean {
     assert(leaderEpoch >= 0 && startOffset >= 0, () => `leader epoch ${leaderEpoch} at ${startOffset}`)
     const latest = this.#entries.at(-1)
@@ -165,10 +168,10 @@ export class LeaderEpochCache {
     while (kept > 0 && this.#contradicts(this.#entries[kept - 1]!, entry)) kept--
     this.#sameCount = Math.min(this.#sameCount, kept)
     this.#entries.length = kept
-    this.#entries.push(entry)
+    if (this.latestEpoch !== entry.leaderEpoch) this.#entries.push(entry)
   }
 
   #contradicts(old: EpochEntry, entry: EpochEntry): boolean {
-    return old.leaderEpoch >= entry.leaderEpoch || old.startOffset >= entry.startOffset
+    return old.leaderEpoch > entry.leaderEpoch || old.startOffset >= entry.startOffset
   }
 }

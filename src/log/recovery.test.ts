@@ -1,14 +1,10 @@
 /** What opening a log makes of files that were not left as they should be. Random histories of crashes are in log.model.test.ts. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Disk, Io } from '../io/io.ts'
-import type { Machine } from '../io/memory.ts'
 import { simulate, Simulator } from '../sim/simulator.ts'
 import type { BatchOptions } from '../protocol/records/builder.ts'
 import { formatOffsetCheckpoint } from './checkpoint-file.ts'
 import { RECOVERY_POINT_CHECKPOINT } from './file-names.ts'
-import type { LogManager } from './log-manager.ts'
-import type { Log } from './log.ts'
 import {
   accepted,
   append,
@@ -20,56 +16,7 @@ import {
   smallConfig,
   written,
 } from './log.fixture.ts'
-
-const configFor = () => smallConfig
-
-interface Place {
-  readonly machine: Machine
-  readonly io: Io
-}
-
-async function withMachine(body: (machine: Machine) => Promise<void>): Promise<void> {
-  await simulate(1, simulator => body(simulator.machine('a')))
-}
-
-/** A log of `count` records in batches of two, closed in order or killed. Its folder is /data/t-0. */
-async function fill(machine: Machine, count: number, ending: 'close' | 'crash', flushed = true): Promise<Place> {
-  const io = machine.boot()
-  const { manager, log } = await openLog(io, { configFor })
-  const producer = (baseSequence: number): BatchOptions => ({ producerId: 9, producerEpoch: 0, baseSequence })
-  for (let value = 0; value < count; value += 2)
-    append(log, [`value ${value}`.padEnd(100), `value ${value + 1}`], producer(value))
-  await committed(log)
-  if (flushed) await log.flush()
-  if (ending === 'close') await manager.close()
-  machine.crash()
-  return { machine, io: machine.boot() }
-}
-
-async function reopen({ io }: Place): Promise<{ manager: LogManager; log: Log; values: string[] }> {
-  const { manager, log } = await openLog(io, { configFor })
-  assert.equal(log.failure, undefined)
-  return { manager, log, values: (await readAll(log, log.logStartOffset, 1e6)).map(record => record.value.trim()) }
-}
-
-const valuesTo = (count: number): string[] => Array.from({ length: count }, (_, value) => `value ${value}`)
-
-async function change(disk: Disk, path: string, work: (bytes: Buffer) => Uint8Array): Promise<void> {
-  const changed = work(Buffer.from(disk.readFileSync(path)))
-  const file = await disk.open(path, { write: true })
-  await file.truncate(0)
-  await file.writev([changed], 0)
-  await file.close()
-}
-
-const folder = '/data/t-0'
-
-function segmentNames(disk: Disk): string[] {
-  return disk
-    .listSync(folder)
-    .map(entry => entry.name)
-    .filter(name => name.endsWith('.log'))
-}
+import { change, configFor, fill, folder, reopen, segmentNames, valuesTo, withMachine } from './recovery.fixture.ts'
 
 test('opening a log that was closed in order reads nothing of its segments and indexes', async () => {
   await simulate(1, async simulator => {
@@ -521,44 +468,3 @@ test('a log that was being started over, and has no file yet, begins there for g
     }
   })
 })
-
-test('a last batch whose offset has changed after an orderly stop cannot be read, and what comes next begins a new segment (L11)', async () => {
-  for (let bit = 2; bit < 56; bit++) {
-    await withMachine(async machine => {
-      const place = await fill(machine, 20, 'close')
-      const path = `${folder}/${segmentNames(place.io.disk).at(-1)}`
-      const bytes = Buffer.from(place.io.disk.readFileSync(path))
-      let last = 0
-      for (let at = 0; at < bytes.length; at += 12 + bytes.readInt32BE(at + 8)) last = at
-      machine.volume.rot(path, last + 7 - (bit >> 3), 1 << (bit & 7))
-      const { manager, log } = await openLog(place.io, { configFor })
-      assert.equal(log.logEndOffset, 20)
-      append(log, ['more'])
-      await committed(log)
-      assert.equal(log.failure, undefined)
-      const values = (await readAll(log, 20)).map(record => record.value)
-      assert.deepEqual(values, ['more'])
-      const read = await log.read({ offset: 18, maxBytes: 1000, minOneBatch: true, upTo: 20 })
-      assert.ok(read.kind === 'failed' && read.error === 'CORRUPT_MESSAGE', JSON.stringify(read))
-      await manager.close()
-    })
-  }
-})
-
-test('a log whose files were exchanged for some that end elsewhere is not written to', () =>
-  withMachine(async machine => {
-    const { io } = await fill(machine, 20, 'close')
-    const path = `${folder}/${segmentNames(io.disk).at(-1)}`
-    await change(io.disk, path, bytes => {
-      let last = 0
-      for (let at = 0; at < bytes.length; at += 12 + bytes.readInt32BE(at + 8)) last = at
-      const more = Buffer.from(bytes.subarray(last))
-      more.writeBigInt64BE(20n)
-      return Buffer.concat([bytes, more])
-    })
-    const { manager, log } = await openLog(io, { configFor })
-    append(log, ['more'])
-    await written(log)
-    assert.match(log.failure?.message ?? '', /was closed at offset 20 and ends at 22/)
-    await manager.close()
-  }))

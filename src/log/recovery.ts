@@ -10,6 +10,7 @@ import { endsBeforeNext, nextSoundBatch } from './damage.ts'
 import { IndexBuilder } from './index-recovery.ts'
 import type { LeaderEpochCache } from './leader-epoch-cache.ts'
 import { baseOffsetOf, hasPlausibleHeader, lastOffsetOf, leaderEpochOf } from './log-batch.ts'
+import { isCompacted } from './log-config.ts'
 import type { LogConfig } from './log-config.ts'
 import { diskErrorOf, isPassing } from './log-context.ts'
 import type { LogSegment } from './log-segment.ts'
@@ -48,6 +49,8 @@ export interface RecoveryResult {
 
 const batchesPerWrite = 10_000
 const rewrittenBytes = 1024 * 1024
+/** A gap of fewer offsets is as likely as any other. */
+const nearOffsets = 2 ** 16
 /** Progress is reported about so often. */
 const reportedBytes = 8 * 1024 * 1024
 
@@ -120,6 +123,8 @@ class SegmentRecovery {
   #isSound = true
   /** Of a batch behind a gap, which has been found to fit. */
   #fittingAt = -1
+  /** Of the last batch, if a new leader epoch begins with it that nothing else tells of. */
+  #epochBeganAt = -1
   #endsDamaged = false
   readonly #report: (bytes: number) => void
   /** Up to where in the file has been reported. */
@@ -202,13 +207,13 @@ class SegmentRecovery {
   /** True when there may be more. */
   async #scanSome(builder: IndexBuilder): Promise<boolean> {
     let visited = 0
-    let gap: { position: number; size: number; lastOffset: number } | undefined
+    let gap: { position: number; size: number; baseOffset: number; lastOffset: number } | undefined
     const start = this.#position
     await this.#segment.scan(start, (bytes, at, size, position) => {
       this.#isSound = this.#isValid(bytes, at)
       if (!this.#isSound) return false
       if (baseOffsetOf(bytes, at) > this.#endOffset && this.#fittingAt !== position) {
-        gap = { position, size, lastOffset: lastOffsetOf(bytes, at) }
+        gap = { position, size, baseOffset: baseOffsetOf(bytes, at), lastOffset: lastOffsetOf(bytes, at) }
         return false
       }
       builder.visit(bytes, at, position)
@@ -221,12 +226,20 @@ class SegmentRecovery {
     })
     this.#reportProgress()
     if (gap === undefined) return this.#isSound && visited === batchesPerWrite
-    // The last segment of a log is not compacted, unless it was once followed by others: then all of it is durable.
-    const { recoveryPoint } = this.#input
-    const endOffset = this.#nextBaseOffset ?? (this.#endOffset < recoveryPoint ? recoveryPoint : 0)
-    if (!(await endsBeforeNext(this.#segment, gap, endOffset))) return false
+    if (!(await endsBeforeNext(this.#segment, gap, this.#lastEndOf(gap.baseOffset)))) return false
     this.#fittingAt = gap.position
     return true
+  }
+
+  /**
+   * Where a batch behind a gap may end, if it is the last one. The last segment of a log is not compacted, unless it was once followed by others: then all of it is durable. But a
+   * replica of a compacted log is written with the gaps that its leader has.
+   */
+  #lastEndOf(baseOffset: number): number {
+    if (this.#nextBaseOffset !== undefined) return this.#nextBaseOffset
+    const { recoveryPoint, config } = this.#input
+    if (this.#endOffset < recoveryPoint) return recoveryPoint
+    return isCompacted(config) && !isFarByOneBit(this.#endOffset, baseOffset) ? Number.MAX_SAFE_INTEGER : 0
   }
 
   /**
@@ -298,9 +311,21 @@ class SegmentRecovery {
     const { epochs, recoveryPoint } = this.#input
     // Below the recovery point all epochs are known, and one that differs is a broken header's, which no checksum covers.
     if (baseOffset < recoveryPoint && epochs.latestEpoch !== undefined) return
+    // Epochs only grow (L3): one that a single batch had, before they went on as they were, is a broken header's too.
+    if (this.#epochBeganAt >= 0 && leaderEpoch < epochs.latestEpoch!) epochs.truncateFromEnd(this.#epochBeganAt)
+    this.#epochBeganAt = -1
     if (epochs.epochFor(baseOffset) === leaderEpoch) return
     // The file tells of what an earlier power cut has taken.
     epochs.truncateFromEnd(baseOffset)
-    if (leaderEpoch > (epochs.latestEpoch ?? -1)) epochs.assign(leaderEpoch, baseOffset)
+    if (leaderEpoch <= (epochs.latestEpoch ?? -1)) return
+    epochs.assign(leaderEpoch, baseOffset)
+    this.#epochBeganAt = baseOffset
   }
+}
+
+/** What a bit of an offset makes of it that has flipped; gaps are of any size, and mostly smaller. */
+function isFarByOneBit(offset: number, other: number): boolean {
+  const difference = other - offset
+  const isOneBit = Number.isInteger(Math.log2(difference)) && Math.floor(offset / difference) % 2 === 0
+  return difference >= nearOffsets && isOneBit
 }

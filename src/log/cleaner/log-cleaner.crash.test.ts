@@ -56,6 +56,33 @@ describe('a disk that fails', () => {
   )
 
   test(
+    'without room for the checksum of a transaction index there is none, and what is compacted is put in place all the same',
+    onMachine(async machine => {
+      const { log, cleaner, manager } = await openCompacted(machine.boot())
+      await fillForCrash(log)
+      const room = machine.faults.failOn({ kind: 'write', path: /txnindex\.crc/, code: 'ENOSPC' })
+      assert.equal(await cleaner.cleanDirtiest(), true)
+      room()
+      assert.equal(log.refusal, undefined)
+      const names = await namesIn(machine, log)
+      assert.ok(names.some(name => name.endsWith('.txnindex')))
+      assert.deepEqual(
+        names.filter(name => /cleaned|swap/.test(name)),
+        [],
+      )
+      const shown = (await committedRecords(log)).map(({ key }) => key)
+      assert.deepEqual(shown, ['a', 'b', 'filler 0', 'filler 1'])
+      await manager.close()
+      machine.crash()
+      const again = await openCompacted(machine.boot())
+      assert.deepEqual(
+        (await committedRecords(again.log)).map(({ key }) => key),
+        shown,
+      )
+    }),
+  )
+
+  test(
     'a failing disk takes the directory offline, and the next start finds one state or the other',
     onMachine(async machine => {
       const kinds = ['open', 'write', 'sync', 'rename', 'syncDirectory'] as const

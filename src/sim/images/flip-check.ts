@@ -61,6 +61,8 @@ async function checkLog(log: Log, truth: LogTruth, flip: Flip | undefined, rando
     logStartOffset >= startLeast && logStartOffset <= truth.startMost,
     () => `L9: it starts at ${logStartOffset} and not ${truth.startLeast}`,
   )
+  // As a broker does that leads it: in which epoch it knows from elsewhere.
+  log.assignLeaderEpochStart(Math.max(0, ...batches.map(batch => batch.leaderEpoch)))
   log.updateHighWatermark(log.writtenEndOffset)
   const kept = prefixOf(truth.contents[0]!, logEndOffset)
   const broken = await checkReads(log, batches)

@@ -31,6 +31,7 @@ export type Step =
       readonly share: number
     })
   | (OfTopic & { readonly kind: 'end transaction'; readonly producer: number; readonly commits: boolean })
+  /** Only leaders of compacted logs leave out offsets. */
   | (OfTopic & { readonly kind: 'replicate'; readonly gap: number; readonly keys: readonly number[] })
   | (OfTopic & { readonly kind: 'commit'; readonly share: number })
   | (OfTopic & { readonly kind: 'settle' | 'flush' | 'roll' | 'retention' | 'epoch' | 'delete topic' })
@@ -112,7 +113,7 @@ const themes: readonly { readonly name: string; readonly weights: Weights; reado
     },
     {
       name: 'compaction',
-      weights: { clean: 8, roll: 6, wait: 6, commit: 12 },
+      weights: { clean: 8, roll: 6, wait: 6, commit: 12, replicate: 3 },
       shapes: ['compact', 'compact', 'compact,delete', 'lagging'],
     },
     {
@@ -221,7 +222,7 @@ class StepDrawer {
       case 'end transaction':
         return { kind, topic, producer: random.between(3, producerCount - 1), commits: random.chance(0.5) }
       case 'replicate':
-        return { kind, topic, gap: 0, keys: this.#keys(4) }
+        return { kind, topic, gap: random.chance(0.5) ? 0 : random.pick([1, 2, 7, 100]), keys: this.#keys(4) }
       case 'commit':
         return { kind, topic, share: random.chance(0.7) ? 1 : share }
       case 'settle':

@@ -1,6 +1,7 @@
 /** One topic in a story about logs: its log while there is one, the model of that, and what a client does with it. */
 
 import type { AppendOutcome } from '../../log/log-types.ts'
+import { isCompacted } from '../../log/log-config.ts'
 import type { Log } from '../../log/log.ts'
 import { buildBatch } from '../../protocol/records/builder.ts'
 import type { CompressionType } from '../../protocol/records/compression/index.ts'
@@ -137,9 +138,10 @@ export class TopicState {
   }
 
   /** As a follower, which takes what another replica has, gaps included. */
-  replicate(gap: number, keys: readonly number[], nowMs: number): void {
+  replicate(mostGap: number, keys: readonly number[], nowMs: number): void {
     const { log, model } = this
     if (log!.refusal !== undefined) return
+    const gap = isCompacted(this.plan.config) ? mostGap : 0
     const firstOffset = model!.endOffset + gap
     const records = keys.map(key => this.#record(key, 20, nowMs))
     const bytes = buildBatch(records.map(toInput), {
