@@ -136,7 +136,6 @@ async function cutToWritten(core: LogCore): Promise<void> {
   core.epochs.truncateFromEnd(offset)
   cutOffsets(core, offset)
   core.snapshotOffset = await rebuildProducerState(core, offset)
-  core.producers.onHighWatermark(core.highWatermark)
 }
 
 export async function closeLog(core: LogCore): Promise<void> {
@@ -224,7 +223,6 @@ async function truncateNow(core: LogCore, offset: number): Promise<void> {
   await core.epochs.flush()
   cutOffsets(core, offset)
   core.snapshotOffset = await rebuildProducerState(core, offset)
-  core.producers.onHighWatermark(core.highWatermark)
 }
 
 async function startOverAt(core: LogCore, offset: number): Promise<void> {

@@ -484,6 +484,26 @@ describe('transactions', () => {
     })
   })
 
+  test('while a log that was refused a write goes back, readers of committed records see what they saw (P4)', () =>
+    withLog({}, async ({ log, machine, simulator }) => {
+      append(log, ['x'.repeat(100)], transactional(1, 0))
+      end(log, 'COMMIT', 1)
+      for (let index = 0; index < 30; index++) append(log, ['x'.repeat(100)])
+      append(log, ['open'], transactional(2, 0))
+      await committed(log)
+      assert.equal(log.lastStableOffset, 32)
+      machine.faults.options = { latencyMsMean: 5 }
+      machine.faults.failOn({ kind: 'write', path: /\.log$/, code: 'ENOSPC', times: 1 })
+      append(log, ['refused'])
+      const seen = new Set<number>()
+      for (let ms = 0; ms < 2000; ms++) {
+        seen.add(log.lastStableOffset)
+        await simulator.sleep(1)
+      }
+      assert.equal(log.refusal, undefined)
+      assert.deepEqual([...seen], [32])
+    }))
+
   test('aborted transactions are found over segments, after a restart and after a crash', async () => {
     await simulate(1, async simulator => {
       const machine = simulator.machine('a')

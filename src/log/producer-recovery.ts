@@ -20,20 +20,30 @@ export interface ProducerRecovery {
   readonly producers: ProducerState
 }
 
-/** Brings the producer state to `offset` and removes snapshots above. Gives back the offset of the newest snapshot that is left. Rejects with a `DiskError`. */
-export async function rebuildProducerState(recovery: ProducerRecovery, offset: number): Promise<number> {
-  const { disk } = recovery.context.io
-  const names = await disk.list(recovery.folder)
+/**
+ * Brings the producer state to `offset`, all at once, since readers go on meanwhile: with a part of it they would be shown what is not decided (P4). Removes snapshots above. Gives back the offset
+ * of the newest snapshot that is left. Rejects with a `DiskError`.
+ */
+export async function rebuildProducerState(
+  recovery: ProducerRecovery & { readonly highWatermark: number },
+  offset: number,
+): Promise<number> {
+  const { context, folder, segments } = recovery
+  const { disk } = context.io
+  const names = await disk.list(folder)
   const snapshots = snapshotOffsets(names.map(entry => entry.name))
   const above = snapshots.filter(snapshot => snapshot > offset)
-  for (const snapshot of above) await disk.remove(snapshotPath(recovery.folder, snapshot))
+  for (const snapshot of above) await disk.remove(snapshotPath(folder, snapshot))
   // One that came back after a power cut would tell of batches that are not there any more.
-  if (above.length > 0) await disk.syncDirectory(recovery.folder)
+  if (above.length > 0) await disk.syncDirectory(folder)
+  const producers = new ProducerState(context.producerOptions, segments.first.baseOffset)
   const from = await restoreNewest(
-    recovery,
+    { context, folder, segments, producers },
     snapshots.filter(snapshot => snapshot <= offset),
   )
-  await replayProducers(recovery.segments, recovery.producers, offset)
+  await replayProducers(segments, producers, offset)
+  producers.onHighWatermark(recovery.highWatermark)
+  recovery.producers.become(producers)
   return from
 }
 

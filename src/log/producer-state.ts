@@ -303,6 +303,15 @@ export class ProducerState {
     return true
   }
 
+  /** From now on this is as `other` was, which nobody is to use any more. */
+  become(other: ProducerState): void {
+    this.#producers = other.#producers
+    this.#verifications = other.#verifications
+    this.#ongoing = other.#ongoing
+    this.#unreplicated = other.#unreplicated
+    this.#mapEndOffset = other.#mapEndOffset
+  }
+
   /** Knows nobody any more. */
   reset(mapEndOffset: number): void {
     this.#producers = undefined

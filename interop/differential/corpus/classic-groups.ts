@@ -144,6 +144,9 @@ export function beat(
 }
 
 /** Until the member hears that it has to join again, which is when the broker has whoever else asked. */
+/** A group is described when the record that makes it is committed, which its first join does not wait for. */
+const untilCommitted: StepExtras = { until: answer => answer.groups[0].errorCode === 0 }
+
 export const untilRebalance: StepExtras = { until: answer => answer.errorCode === REBALANCE_IN_PROGRESS }
 
 export function leave(version: number, groupId: string, client: string, name: string): Step[] {
@@ -188,7 +191,7 @@ function twoMembers(version: number, groupId: string): Step[] {
   const at = `of ${groupId}`
   return [
     ...join(version, groupId, 'ann', `alone ${at}`),
-    ...ask('DescribeGroups', [6, 6], `${groupId} waits for its leader`, () => ({ groups: [groupId] })),
+    ...ask('DescribeGroups', [6, 6], `${groupId} waits for its leader`, () => ({ groups: [groupId] }), untilCommitted),
     ...ask('OffsetCommit', [9, 9], `refused: ${groupId} is not assigned`, (_, memory) =>
       commitBody(memory, groupId, 'ann'),
     ),

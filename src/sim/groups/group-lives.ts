@@ -1,6 +1,6 @@
 /**
- * The lives of groups that migrate. A group that is empty, and is joined in the other protocol, is another group under its name, with epochs from 1 on, as in Kafka: what
- * generation is later than another can only be said within a life. Read off what the broker logs when it takes a group on.
+ * The lives of groups. One that is empty and is joined in the other protocol, or that has nothing left and is removed, is another group under its name when it comes back, with generations from 1 on,
+ * as in Kafka: what generation is later than another can only be said within a life. Read off what the broker logs when it takes a group on.
  */
 
 import type { LogRecord } from '../../std/logger.ts'
@@ -22,6 +22,11 @@ export class GroupLives {
     else if (message === 'a consumer group has a new epoch') this.#moved(String(fields.group), Number(fields.epoch))
     else if (message === 'a consumer group has a new target assignment')
       this.#reached(String(fields.group), Number(fields.epoch))
+  }
+
+  /** Whether it has always been the same group, as far as is known. */
+  isInFirstLife(group: string): boolean {
+    return (this.#lives.get(group)?.length ?? 0) <= 1
   }
 
   /** A number that grows over the lives of the group, for a generation that somebody has just been told of. */

@@ -66,7 +66,9 @@ export class GroupReader {
   }
 
   /** From now on the member has these; of those that it had it goes on where it is. */
-  assign(partitions: readonly number[], { groupId, groupInstanceId, generation }: Membership, began: number): void {
+  assign(partitions: readonly number[], member: Membership, began: number): void {
+    const { groupId, groupInstanceId, generation } = member
+    this.#story.memberships.heard(member, began, this.#client.nowMs)
     const wanted = new Set(partitions)
     for (const partition of this.owned) if (!wanted.has(partition)) this.#drop(partition)
     for (const partition of wanted) if (!this.#positions.has(partition)) this.#unplaced.add(partition)

@@ -155,6 +155,8 @@ export class Stage {
   }
 
   async #jumpClock(): Promise<void> {
+    this.#story.clockJumps += 1
+    this.#story.onClockJump()
     this.#machine.jumpClock(Math.floor((this.#random.float() - 0.5) * 2 * clockJumpMsMax))
     await this.#story.simulator.sleep(500)
   }

@@ -8,6 +8,7 @@ import { HistoryChecker } from '../checker.ts'
 import type { HistoryEvent } from '../history.ts'
 import { count, type Counts } from '../scenario.ts'
 import { GroupLives } from './group-lives.ts'
+import { Memberships } from './memberships.ts'
 import type { Simulator } from '../simulator.ts'
 
 /** What is read by all groups, and what comes of it. */
@@ -18,6 +19,13 @@ export const sessionTimeoutMs = 4000
 export const heartbeatMs = 1300
 export const rebalanceTimeoutMs = 4000
 export const transactionTimeoutMs = 4000
+
+/** Long enough for whoever uses its transactional id now and then, short enough for those who do not. */
+export const transactionalIdExpirationMs = 7000
+/** How often the broker looks for what has expired. */
+export const cleanupIntervalMs = 600
+/** Of offsets in groups that nobody is in; those of a story are younger. */
+export const offsetsRetentionMinutes = 3
 
 /** Everything is flushed: what was acknowledged survives power cuts. */
 export const brokerSettings = {
@@ -31,6 +39,10 @@ export const brokerSettings = {
   'group.consumer.min.heartbeat.interval.ms': 500,
   'group.consumer.heartbeat.interval.ms': heartbeatMs,
   'transaction.abort.timed.out.transaction.cleanup.interval.ms': 500,
+  'transactional.id.expiration.ms': transactionalIdExpirationMs,
+  'transaction.remove.expired.transaction.cleanup.interval.ms': cleanupIntervalMs,
+  'offsets.retention.minutes': offsetsRetentionMinutes,
+  'offsets.retention.check.interval.ms': cleanupIntervalMs,
   'connections.max.idle.ms': 3_600_000,
 } as const
 
@@ -44,6 +56,10 @@ export class GroupStory {
   readonly checker = new HistoryChecker()
   readonly topicIds = new Map<TopicName, string>()
   readonly lives = new GroupLives()
+  readonly memberships = new Memberships()
+  /** How often the broker's clock was set, and who has to know. */
+  clockJumps = 0
+  onClockJump: () => void = () => {}
   /** Groups whose members are of either protocol, each as it likes. */
   readonly migratingGroups = new Set<string>()
   /** Faults are over: producers end, groups read what is left. */
@@ -93,7 +109,7 @@ export class GroupStory {
 
   /** A generation as the checker is told of it: one that is later is greater. */
   generationOf(groupId: string, generation: number): number {
-    return this.migratingGroups.has(groupId) ? this.lives.ordinal(groupId, generation) : generation
+    return this.lives.ordinal(groupId, generation)
   }
 
   /** How far anybody has seen committed records to be readable. */
@@ -128,8 +144,13 @@ export class GroupStory {
     this.continues(transactionalId, producerId, producerEpoch)
   }
 
-  /** A producer was given the next epoch because it asked for it (KIP-360), as only the last one may. */
+  /** A producer was given the next epoch because it asked for it (KIP-360), as only the last one may; or anybody, where the transactional id had expired. */
   recovered(client: string, transactionalId: string, producerId: number, producerEpoch: number): void {
+    if (!this.#producerOf.has(producerId)) {
+      this.count('producer forgotten')
+      this.issued(client, transactionalId, producerId, producerEpoch)
+      return
+    }
     const latest = this.#latestProducer.get(transactionalId)?.client
     assert(
       latest === client,

@@ -1,10 +1,14 @@
 /**
  * One broker, twenty members of four groups (eager, cooperative, KIP-848, and one that consumes, transforms and produces in transactions; any but the first may migrate between the protocols)
  * and ten transactional producers, through crashes, power cuts, pauses on both sides of the session timeout, late requests, processes that were started twice, full and slow disks,
- * syncs that fail, clocks that jump. What clients saw goes through the black-box checker, event by event.
+ * syncs that fail, clocks that jump. What clients saw goes through the black-box checker, event by event. Beside them are three who know exactly what they have to be told: an auditor of committed
+ * offsets and transactions, an impostor with memberships that are over, and a producer that says everything twice.
  */
 
+import { Auditor } from '../groups/auditor.ts'
 import { castOf } from '../groups/cast.ts'
+import { Impostor } from '../groups/impostor.ts'
+import { Repeater } from '../groups/repeater.ts'
 import { readAll, untilRead } from '../groups/ending.ts'
 import { SimClient } from '../groups/sim-client.ts'
 import { Stage } from '../groups/stage.ts'
@@ -68,6 +72,13 @@ export const groupsScenario: Scenario = {
     'classic member of a modern group',
     'group gone back',
     'gave up over its disk',
+    'impostor refused',
+    'batch repeated',
+    'group deleted',
+    'offset expired',
+    'transaction timed out',
+    'transactional id expired',
+    'producer forgotten',
   ],
   seedsForKinds: 60,
   run: simulator => simulator.settle(tell(simulator), 24 * 60 * 60 * 1000),
@@ -82,9 +93,16 @@ async function tell(simulator: Simulator): Promise<Counts> {
   const inspector = new SimClient(story, 'inspector')
   await stage.prepare(inspector, clusterVersion)
   // Old clients go on as they did, whatever the cluster has.
-  const parts = castOf(story, () => (clusterVersion === 2 && story.random.chance(0.6) ? 2 : 0))
+  const versions = () => (clusterVersion === 2 && story.random.chance(0.6) ? 2 : 0)
+  const parts = castOf(story, versions)
+  const auditor = new Auditor(new SimClient(story, 'auditor'), 'ledger', versions)
   story.feedersUnderWay = () => parts.filter(part => !part.isMember && part.processes.length > 0).length
-  const everybody = parts.map(part => part.perform())
+  const bystanders = [
+    auditor,
+    new Impostor(new SimClient(story, 'impostor')),
+    new Repeater(new SimClient(story, 'repeater'), 0),
+  ]
+  const everybody = [...parts, ...bystanders].map(each => ('perform' in each ? each.perform() : each.run()))
   const suffered = async (): Promise<void> => {
     for (let count = 0; count < trialCount; count++) {
       await simulator.sleep(story.random.exponential(1000))
@@ -100,6 +118,7 @@ async function tell(simulator: Simulator): Promise<Counts> {
   }
   await story.together(Promise.all([suffered(), ...everybody]))
   await readAll(inspector)
+  await auditor.expire()
   await stage.stop()
   story.checker.finish()
   story.assertSound()
