@@ -13,8 +13,8 @@ interface Bench {
 }
 
 /** `limit` files are kept open; 64 more may be open at a time. */
-async function withFiles(limit: number, body: (bench: Bench) => Promise<void>): Promise<void> {
-  await simulate(1, async simulator => {
+async function withFiles(limit: number, body: (bench: Bench) => Promise<void>, seed = 1): Promise<void> {
+  await simulate(seed, async simulator => {
     const machine = simulator.machine('a')
     const { disk } = machine.boot()
     await disk.makeDirectory('/d')
@@ -86,6 +86,23 @@ test('a file is renamed with uses before and after it, which all find it', () =>
     assert.equal(await read(each, 3), 'abc')
     assert.ok(!machine.openPaths.includes('/d/old'))
   }))
+
+test('a use that begins at any moment of a renaming finds the file, also while it is being closed', async () => {
+  for (let seed = 1; seed <= 100; seed++) {
+    await withFiles(
+      10,
+      async ({ simulator, file }) => {
+        const each = file('old')
+        await write(each, 'abc')
+        const renaming = each.rename('/d/new')
+        await simulator.sleep(0.02)
+        assert.equal(await read(each, 3), 'abc')
+        await renaming
+      },
+      seed,
+    )
+  }
+})
 
 test('uses of a suspended file wait until it has moved', () =>
   withFiles(10, async ({ simulator, openFiles, file }) => {

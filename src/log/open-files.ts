@@ -103,23 +103,32 @@ export class LazyFile {
 
   /** Waits for the uses under way, then closes. The file may be used again afterwards. */
   async close(): Promise<void> {
-    while (this.#users > 0) {
-      await new Promise<void>(resolve => {
-        ;(this.#onQuiet ??= []).push(resolve)
-      })
-    }
+    while (this.#users > 0) await this.#used()
     if (this.#file !== undefined) this.closeIdle()
     await this.#closing
   }
 
   /** Closes first, because an open file cannot be renamed everywhere. Uses that begin meanwhile wait and find it under its new name. */
   async rename(to: string): Promise<void> {
-    await this.close()
-    const renaming = this.#openFiles.disk.rename(this.#path, to).then(() => {
-      this.#path = to
-    })
+    while (this.#users > 0) await this.#used()
+    if (this.#file !== undefined) this.closeIdle()
+    // At once, and not when it is closed: a use that begins in between would look for it under the old name.
+    const renaming = this.#renameClosed(this.#closing, to)
     this.#closing = renaming.then(undefined, () => {})
     await renaming
+  }
+
+  async #renameClosed(closing: Promise<void> | undefined, to: string): Promise<void> {
+    await closing
+    await this.#openFiles.disk.rename(this.#path, to)
+    this.#path = to
+  }
+
+  /** Settles when nobody works with the file, for a moment at least. */
+  #used(): Promise<void> {
+    return new Promise<void>(resolve => {
+      ;(this.#onQuiet ??= []).push(resolve)
+    })
   }
 
   /** For a file that does not exist yet. */
