@@ -5,7 +5,7 @@ import { baseOffsetOf, lastOffsetOf } from '../log-batch.ts'
 import { damaged } from '../log-context.ts'
 import type { LogSegment } from '../log-segment.ts'
 import { BatchSource } from './batch-source.ts'
-import { checkRead, keyOf, recordsOf } from './clean-batch.ts'
+import { checkRead, recordsOf } from './clean-batch.ts'
 import { CleanedTransactions } from './cleaned-transactions.ts'
 import { abortedTransactions } from './cleaning.ts'
 import type { Cleaning } from './cleaning.ts'
@@ -61,8 +61,8 @@ function* mapRecords(bytes: Buffer, at: number, from: number, map: OffsetMap): G
   while (cursor.next()) {
     const offset = baseOffset + cursor.offsetDelta
     if (offset >= from) {
-      const key = keyOf(cursor)
-      if (key !== null && !map.put(key, offset)) return false
+      const { keyAt, keyLength } = cursor
+      if (keyLength >= 0 && !map.put(cursor.bytes, keyAt, keyAt + keyLength, offset)) return false
     }
     if (cursor.index % recordsPerStep === recordsPerStep - 1) yield
   }
@@ -74,7 +74,7 @@ function mapMessages(bytes: Buffer, at: number, from: number, map: OffsetMap): b
   const records = decodeBatch(bytes, at)
   if (!Array.isArray(records)) throw damaged(`message at offset ${baseOffsetOf(bytes, at)}: ${records.message}`)
   for (const { key, offset } of records) {
-    if (offset >= from && key !== null && !map.put(key, offset)) return false
+    if (offset >= from && key !== null && !map.put(key, 0, key.length, offset)) return false
   }
   return true
 }

@@ -14,8 +14,17 @@ import { varlongSize, writeUnsignedVarint, writeVarlong } from '../../std/varint
 import { damaged } from '../log-context.ts'
 import { cleanMessage } from './clean-message.ts'
 
+/** What decides about a record, besides its offset: a cursor at it, for one. */
+export interface JudgedRecord {
+  readonly bytes: Uint8Array
+  readonly keyAt: number
+  /** Below zero for null, as is that of the value. */
+  readonly keyLength: number
+  readonly valueLength: number
+}
+
 /** Whether a record stays, by its absolute offset. */
-export type RecordTest = (offset: number, key: Uint8Array | null, hasValue: boolean) => boolean
+export type RecordTest = (offset: number, record: JudgedRecord) => boolean
 
 export interface BatchPlan {
   /** Nothing of its records is needed. */
@@ -82,11 +91,6 @@ export function checkRead(cursor: RecordCursor, bytes: Uint8Array, at: number): 
   if (cursor.failure !== undefined) throw damaged(`batch at offset ${header.baseOffset(bytes, at)}: ${cursor.failure}`)
 }
 
-/** The key of the current record. */
-export function keyOf(cursor: RecordCursor): Uint8Array | null {
-  return cursor.keyLength < 0 ? null : cursor.bytes.subarray(cursor.keyAt, cursor.keyAt + cursor.keyLength)
-}
-
 function* filterRecords(bytes: Uint8Array, at: number, retains: RecordTest): Generator<void, Kept> {
   const cursor = recordsOf(bytes, at)
   const baseOffset = header.baseOffset(bytes, at)
@@ -94,7 +98,7 @@ function* filterRecords(bytes: Uint8Array, at: number, retains: RecordTest): Gen
   let hasTombstones = false
   let maxTimestampDelta = -Infinity
   while (cursor.next()) {
-    if (retains(baseOffset + cursor.offsetDelta, keyOf(cursor), cursor.valueLength >= 0)) {
+    if (retains(baseOffset + cursor.offsetDelta, cursor)) {
       spans.push(cursor.start, cursor.end, cursor.timestampDelta)
       if (cursor.valueLength < 0) hasTombstones = true
       if (cursor.timestampDelta > maxTimestampDelta) maxTimestampDelta = cursor.timestampDelta

@@ -2,6 +2,7 @@
  * Compacts one log: of its records up to some offset, the newest of each key stays. The dirty part is read twice, once to learn which records these are, and once together with the part that was
  * compacted before, to write what stays.
  */
+import { SIPHASH_KEY_BYTES } from '../../std/siphash.ts'
 import type { LogCore } from '../log-core.ts'
 import { buildOffsetMap } from './build-offset-map.ts'
 import { CleanedTransactions } from './cleaned-transactions.ts'
@@ -24,7 +25,9 @@ export async function cleanLog(cleaning: Cleaning, options: MapOptions): Promise
   const startMs = clock.monotonicMs()
   let expectedCuts = core.cuts
   const lastBatches = core.producers.lastBatches()
-  const map = new OffsetMap(options.bytesMax, options.loadFactor, firstUncleanableOffset - firstDirtyOffset)
+  const offsetsMax = firstUncleanableOffset - firstDirtyOffset
+  const secret = core.context.io.random.bytes(SIPHASH_KEY_BYTES)
+  const map = new OffsetMap(options.bytesMax, options.loadFactor, offsetsMax, secret)
   await buildOffsetMap(cleaning, map)
   const endOffset = map.latestOffset + 1
   stats.mapUtilization = map.utilization

@@ -18,7 +18,9 @@ const nothing = new Uint8Array(0)
 export function cleanMessage(bytes: Uint8Array, at: number, retains: RecordTest): CleanedBatch {
   const records = decodeBatch(bytes, at)
   if (!Array.isArray(records)) throw damaged(`message at offset ${header.baseOffset(bytes, at)}: ${records.message}`)
-  const retained = records.filter(record => retains(record.offset, record.key, record.valueLength >= 0))
+  const retained = records.filter(({ offset, key, keyLength, valueLength }) =>
+    retains(offset, { bytes: key ?? nothing, keyAt: 0, keyLength, valueLength }),
+  )
   const counts = { recordsRead: records.length, recordsRetained: retained.length }
   if (retained.length === records.length) return { kind: 'kept', bytes: nothing, ...counts }
   if (retained.length === 0) return { kind: 'dropped', bytes: nothing, ...counts }

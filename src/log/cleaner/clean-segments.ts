@@ -5,7 +5,7 @@ import type { LogSegment } from '../log-segment.ts'
 import type { LastBatch } from '../producer-state.ts'
 import { BatchSource } from './batch-source.ts'
 import { cleanBatch } from './clean-batch.ts'
-import type { BatchPlan } from './clean-batch.ts'
+import type { BatchPlan, JudgedRecord } from './clean-batch.ts'
 import type { CleanedTransactions } from './cleaned-transactions.ts'
 import { CleanedSegment } from './cleaned-segment.ts'
 import { abortedTransactions, endOffsetOf } from './cleaning.ts'
@@ -98,7 +98,7 @@ function planFor(
     deleteHorizonMs: nowMs + core.config.deleteRetentionMs,
     retains: isControl
       ? () => true
-      : (offset, key, hasValue) => isRetained(cleaning, filter.map, keepsTombstones, offset, key, hasValue),
+      : (offset, record) => isRetained(cleaning, filter.map, keepsTombstones, offset, record),
   }
 }
 
@@ -107,16 +107,15 @@ function isRetained(
   map: OffsetMap,
   keepsTombstones: boolean,
   offset: number,
-  key: Uint8Array | null,
-  hasValue: boolean,
+  { bytes, keyAt, keyLength, valueLength }: JudgedRecord,
 ): boolean {
   // Nothing is known of what lies behind the part that the map had room for.
   if (offset > map.latestOffset) return true
-  if (key === null) {
+  if (keyLength < 0) {
     stats.recordsWithoutKey += 1
     return false
   }
-  return (hasValue || keepsTombstones) && offset >= map.get(key)
+  return (valueLength >= 0 || keepsTombstones) && offset >= map.get(bytes, keyAt, keyAt + keyLength)
 }
 
 /**
