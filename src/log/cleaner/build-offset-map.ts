@@ -61,6 +61,7 @@ function* mapRecords(bytes: Buffer, at: number, from: number, map: OffsetMap): G
   while (cursor.next()) {
     const offset = baseOffset + cursor.offsetDelta
     if (offset >= from) {
+      if (map.mustGrow) yield* map.grow()
       const { keyAt, keyLength } = cursor
       if (keyLength >= 0 && !map.put(cursor.bytes, keyAt, keyAt + keyLength, offset)) return false
     }

@@ -10,7 +10,7 @@ import type { Clock } from '../../io/io.ts'
 /** As long as a request may have to wait for a slice. */
 const sliceMs = 0.25
 /** A turn of the event loop in which nothing was to be done takes less. */
-const idleTurnMs = 0.06
+const idleTurnMs = 0.03
 /** As short as a timer can be. */
 const yieldMs = 1
 /** Shorter waits are added up. */

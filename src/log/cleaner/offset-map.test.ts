@@ -58,6 +58,21 @@ describe('OffsetMap', () => {
     assert.equal(map.capacity <= 92, true)
   })
 
+  test('grows as keys come, step by step or at once, and knows all of them afterwards', () => {
+    const keys = 300_000
+    for (const inSteps of [true, false]) {
+      const map = new OffsetMap(1_000_000_000, 0.9, keys, secret)
+      let steps = 0
+      for (let index = 0; index < keys; index++) {
+        if (inSteps && map.mustGrow) for (const _ of map.grow()) steps += 1
+        assert.equal(put(map, key(index), index), true)
+      }
+      assert.equal(steps > 100, inSteps)
+      for (let index = 0; index < keys; index++) assert.equal(get(map, key(index)), index)
+      assert.deepEqual([map.size, map.capacity >= keys, get(map, key(keys))], [keys, true, -1])
+    }
+  })
+
   test('takes no offset that is not behind the last one', () => {
     const map = new OffsetMap(1000, 0.9, 10, secret)
     put(map, key(0), 5)
