@@ -65,7 +65,8 @@ test('num.recovery.threads.per.data.dir logs of a directory are recovered at a t
     const tookMs: number[] = []
     for (const [index, threads] of [1, 4].entries()) {
       const machine = simulator.machine(`m${index}`)
-      await filled(machine, 8)
+      // Each thread takes eight of these small ones at a time.
+      await filled(machine, 64)
       machine.faults.options = { latencyMsMean: 10 }
       tookMs.push((await open(simulator, machine, threads)).tookMs)
     }

@@ -12,6 +12,7 @@ import type { LogContext } from './log-context.ts'
 import type { LogDirectory } from './log-directory.ts'
 import { loadLog } from './log-loader.ts'
 import type { Log } from './log.ts'
+import { WorkLimit } from './work-limit.ts'
 
 export interface LoadingSource {
   readonly source: OpenedDirectory
@@ -51,6 +52,8 @@ interface Folder extends PartitionDirectory, LoadingSource {
 /** Kafka's own metadata, in a directory that a Kafka broker and controller in one has used. It is no partition of ours. */
 const kafkaMetadataTopic = '__cluster_metadata'
 const progressIntervalMs = 5000
+/** Logs with little to be read are recovered so many at a time for each thread: nearly all of it is waiting for the disk, which syncs many files in little more time than one. */
+const smallLogsPerThread = 8
 
 export async function loadDirectories(options: LoadingOptions): Promise<LoadedDirectories> {
   const found: Folder[] = []
@@ -126,12 +129,15 @@ class DirectoryLoader {
   readonly #folders: readonly Folder[]
   readonly #loaded: { log: Log; directory: LogDirectory }[] = []
   readonly #litter: Litter[] = []
+  /** For logs of which more is to be read. */
+  readonly #recoveries: WorkLimit
   #next = 0
 
   constructor(options: LoadingOptions, directory: LogDirectory, folders: readonly Folder[]) {
     this.#options = options
     this.#directory = directory
     this.#folders = folders
+    this.#recoveries = new WorkLimit(Math.max(1, options.recoveryThreads))
   }
 
   /** Of the logs that were loaded. */
@@ -145,7 +151,7 @@ class DirectoryLoader {
     const startMs = context.io.clock.monotonicMs()
     const unclean = this.#folders.filter(folder => !folder.source.isClean).length
     if (unclean > 0) logger.info('recovering logs that were not closed in order', { directory: path, logs: unclean })
-    const workers = unclean > 0 ? Math.max(1, recoveryThreads) : 1
+    const workers = unclean > 0 ? smallLogsPerThread * Math.max(1, recoveryThreads) : 1
     await Promise.all(Array.from({ length: workers }, () => this.#loadSome()))
     logger.info('opened the logs', {
       directory: path,
@@ -172,6 +178,7 @@ class DirectoryLoader {
           highWatermark: source.highWatermarks.get(name) ?? 0,
           firstDirtyOffset: source.firstDirtyOffsets.get(name),
           shutdownState: source.shutdownStates?.get(name),
+          recoveries: this.#recoveries,
           onProgress: this.#reporterOf(name),
         })
         this.#loaded.push({ log, directory: this.#directory })

@@ -3,15 +3,21 @@
  * them: such a call would take everybody along.
  */
 
-/** A synchronous write that takes longer than this is followed by asynchronous ones for `asyncAfterSlowMs`. */
+/** A synchronous write that takes longer than this is followed by asynchronous ones for a while. */
 const slowWriteMs = 20
-const asyncAfterSlowMs = 1000
+/**
+ * How long that while is: a single slow write may be no fault of the disk, but of a machine that stood still, and a process that has too little of it pays for every trip through the
+ * thread pool. Where the next ones are slow as well it is twice as long each time.
+ */
+const firstAsyncMs = 125
+const longestAsyncMs = 8000
 /** When nothing that waits for the disk has settled for this long, it stalls. */
 const stalledMs = 100
 
 /** What all logs of a log directory know of the disk's speed. */
 export class DiskPace {
   #asyncUntilMs = -1
+  #asyncMs = 0
   #waiting = 0
   /** When the disk last showed that it works: an asynchronous call began where there was none, or ended. */
   #progressMs = -1
@@ -22,7 +28,11 @@ export class DiskPace {
   }
 
   syncWriteTook(startMs: number, endMs: number): void {
-    if (endMs - startMs > slowWriteMs) this.#asyncUntilMs = endMs + asyncAfterSlowMs
+    if (endMs - startMs <= slowWriteMs) return
+    // As long again without a slow write, and it is forgotten.
+    const isAgain = startMs - this.#asyncUntilMs < this.#asyncMs
+    this.#asyncMs = isAgain ? Math.min(2 * this.#asyncMs, longestAsyncMs) : firstAsyncMs
+    this.#asyncUntilMs = endMs + this.#asyncMs
   }
 
   /** An asynchronous write or sync begins; `ended` is to follow, however it ends. */

@@ -23,9 +23,14 @@ import { parsePartitionMetadata } from './partition-metadata.ts'
 import { removeSnapshots, replayProducers, restoreNewest, snapshotPath, writeSnapshot } from './producer-recovery.ts'
 import { ProducerState } from './producer-state.ts'
 import { recoverLog } from './recovery.ts'
+import type { RecoveryInput } from './recovery.ts'
 import { filesChecksumOf } from './shutdown-state.ts'
 import type { LogShutdownState } from './shutdown-state.ts'
 import { finishSwaps } from './swap-files.ts'
+import type { WorkLimit } from './work-limit.ts'
+
+/** Reading so much takes no longer than what recovery waits for besides. */
+const smallRecoveryBytesMax = 256 * 1024
 
 export interface LoadOptions {
   readonly topic: string
@@ -43,6 +48,8 @@ export interface LoadOptions {
   readonly firstDirtyOffset?: number | undefined
   /** What the shutdown left about it. */
   readonly shutdownState?: LogShutdownState | undefined
+  /** Has a place for each log of which much must be read. */
+  readonly recoveries?: WorkLimit | undefined
   /** Called now and then during recovery: of the bytes that are to be looked at, how many have been. */
   readonly onProgress?: (doneBytes: number, totalBytes: number) => void
 }
@@ -372,12 +379,18 @@ async function findCleanEnd(loading: Loading): Promise<LogEnd | undefined> {
   return { logEndOffset, recoveryPoint: logEndOffset, snapshotOffset }
 }
 
+/** Of the segments that hold what is at or above `offset`. */
+function bytesFrom(segments: LogSegments, offset: number): number {
+  const unflushed = segments.all.slice(Math.max(0, segments.floorIndex(offset)))
+  return unflushed.reduce((sum, segment) => sum + segment.sizeBytes, 0)
+}
+
 async function recover(loading: Loading, wasClean: boolean): Promise<LogEnd> {
   const { context, options, folder, segments, snapshots, producers } = loading
   const { disk } = context.io
   // A clean shutdown whose active segment does not end well: what came before is as durable as it ever was.
   const recoveryPoint = wasClean ? segments.active.baseOffset : (options.recoveryPoint ?? 0)
-  const { logEndOffset, dropped, truncatedBytes, endsDamaged } = await recoverLog({
+  const recovery: RecoveryInput = {
     ...loading,
     config: options.config,
     statedStartOffset: options.logStartOffset,
@@ -385,7 +398,11 @@ async function recover(loading: Loading, wasClean: boolean): Promise<LogEnd> {
     saveSnapshot: (offset, snapshot) => writeSnapshot(disk, folder, offset, snapshot),
     drop: gone => dropSegments(loading, gone),
     onProgress: options.onProgress ?? (() => {}),
-  })
+  }
+  const isSmall = bytesFrom(segments, recoveryPoint) <= smallRecoveryBytesMax
+  const { recoveries } = options
+  const { logEndOffset, dropped, truncatedBytes, endsDamaged } =
+    isSmall || recoveries === undefined ? await recoverLog(recovery) : await recoveries.run(() => recoverLog(recovery))
   // The first file that is left is no part of the log, so that it says nothing about where the log starts.
   if (dropped.includes(segments.first.baseOffset)) return startOver(loading, { logEndOffset }, options.logStartOffset)
   if (dropped.length > 0 || truncatedBytes > 0) {
