@@ -3,8 +3,7 @@
  * `ottla.group.offsets.max`): anybody may come with a new group, as a new member or with new offsets in every request, and each is remembered until its session, or
  * its last offset, expires.
  *
- * Groups are counted each time, which their maps do anyway. Members are counted once a second, and who comes in between is added. Offsets, and ids of groups that are long,
- * are counted when there seem to be too many.
+ * Groups are counted each time, which their maps do anyway. Members, offsets, and ids of groups that are long, are counted when there seem to be too many.
  */
 
 import { CountedLimit, excessOf } from '../counted-limit.ts'
@@ -27,18 +26,20 @@ export interface GroupLoadOptions {
   readonly shards: () => Iterable<GroupCounts>
 }
 
-const recountMs = 1000
-
 export class GroupLoad {
   readonly #options: GroupLoadOptions
-  #memberCount = 0
-  #countedMs = -Infinity
+  readonly #members: CountedLimit
   readonly #longIds: CountedLimit
   readonly #offsets: CountedLimit
 
   constructor(options: GroupLoadOptions) {
     const { config, nowMs } = options
     this.#options = options
+    this.#members = new CountedLimit({
+      max: () => config().membersMax,
+      count: () => this.#sum(shard => shard.countMembers()),
+      nowMs,
+    })
     this.#longIds = new CountedLimit({
       max: () => config().groupsMax,
       count: () => this.#sum(shard => shard.countLongIds()),
@@ -59,15 +60,7 @@ export class GroupLoad {
 
   /** Whether somebody may become a member, who counts as so many; who may is counted. */
   admitsMember(load = 1): boolean {
-    const { config, nowMs } = this.#options
-    // The wall clock may have been set back.
-    if (Math.abs(nowMs() - this.#countedMs) >= recountMs) {
-      this.#countedMs = nowMs()
-      this.#memberCount = this.#sum(shard => shard.countMembers())
-    }
-    if (this.#memberCount >= config().membersMax) return false
-    this.#memberCount += load
-    return true
+    return this.#members.admits(load)
   }
 
   /** Whether there may be offsets that count as so many more; those that may are counted. */
@@ -77,6 +70,7 @@ export class GroupLoad {
 
   /** A shard was loaded: what it has was not admitted here. */
   shardLoaded(): void {
+    this.#members.forget()
     this.#longIds.forget()
     this.#offsets.forget()
   }
