@@ -21,7 +21,8 @@ function kcat(args: readonly string[], input: string | Buffer = ''): Ended {
     timeout: 20_000,
     maxBuffer: 64 << 20,
   })
-  if (error !== undefined) throw error
+  // One that refuses its arguments ends without reading, perhaps before it is written to.
+  if (error !== undefined && (error as NodeJS.ErrnoException).code !== 'EPIPE') throw error
   return { code: status ?? -1, stdout, stderr: stderr.toString() }
 }
 
