@@ -50,6 +50,8 @@ export class ClassicGroup implements Group {
   isVoid = false
   /** Somebody joined while the first rebalance waits for more: it may wait longer. */
   newMemberAdded = false
+  /** Not before others can see it. */
+  isCreated = true
   /** Ids that were given out and have not come back to join (KIP-394). */
   readonly pendingMembers = new Set<string>()
   /** Members that have not sent SyncGroup for this generation. */

@@ -44,6 +44,18 @@ describe('joining', () => {
     assert.equal(nameOf(joined.answer), 'NONE')
   })
 
+  test('nobody is in a group that others cannot see yet', () => {
+    const groups = new TestGroups({ initialRebalanceDelayMs: 0 })
+    groups.commitsAtOnce = false
+    const joined = groups.join({ apiVersion: 3 })
+    groups.pass(100)
+    assert.equal(joined.answer, undefined)
+    groups.commit()
+    groups.pass(100)
+    assert.equal(nameOf(joined.answer), 'NONE')
+    assert.equal(groups.state(), 'CompletingRebalance')
+  })
+
   test('members that come while the first rebalance waits make it wait longer, up to the rebalance timeout', () => {
     const groups = new TestGroups()
     const first = groups.joinTwice({ rebalanceTimeoutMs: 7000 })

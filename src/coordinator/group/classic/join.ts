@@ -61,6 +61,7 @@ export class Joins {
     // An empty group of another kind makes room.
     const tombstones = other?.tombstones() ?? []
     const group = ClassicGroup.empty(request.groupId, shard.nowMs)
+    group.isCreated = false
     groups.set(request.groupId, group)
     const result = this.#enter(group, join)
     // Without a record nobody would know of the group, and nothing could take it back.
@@ -74,8 +75,9 @@ export class Joins {
       response: undefined,
       isApplied: true,
       onCompleted: error => {
-        // The group is gone again, and with it whoever waits.
         if (error !== undefined) answer(refusal('', error))
+        // It is gone again where it could not be written, and with it whoever waits. It stays where that only took too long.
+        if (classicGroupOf(this.#context.groups, group.groupId) === group) this.#rebalances.groupCreated(group)
       },
     }
   }

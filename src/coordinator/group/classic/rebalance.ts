@@ -41,11 +41,8 @@ export class Rebalances {
     this.#cancelSyncExpiry(group)
     const { groupId } = group
     const isFirst = group.is('Empty')
-    if (isFirst) {
-      const delayMs = this.#context.config().initialRebalanceDelayMs
-      this.#awaitMore(groupId, delayMs, Math.max(group.rebalanceTimeoutMs - delayMs, 0))
-    }
     group.transitionTo('PreparingRebalance')
+    if (isFirst && group.isCreated) this.#awaitFirst(group)
     const { generationId: generation } = group
     this.#context.logger.info('preparing to rebalance a group', { group: groupId, generation, reason })
     if (isFirst) return nothing
@@ -150,6 +147,17 @@ export class Rebalances {
       const group = classicGroupOf(this.#context.groups, groupId)
       return group?.is('PreparingRebalance') === true ? this.complete(group) : nothing
     })
+  }
+
+  /** Its record is committed: whoever has joined may be told, as others can see what it is a member of. */
+  groupCreated(group: ClassicGroup): void {
+    group.isCreated = true
+    if (group.is('PreparingRebalance') && group.previousState === 'Empty') this.#awaitFirst(group)
+  }
+
+  #awaitFirst({ groupId, rebalanceTimeoutMs }: ClassicGroup): void {
+    const delayMs = this.#context.config().initialRebalanceDelayMs
+    this.#awaitMore(groupId, delayMs, Math.max(rebalanceTimeoutMs - delayMs, 0))
   }
 
   /** Waits `delayMs`, and again as long as members come and the rebalance timeout leaves time. */
