@@ -205,7 +205,7 @@ export class HistoryChecker {
     forgetPositions(client)
     client.group = group === undefined ? undefined : this.#group(group)
     if (client.group === undefined) return
-    for (const partition of partitions) client.starts.set(partition, client.group.startOf(partition, at))
+    for (const partition of partitions) client.starts.set(partition, client.group.startOf(partition, began))
     if (generation !== undefined)
       client.group.assigned(
         { member, process: event.process, since: at, began },

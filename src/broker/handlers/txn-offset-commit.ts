@@ -57,7 +57,7 @@ function commitInTransaction(
   if (groupId === '') return 'INVALID_GROUP_ID'
   const { groups, transactions, partitions } = broker
   const partition = partitions.lookup(GROUP_TOPIC, groups.partitionFor(groupId))
-  if (typeof partition === 'string') return 'NOT_COORDINATOR'
+  if (typeof partition === 'string') return coordinatorErrorOf(partition)
   const verdicts = transactions.verification.verify(
     { transactionalId, producerId, producerEpoch },
     [{ partition, baseSequence: -1 }],

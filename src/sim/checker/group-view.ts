@@ -139,7 +139,7 @@ export class GroupView {
     }
   }
 
-  /** Where a member that is given the partition now has to begin, at the earliest. */
+  /** Where a member has to begin, at the earliest, that asked for the partition then. */
   startOf(partition: string, at: number): number {
     return this.#partitions.get(partition)?.acknowledged.before(at) ?? 0
   }

@@ -24,7 +24,16 @@ const minuteMs = 60_000
 /** How long markers may take, or the removal of what has expired, whatever happens to the broker. */
 const patienceMs = 60_000
 
+/** After so long everything has expired that can; half a minute before the offsets of `expire` do they are looked at. */
+export const expiryMs = (offsetsRetentionMinutes + 0.5) * minuteMs + clockErrorMs
+
 type FetchedOffset = OffsetFetchResponse['groups'][number]['topics'][number]['partitions'][number]
+
+interface CommitFields {
+  readonly retentionTimeMs?: number
+  readonly memberId?: string
+  readonly generationIdOrMemberEpoch?: number
+}
 
 export class Auditor {
   readonly #client: SimClient
@@ -62,7 +71,8 @@ export class Auditor {
    * When nobody else is there any more: some minutes, in which nothing happens but what the broker does by itself. What has an end comes to it, and what an open transaction needs stays, however
    * long that is.
    */
-  async expire(): Promise<void> {
+  async expire(otherGroups: readonly string[]): Promise<void> {
+    const endMs = this.#client.nowMs + expiryMs
     const [open, idle] = this.#producers as readonly [AuditedProducer, AuditedProducer]
     for (const producer of this.#producers) await producer.initialize(timeoutsMs.long)
     await this.#delete(Array.from({ length: topics.in }, (_, partition) => partition))
@@ -70,12 +80,12 @@ export class Auditor {
     await open.commitOffsets(this.#offsetsOf([1, 2]))
     await this.#client.sleep((offsetsRetentionMinutes - 0.5) * minuteMs)
     await this.#check()
-    await this.#client.sleep(minuteMs + clockErrorMs)
+    await this.#client.sleep(endMs - this.#client.nowMs)
     this.#ledger.gone(0)
     await this.#check()
     await idle.inspect()
     await open.inspect()
-    await this.#nobodyElse(open)
+    await this.#nobodyElse(otherGroups, open)
     await open.end('COMMIT')
     await this.#check()
   }
@@ -99,10 +109,12 @@ export class Auditor {
       return
     }
     const step = random.below(10)
-    if (step < 5) await producer.commitOffsets(this.#offsetsOf(this.#somePartitions()))
+    if (step < 4) await producer.commitOffsets(this.#offsetsOf(this.#somePartitions()))
+    else if (step < 5 && producer.isOpen) await producer.stretch()
     else if (step < 7 && producer.isOpen) await producer.end(random.chance(0.7) ? 'COMMIT' : 'ABORT')
     else if (step < 8) await producer.endAgain()
     else if (step < 9) await producer.useOldEpoch(random.below(topics.in), this.#nextOffset())
+    else if (random.chance(0.3)) await producer.writeUnadded(random.below(topics.out))
     else if (random.chance(0.5)) await producer.commitUnadded(random.below(topics.in), this.#nextOffset())
     else await producer.inspect()
   }
@@ -113,6 +125,8 @@ export class Auditor {
     const offsets = this.#offsetsOf(partitions)
     const { nowMs } = this.#client
     const { clockJumps } = this.#story
+    if (this.#story.random.chance(0.5) && (await this.#commitOnce(offsets, version, retentionTimeMs)) === 'refused')
+      return
     const errorCode = await this.#offsetCommit(offsets, version, { retentionTimeMs })
     assert(errorCode === 0, () => `G3: a commit of ${this.#groupId} was answered ${errorName(errorCode)}`)
     const isKnown = clockJumps === this.#story.clockJumps
@@ -132,19 +146,37 @@ export class Auditor {
     )
   }
 
-  async #offsetCommit(
+  /** What a broker refuses for the time being, without being asked again: then readers are told that it is there, or that it is not, and that has to stay so. */
+  async #commitOnce(
     offsets: ReadonlyMap<number, number>,
     version: number,
-    more: { retentionTimeMs?: number; memberId?: string; generationIdOrMemberEpoch?: number },
-  ): Promise<number> {
+    retentionTimeMs: number,
+  ): Promise<'refused' | 'open'> {
+    const body = this.#commitBody(offsets, { retentionTimeMs })
+    const answer = await this.#client.ask(apis.OffsetCommit, body, { version, patienceMs })
+    const errorCode = answer === undefined ? ErrorCode.REQUEST_TIMED_OUT : committedError(answer)
+    // Of these nobody knows whether they are still to come about.
+    if (errorCode === 0 || errorCode === ErrorCode.REQUEST_TIMED_OUT || retentionTimeMs !== -1) return 'open'
+    const told = new Map((await this.#fetch(true)).map(fetched => [fetched.partitionIndex, fetched]))
+    for (const partition of offsets.keys()) if (told.get(partition)!.errorCode !== 0) return 'open'
+    this.#story.count('commit refused')
+    for (const [partition, offset] of offsets)
+      if (told.get(partition)!.committedOffset === offset) this.#ledger.commit(partition, offset)
+    return 'refused'
+  }
+
+  async #offsetCommit(offsets: ReadonlyMap<number, number>, version: number, more: CommitFields): Promise<number> {
+    const body = this.#commitBody(offsets, more)
+    return committedError(await insist(this.#client, apis.OffsetCommit, version, body, committedError))
+  }
+
+  #commitBody(offsets: ReadonlyMap<number, number>, more: CommitFields) {
     const partitions = [...offsets].map(([partitionIndex, committedOffset]) => ({
       partitionIndex,
       committedOffset,
       committedMetadata: null,
     }))
-    const body = { groupId: this.#groupId, memberId: '', ...more, topics: [{ name: 'in', partitions }] }
-    const errorOf = (answer: OffsetCommitResponse): number => answer.topics[0]!.partitions[0]!.errorCode
-    return errorOf(await insist(this.#client, apis.OffsetCommit, version, body, errorOf))
+    return { groupId: this.#groupId, memberId: '', ...more, topics: [{ name: 'in', partitions }] }
   }
 
   async #delete(partitions: readonly number[]): Promise<void> {
@@ -223,11 +255,13 @@ export class Auditor {
     return undefined
   }
 
-  /** All groups but this have nothing left, and only one transactional id is in use. */
-  async #nobodyElse({ transactionalId }: AuditedProducer): Promise<void> {
+  /** All groups but these have nothing left, and only one transactional id is in use. */
+  async #nobodyElse(otherGroups: readonly string[], { transactionalId }: AuditedProducer): Promise<void> {
     const { groups } = await insist(this.#client, apis.ListGroups, 4, {}, ({ errorCode }) => errorCode)
-    const names = groups.map(({ groupId }) => groupId).join()
-    assert(names === this.#groupId, () => `groups that nobody has been in for minutes: ${names}`)
+    const left = groups
+      .map(({ groupId }) => groupId)
+      .filter(groupId => ![this.#groupId, ...otherGroups].includes(groupId))
+    assert(left.length === 0, () => `groups that nobody has been in for minutes: ${left.join()}`)
     const { transactionStates } = await insist(this.#client, apis.ListTransactions, 1, {}, ({ errorCode }) => errorCode)
     const ids = transactionStates.map(state => state.transactionalId).join()
     assert(ids === transactionalId, () => `transactional ids that nobody has used for minutes: ${ids}`)
@@ -247,4 +281,8 @@ export class Auditor {
     const first = random.below(topics.in)
     return random.chance(0.6) ? [first] : [first, (first + 1) % topics.in]
   }
+}
+
+function committedError(answer: OffsetCommitResponse): number {
+  return answer.topics[0]!.partitions[0]!.errorCode
 }

@@ -38,6 +38,8 @@ export class ClassicConsumer {
   #memberId = ''
   #generation = -1
   #nextHeartbeatMs = 0
+  /** When it sent the last heartbeat that was answered with nothing new. */
+  #beatMs = Number.NEGATIVE_INFINITY
   #wasInModernGroup = false
   /** An administrator, or itself, wants it to leave. */
   leaves = false
@@ -160,12 +162,16 @@ export class ClassicConsumer {
 
   async #heartbeat(): Promise<'ok' | 'again' | 'fenced'> {
     const { groupId, instanceId } = this.#options
+    const beatMs = this.#client.nowMs
     const answer = await this.#client.ask(
       apis.Heartbeat,
       { groupId, generationId: this.#generation, memberId: this.#memberId, groupInstanceId: instanceId },
       { version: 4 },
     )
+    if (answer?.errorCode === 0) this.#beatMs = beatMs
     if (answer === undefined || answer.errorCode === 0 || isPassing(answer.errorCode)) return 'ok'
+    if (answer.errorCode === ErrorCode.UNKNOWN_MEMBER_ID && instanceId === null)
+      this.#story.putOut(groupId, this.#memberId, this.#beatMs)
     return this.#expect(answer.errorCode, 'Heartbeat')
   }
 

@@ -303,6 +303,27 @@ export class GroupReader {
     return step === 'left' ? 'left' : 'ok'
   }
 
+  /** As of an epoch in which it had not got the partition yet: it must not count (KIP-1251). */
+  async commitTooEarly(member: Membership, epoch: number, partition: number): Promise<void> {
+    if (epoch >= member.generation) return
+    const { groupId, memberId, groupInstanceId } = member
+    const partitions = [{ partitionIndex: partition, committedOffset: 1_000_000, committedMetadata: null }]
+    const body = {
+      groupId,
+      memberId,
+      groupInstanceId,
+      generationIdOrMemberEpoch: epoch,
+      topics: [{ name: 'in', partitions }],
+    }
+    const answer = await this.#client.ask(apis.OffsetCommit, body, { version: 9 })
+    this.#story.count('commit too early')
+    const errorCode = answer?.topics[0]!.partitions[0]!.errorCode
+    assert(
+      errorCode !== 0,
+      () => `G2: ${memberId} has in-${partition} since epoch ${member.generation}, and committed it in ${epoch}`,
+    )
+  }
+
   #refused(errorCode: number, what: string): ReadOutcome {
     const name = errorName(errorCode)
     this.#story.count(name)

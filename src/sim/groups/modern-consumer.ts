@@ -4,6 +4,7 @@
  */
 
 import { apis } from '../../protocol/apis.ts'
+import { ErrorCode } from '../../protocol/errors.ts'
 import type { ConsumerGroupHeartbeatResponse } from '../../protocol/messages/consumer-group-heartbeat.ts'
 import { assert } from '../../std/assert.ts'
 import { GroupReader, type Membership } from './group-reader.ts'
@@ -31,6 +32,10 @@ export class ModernConsumer {
   #epoch = joinEpoch
   /** What it has is to be said in the next heartbeat. */
   #reports = true
+  /** When it sent the last heartbeat that was answered. */
+  #beatMs = Number.NEGATIVE_INFINITY
+  /** No answer was lost lately: what it has been told is all that it was to be told. */
+  #isSure = false
   #nextHeartbeatMs = 0
   leaves = false
 
@@ -91,9 +96,21 @@ export class ModernConsumer {
     )
     // What the broker has understood is not known: everything is said again.
     this.#reports = answer === undefined
+    const wasSure = this.#isSure
+    this.#isSure = answer !== undefined
     if (answer === undefined) return
-    if (answer.errorCode === 0) this.#heard(answer, began)
-    else await this.#refused(answer.errorCode)
+    if (answer.errorCode !== 0) {
+      if (wasSure && instanceId === null && answer.errorCode === ErrorCode.UNKNOWN_MEMBER_ID)
+        this.#story.putOut(groupId, this.#memberId, this.#beatMs)
+      await this.#refused(answer.errorCode)
+      return
+    }
+    this.#beatMs = began
+    const epochBefore = this.#epoch
+    this.#heard(answer, began)
+    const gained = this.#reader.owned.filter(partition => !owned.includes(partition))
+    if (wasSure && epochBefore > joinEpoch && gained.length > 0 && this.#story.random.chance(0.5))
+      await this.#reader.commitTooEarly(this.#membership, epochBefore, gained[0]!)
   }
 
   #heard({ memberEpoch, assignment }: ConsumerGroupHeartbeatResponse, began: number): void {

@@ -48,7 +48,8 @@ export class Repeater {
       const step = random.below(10)
       if (step < 4 || this.#batches.length === 0) await this.#send()
       else if (step < 8) await this.#repeat(random.pick(this.#batches.slice(-remembered)))
-      else await this.#leaveOut()
+      else if (step < 9 || this.#identity.producerEpoch > 100) await this.#leaveOut()
+      else await this.#beginEpoch()
     }
   }
 
@@ -93,12 +94,28 @@ export class Repeater {
     )
   }
 
+  /** Under the next epoch everything begins anew, and the one before it must not be heard any more (P2). */
+  async #beginEpoch(): Promise<void> {
+    const before = this.#identity
+    this.#identity = { ...before, producerEpoch: before.producerEpoch + 1 }
+    const oldSequence = this.#nextSequence
+    this.#nextSequence = 0
+    this.#batches.length = 0
+    await this.#send()
+    const { errorCode } = await this.#produce(oldSequence, this.#newValues(), before)
+    assert(
+      errorCode === ErrorCode.INVALID_PRODUCER_EPOCH,
+      () =>
+        `P2: ${this.#client.name} is at epoch ${this.#identity.producerEpoch}, and an earlier one was answered ${errorName(errorCode)}`,
+    )
+  }
+
   #newValues(): string[] {
     return Array.from({ length: this.#story.random.between(1, 3) }, () => `${this.#client.name}/${this.#sent++}`)
   }
 
-  async #produce(baseSequence: number, values: readonly string[]) {
-    const builder = new BatchBuilder({ ...this.#identity, baseSequence })
+  async #produce(baseSequence: number, values: readonly string[], identity = this.#identity) {
+    const builder = new BatchBuilder({ ...identity, baseSequence })
     for (const value of values) builder.append(this.#client.wallClockMs, null, Buffer.from(value))
     const partitionData = [{ index: this.#partition, records: builder.build() }]
     const body = { transactionalId: null, acks: -1, timeoutMs: 10_000, topicData: [{ name: 'in', partitionData }] }

@@ -5,9 +5,10 @@
  * offsets and transactions, an impostor with memberships that are over, and a producer that says everything twice.
  */
 
-import { Auditor } from '../groups/auditor.ts'
+import { Auditor, expiryMs } from '../groups/auditor.ts'
 import { castOf } from '../groups/cast.ts'
 import { Impostor } from '../groups/impostor.ts'
+import { Keeper } from '../groups/keeper.ts'
 import { Repeater } from '../groups/repeater.ts'
 import { readAll, untilRead } from '../groups/ending.ts'
 import { SimClient } from '../groups/sim-client.ts'
@@ -16,7 +17,7 @@ import { GroupStory } from '../groups/story.ts'
 import type { Counts, Scenario } from '../scenario.ts'
 import type { Simulator } from '../simulator.ts'
 
-const trials = [
+const brokerTrials = [
   'crash',
   'power cut',
   'restart',
@@ -26,6 +27,8 @@ const trials = [
   'full disk',
   'failed sync',
   'clock jump',
+] as const
+const clientTrials = [
   'client crashed',
   'client paused briefly',
   'client paused for long',
@@ -34,6 +37,7 @@ const trials = [
   'started twice',
   'replaced while paused',
 ] as const
+const trials = [...brokerTrials, ...clientTrials]
 const trialCount = 8
 /** What brings late requests about, and what cuts things short, comes more often. */
 const drawn = [...trials, 'client cut off', 'client cut off', 'client cut off', 'power cut', 'crash'] as const
@@ -108,7 +112,9 @@ async function tell(simulator: Simulator): Promise<Counts> {
       await simulator.sleep(story.random.exponential(1000))
       const trial = story.random.pick(drawn)
       story.count(trial)
+      if ((brokerTrials as readonly string[]).includes(trial)) story.calmSinceMs = Number.POSITIVE_INFINITY
       await stage.trials[trial](parts)
+      if (story.calmSinceMs === Number.POSITIVE_INFINITY) story.calmSinceMs = simulator.world.nowMs
     }
     story.isHealed = true
     stage.abandon(parts)
@@ -118,7 +124,13 @@ async function tell(simulator: Simulator): Promise<Counts> {
   }
   await story.together(Promise.all([suffered(), ...everybody]))
   await readAll(inspector)
-  await auditor.expire()
+  const keepers = (['classic', 'consumer'] as const).map(
+    protocol => new Keeper(new SimClient(story, `kept-${protocol}`), protocol),
+  )
+  await Promise.all([
+    auditor.expire(keepers.map(({ groupId }) => groupId)),
+    ...keepers.map(keeper => keeper.keep(expiryMs)),
+  ])
   await stage.stop()
   story.checker.finish()
   story.assertSound()
