@@ -293,7 +293,8 @@ export class Volume {
       if (covered && !failed) applyChange(file.durable, change)
       else rest.push(change)
     }
-    file.changes = rest
+    // An end of the file that could not be written is not written later over a newer one.
+    file.changes = rest.filter(({ limbo, length }) => !limbo || length === undefined || failed)
     this.observer?.('sync')
   }
 

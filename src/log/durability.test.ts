@@ -197,3 +197,41 @@ for (const settings of [{ flushMessages: 1 }, { flushMs: 0 }]) {
       await manager.close()
     }))
 }
+
+test('what waits for its turn while a sync fails does not touch the disk any more', () =>
+  simulate(12, async simulator => {
+    const machine = simulator.machine('a')
+    const { log } = await openLog(machine.boot())
+    append(log, ['one'])
+    await committed(log)
+    log.assignLeaderEpochStart(1)
+    machine.faults.failOn({ kind: 'sync', path: /leader-epoch-checkpoint/, code: 'EIO', times: 1 })
+    const flushes = await Promise.allSettled([log.flush(), log.flush(), log.roll()])
+    assert.deepEqual(
+      flushes.map(({ status }) => status),
+      ['rejected', 'rejected', 'rejected'],
+    )
+    assert.equal(log.failure?.code, 'EIO')
+    const { lines } = simulator.trace
+    const failed = lines.findIndex(line => line.endsWith('EIO'))
+    const after = lines.slice(failed).filter(line => /(write|rename|truncate) .*t-0/.test(line))
+    assert.deepEqual(after, [])
+    machine.crash()
+  }))
+
+test('a log that has been deleted is not flushed any more, and opens no file under what was its name', () =>
+  simulate(13, async simulator => {
+    const machine = simulator.machine('a')
+    const { manager, log } = await openLog(machine.boot())
+    append(log, ['one'])
+    await committed(log)
+    const deleting = manager.delete('t', 0)
+    await Promise.all([deleting, log.flush(), log.roll()])
+    await log.flush()
+    await log.roll()
+    assert.deepEqual(
+      machine.openPaths.filter(path => path.includes('/t-0/')),
+      [],
+    )
+    await manager.close()
+  }))

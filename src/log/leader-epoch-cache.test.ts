@@ -96,3 +96,24 @@ test('epochs above that of a leader are none that there ever were, and the batch
     assert.equal(cache.epochFor(35), 4)
     assert.equal(cache.epochFor(40), 5)
   }))
+
+test('what the file has is known also when it has an epoch more, which has no batch; not when it lacks one', () =>
+  withCache(async cache => {
+    cache.assign(0, 0)
+    cache.assign(1, 10)
+    assert.equal(cache.savedBelow(10), undefined)
+    await cache.flush()
+    const saved = [
+      { leaderEpoch: 0, startOffset: 0 },
+      { leaderEpoch: 1, startOffset: 10 },
+    ]
+    assert.deepEqual(cache.savedBelow(10), saved)
+    // As a start does, of a log that ends there.
+    cache.truncateFromEnd(10)
+    assert.deepEqual(cache.savedBelow(10), saved)
+    cache.assign(2, 10)
+    assert.deepEqual(cache.savedBelow(10), saved)
+    assert.equal(cache.savedBelow(11), undefined)
+    cache.truncateFromStart(5)
+    assert.equal(cache.savedBelow(10), undefined)
+  }))

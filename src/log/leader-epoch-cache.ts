@@ -16,12 +16,11 @@ import { sealText } from './sealed-text.ts'
 export class LeaderEpochCache {
   readonly #disk: Disk
   #directory: string
-  /** Ascending. */
-  #entries: EpochEntry[]
+  /** Ascending; replaced as a whole. */
+  #entries: readonly EpochEntry[] = []
   #dirty = false
-  /** How many entries the file has, and how many of the first of these are the first here. */
-  #fileCount = 0
-  #sameCount = 0
+  /** What the file has; `undefined` where that is not known. */
+  #saved: readonly EpochEntry[] | undefined
   #replacer: FileReplacer | undefined
   /** Somebody waits for the name, too. */
   #nameWanted = false
@@ -31,11 +30,8 @@ export class LeaderEpochCache {
   constructor(disk: Disk, directory: string, entries: readonly EpochEntry[]) {
     this.#disk = disk
     this.#directory = directory
-    this.#entries = []
     for (const entry of entries) this.#insert(entry)
-    // As long as what it holds: an array that has grown has room for more, ten thousand times over.
-    this.#entries = [...this.#entries]
-    this.#fileCount = this.#sameCount = this.#entries.length
+    this.#saved = this.#entries.length === entries.length ? this.#entries : undefined
   }
 
   get entries(): readonly EpochEntry[] {
@@ -83,7 +79,6 @@ export class LeaderEpochCache {
     const kept = this.#entries.filter(entry => entry.startOffset < endOffset)
     if (kept.length === this.#entries.length) return
     this.#entries = kept
-    this.#sameCount = Math.min(this.#sameCount, kept.length)
     this.#dirty = true
   }
 
@@ -92,21 +87,23 @@ export class LeaderEpochCache {
     const last = this.#entries.findLastIndex(entry => entry.startOffset <= startOffset)
     if (last < 0 || (last === 0 && this.#entries[0]!.startOffset === startOffset)) return
     this.#entries = [{ leaderEpoch: this.#entries[last]!.leaderEpoch, startOffset }, ...this.#entries.slice(last + 1)]
-    this.#sameCount = 0
     this.#dirty = true
   }
 
   clear(): void {
     if (this.#entries.length === 0) return
     this.#entries = []
-    this.#sameCount = 0
     this.#dirty = true
   }
 
-  /** The entries that begin below `offset`, if the file has these and no others. */
-  flushedBelow(offset: number): readonly EpochEntry[] | undefined {
-    const below = this.#entries.filter(entry => entry.startOffset < offset)
-    return this.#sameCount === this.#fileCount && below.length === this.#fileCount ? below : undefined
+  /** What the file has, if of what begins below `offset` it has all and nothing else. It may have more that begins there: epochs without a batch, of which a start makes nothing. */
+  savedBelow(offset: number): readonly EpochEntry[] | undefined {
+    const isBelow = (entry: EpochEntry): boolean => entry.startOffset < offset
+    const below = this.#entries.filter(isBelow)
+    const saved = this.#saved?.filter(isBelow)
+    const isSame = (entry: EpochEntry, index: number): boolean =>
+      entry.leaderEpoch === below[index]!.leaderEpoch && entry.startOffset === below[index]!.startOffset
+    return saved?.length === below.length && saved.every(isSame) ? this.#saved : undefined
   }
 
   /** Everything that is known is in the file. */
@@ -132,16 +129,17 @@ export class LeaderEpochCache {
       this.#dirty = false
       const syncsName = this.#nameWanted
       this.#nameWanted = false
-      this.#fileCount = this.#sameCount = this.#entries.length
+      const entries = this.#entries
+      this.#saved = undefined
       try {
-        const text = formatEpochCheckpoint(this.#entries)
-        const content = this.#entries.length > 0 ? sealText(text) : text
+        const text = formatEpochCheckpoint(entries)
+        const content = entries.length > 0 ? sealText(text) : text
         await replaceContent(this.#disk, this.#directory, LEADER_EPOCH_CHECKPOINT, content)
         if (syncsName) await this.#disk.syncDirectory(this.#directory)
+        this.#saved = entries
       } catch (error) {
         // Perhaps there was no room: the next time it is tried again. What the file has now is not known.
         this.#dirty = true
-        this.#fileCount = -1
         throw error
       }
     })
@@ -166,9 +164,8 @@ export class LeaderEpochCache {
     // Entries that contradict the new one described batches that are not there: an epoch that brought none, or what was cut off.
     let kept = this.#entries.length
     while (kept > 0 && this.#contradicts(this.#entries[kept - 1]!, entry)) kept--
-    this.#sameCount = Math.min(this.#sameCount, kept)
-    this.#entries.length = kept
-    if (this.latestEpoch !== entry.leaderEpoch) this.#entries.push(entry)
+    const isKnown = kept > 0 && this.#entries[kept - 1]!.leaderEpoch === entry.leaderEpoch
+    this.#entries = [...this.#entries.slice(0, kept), ...(isKnown ? [] : [entry])]
   }
 
   #contradicts(old: EpochEntry, entry: EpochEntry): boolean {

@@ -186,7 +186,11 @@ export class LogCore {
   async exclusive<T>(work: () => Promise<T>): Promise<T> {
     if (this.failure !== undefined) throw this.failure
     try {
-      return await this.writer.exclusive(work)
+      return await this.writer.exclusive(() => {
+        // Nothing of a disk that has failed meanwhile is touched any more: what could not be synced would be written over what is.
+        if (this.failure !== undefined && !isPassing(this.failure)) throw this.failure
+        return work()
+      })
     } catch (error) {
       this.backgroundFailed(diskErrorOf(error))
       throw error

@@ -20,6 +20,7 @@ export async function rollLog(core: LogCore): Promise<void> {
     isDone = await core.exclusive(async () => {
       // Batches that have come meanwhile, and wait for the active segment to become warm, belong into it.
       if (core.writer.hasUnplaced) return false
+      if (core.closed) return true
       if (core.segments.active.sizeBytes > 0) core.writer.startSegment(core.logEndOffset)
       await core.writer.finishRolls()
       return true
@@ -157,7 +158,7 @@ export async function closeLog(core: LogCore): Promise<void> {
 
 export function shutdownStateOf(core: LogCore): (TopicPartition & LogShutdownState) | undefined {
   const { topic, partition, topicId, logEndOffset, snapshotOffset, producers } = core
-  const epochs = core.epochs.flushedBelow(logEndOffset)
+  const epochs = core.epochs.savedBelow(logEndOffset)
   if (epochs === undefined) return undefined
   const filesChecksum = checksumOfFiles(core)
   if (filesChecksum === undefined) return undefined

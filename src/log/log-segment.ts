@@ -29,7 +29,7 @@ import type { OffsetPosition } from './offset-index.ts'
 import { LazyFile } from './open-files.ts'
 import type { OpenFiles } from './open-files.ts'
 import type { LargestTimestamp, RollConditions, SegmentOptions, TailEnd } from './segment-options.ts'
-import { scanBatches } from './segment-scan.ts'
+import { isUnwritten, scanBatches } from './segment-scan.ts'
 import type { BatchVisitor } from './segment-scan.ts'
 import { TimeIndex } from './time-index.ts'
 import type { TimestampOffset } from './time-index.ts'
@@ -530,7 +530,8 @@ export class LogSegment {
       lookupChunkBytes,
     )
     const isWhole = end.reason === 'end'
-    if (isUncertain || !isWhole) max = { ...max, isUncertain: true }
+    if (isUncertain || (!isWhole && !(await isUnwritten(this.logFile, end.position))))
+      max = { ...max, isUncertain: true }
     return { max, nextOffset: isWhole ? nextOffset : undefined }
   }
 

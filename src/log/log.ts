@@ -428,7 +428,11 @@ export class Log {
 
   /** Syncs everything written so far and moves the recovery point. Rejects with a `DiskError`. */
   flush(): Promise<void> {
-    return this.#core.exclusive(() => this.#core.writer.flush())
+    const core = this.#core
+    return core.exclusive(async () => {
+      // Of one that has been deleted meanwhile no file is opened again: its name may be another's by now.
+      if (!core.closed) await core.writer.flush()
+    })
   }
 
   /** Writes out, flushes, takes a producer snapshot and closes the files. Rejects with a `DiskError`. */

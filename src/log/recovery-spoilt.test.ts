@@ -156,3 +156,18 @@ test('a leader epoch above the recovery point begins where its checkpoint says, 
     assert.equal(again.log.epochForOffset(8), 1)
     await again.manager.close()
   }))
+
+test('room at the end of a segment that was never written hides no record from lookups by timestamp', () =>
+  withMachine(async machine => {
+    const { io } = await fill(machine, 60, 'close')
+    // As a crash leaves it of a topic with preallocate=true.
+    await change(io.disk, `${folder}/${segmentNames(io.disk)[0]}`, bytes => Buffer.concat([bytes, Buffer.alloc(500)]))
+    const { manager, log } = await openLog(io, { configFor })
+    assert.ok(log.segmentCount > 1)
+    append(log, ['later'], { timestampMs: 2000 })
+    await committed(log)
+    const found = await log.lookupTimestamp(1001)
+    assert.deepEqual(found, { timestampMs: 2000, offset: 60, leaderEpoch: 0 })
+    assert.deepEqual(await log.maxTimestamp(), found)
+    await manager.close()
+  }))

@@ -2,7 +2,7 @@
  * Walks through the batches of a log file from disk, a chunk at a time: for recovery, exact lookups and truncation.
  */
 import { batchSizeAt, CORRUPT } from '../protocol/records/walk.ts'
-import { LENGTH_AT, LOG_OVERHEAD_BYTES } from '../protocol/records/batch-header.ts'
+import { BATCH_HEADER_BYTES, LENGTH_AT, LOG_OVERHEAD_BYTES } from '../protocol/records/batch-header.ts'
 import { readInt32 } from '../protocol/records/int64.ts'
 import type { LazyFile } from './open-files.ts'
 
@@ -68,4 +68,11 @@ function walk(
     at += size
   }
   return { bytes: at, reason: 'more' }
+}
+
+/** Whether a place in the file was allocated and never written: no batch begins with zeros alone. Rejects with a `DiskError`. */
+export async function isUnwritten(file: LazyFile, position: number): Promise<boolean> {
+  const header = Buffer.alloc(BATCH_HEADER_BYTES)
+  await file.use(opened => opened.read(header, position))
+  return header.every(byte => byte === 0)
 }

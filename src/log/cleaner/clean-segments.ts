@@ -1,6 +1,6 @@
 /** The second half of a cleaning, for one group of segments: writes what is left of them into one, and puts that in their place. */
 import * as header from '../../protocol/records/batch-header.ts'
-import { isDamage } from '../log-context.ts'
+import { isDamage, isPassing } from '../log-context.ts'
 import type { LogSegment } from '../log-segment.ts'
 import type { LastBatch } from '../producer-state.ts'
 import { BatchSource } from './batch-source.ts'
@@ -45,8 +45,9 @@ export async function cleanSegments(
     pace.check()
     await core.exclusive(() => swapSegments(core, replaced, cleaned.segment, endOffset))
   } catch (error) {
-    // After a failing disk nothing is touched any more; the next start removes what is left.
-    if (core.failure === undefined || isDamage(core.failure)) await cleaned.removeLeftOver().catch(() => {})
+    // After a failing disk nothing is touched any more; the next start removes what is left. On one that is only full, its room is needed.
+    const { failure } = core
+    if (failure === undefined || isDamage(failure) || isPassing(failure)) await cleaned.removeLeftOver().catch(() => {})
     throw error
   }
 }

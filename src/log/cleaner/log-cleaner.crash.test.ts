@@ -83,6 +83,27 @@ describe('a disk that fails', () => {
   )
 
   test(
+    'what is compacted when a disk runs full under the log is removed again, and nothing of it stays open',
+    onMachine(async machine => {
+      const { log, cleaner } = await openCompacted(machine.boot())
+      await fill(log, 10)
+      const cleaning = cleaner.cleanDirtiest()
+      const room = machine.faults.failOn({ kind: 'write', path: /t-0\/\d+\.log$/, code: 'ENOSPC' })
+      const full = machine.faults.failOn({ kind: 'truncate', path: /t-0\/\d+\.log$/, code: 'ENOSPC' })
+      put(log, [['a', '1']])
+      assert.equal(await cleaning, false)
+      assert.equal(log.refusal?.code, 'ENOSPC')
+      assert.deepEqual(
+        machine.openPaths.filter(path => path.endsWith('.cleaned')),
+        [],
+      )
+      assert.equal((await namesIn(machine, log)).filter(name => name.endsWith('.cleaned')).length, 0)
+      room()
+      full()
+    }),
+  )
+
+  test(
     'a failing disk takes the directory offline, and the next start finds one state or the other',
     onMachine(async machine => {
       const kinds = ['open', 'write', 'sync', 'rename', 'syncDirectory'] as const

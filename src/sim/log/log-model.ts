@@ -164,6 +164,7 @@ export class LogModel {
     this.startingOverAt = undefined
     // A marker that is cut off, or is read again and lies above the high watermark, leaves its transaction undecided again.
     this.stableOffset = 0
+    if (this.isCompacted) this.producers.compacted(this.batches)
     this.batches = this.batches.filter(batch => batch.lastOffset < offset)
     this.producers = ProducersModel.of(this.batches, this.producers)
     this.endOffset = offset

@@ -232,6 +232,8 @@ export class LogStory {
     for (const directory of this.host.offline) offline.add(directory)
     await this.host.run(0)
     this.#rethrow()
+    // Who waits for a disk that has failed is not answered any more when the process ends.
+    if (offline.size > 0) this.#tasks.clear()
     if (this.#trouble.needsPowerCut) this.#losePower(1)
     else this.host.crash()
     await reopen(this, this.#trouble.needsPowerCut ? 'power cut' : 'stop', offline, [])
@@ -338,8 +340,10 @@ export class LogStory {
     const model = topic.model!
     const wanted = from + share * (model.endOffset - from)
     if (share === 1) return model.endOffset
-    const batch = model.batches.find(each => each.firstOffset >= wanted)
-    return Math.max(from, batch?.firstOffset ?? model.endOffset)
+    const index = model.batches.findIndex(each => each.firstOffset >= wanted)
+    if (index < 0) return Math.max(from, model.endOffset)
+    // Behind a batch, and not within a gap: a log that is closed with nothing at its end is not told from one that lacks it.
+    return Math.max(from, (model.batches[index - 1]?.lastOffset ?? model.emptyAt - 1) + 1)
   }
 
   async #truncate(step: StepOf<'truncate'>, topic: TopicState): Promise<void> {
@@ -392,7 +396,8 @@ export class LogStory {
     const model = topic.model!
     if (log.refusal !== undefined) return
     this.observe()
-    const offset = model.endOffset + Math.floor(step.share * 20)
+    // Not where it ends: until its files are gone nobody could tell that from a log whose records have been deleted.
+    const offset = model.endOffset + 1 + Math.floor(step.share * 20)
     model.startingOverAt = offset
     model.cutting(model.logStartOffset)
     const { era } = this

@@ -73,6 +73,15 @@ export class ProducersModel {
     return model
   }
 
+  /**
+   * Compaction has been at work on these. It keeps the last batch that each producer had then, as Kafka's does: when that is cut off, or lost with the power, the ones before it may be
+   * gone already.
+   */
+  compacted(batches: readonly ModelBatch[]): void {
+    const last = new Map(batches.filter(({ marker }) => marker === undefined).map(batch => [batch.producerId, batch]))
+    for (const batch of batches) if (last.get(batch.producerId) !== batch) this.#forgettable.add(batch)
+  }
+
   /** Nothing need be known any more of a log that holds these. */
   forgetAll(batches: readonly ModelBatch[]): void {
     for (const batch of batches) this.#forgettable.add(batch)
