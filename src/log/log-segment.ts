@@ -29,6 +29,7 @@ import type { OffsetPosition } from './offset-index.ts'
 import { LazyFile } from './open-files.ts'
 import type { OpenFiles } from './open-files.ts'
 import type { LargestTimestamp, RollConditions, SegmentOptions, TailEnd } from './segment-options.ts'
+import { SegmentIndexes } from './segment-indexes.ts'
 import { isUnwritten, scanBatches } from './segment-scan.ts'
 import type { BatchVisitor } from './segment-scan.ts'
 import { TimeIndex } from './time-index.ts'
@@ -54,9 +55,7 @@ export class LogSegment {
   #hasFile: boolean
   #isProvisional: boolean
   #logFile: LazyFile | undefined
-  #offsetIndex: OffsetIndex | undefined
-  #timeIndex: TimeIndex | undefined
-  #transactionIndex: TransactionIndex | undefined
+  readonly #indexes: SegmentIndexes
   #warm = false
   /** The largest timestamp and the last offset of the first batch that has it; undefined until read. */
   #maxTimestamp: LargestTimestamp | undefined
@@ -81,7 +80,10 @@ export class LogSegment {
     this.#hasFile = !options.isNew
     this.#isProvisional = options.isProvisional
     this.#durableNames = options.isNew ? 'nothing' : 'all'
-    if (options.isNew) this.#startEmpty()
+    this.#indexes = new SegmentIndexes(options.openFiles, this, options.isNew)
+    if (!options.isNew) return
+    this.#maxTimestamp = { timestampMs: -1, offset: this.baseOffset }
+    this.#warm = true
   }
 
   get sizeBytes(): number {
@@ -103,25 +105,24 @@ export class LogSegment {
   }
 
   get logFile(): LazyFile {
-    return (this.#logFile ??= new LazyFile(this.#openFiles, this.#path(LOG_SUFFIX)))
+    return (this.#logFile ??= new LazyFile(this.#openFiles, this.pathOf(LOG_SUFFIX)))
   }
 
   get offsetIndex(): OffsetIndex {
-    return (this.#offsetIndex ??= new OffsetIndex(this.#openFiles, this.#path(OFFSET_INDEX_SUFFIX), this.baseOffset))
+    return this.#indexes.offset
   }
 
   get timeIndex(): TimeIndex {
-    return (this.#timeIndex ??= new TimeIndex(this.#openFiles, this.#path(TIME_INDEX_SUFFIX), this.baseOffset))
+    return this.#indexes.time
   }
 
   get transactionIndex(): TransactionIndex {
-    return (this.#transactionIndex ??= new TransactionIndex(this.#openFiles, this.#path(TRANSACTION_INDEX_SUFFIX)))
+    return this.#indexes.transactions
   }
 
   /** Nothing of the indexes is in memory only. */
   get indexesAreOnDisk(): boolean {
-    const indexes = [this.#offsetIndex, this.#timeIndex, this.#transactionIndex]
-    return indexes.every(index => index === undefined || index.entries.isOnDisk)
+    return this.#indexes.areOnDisk
   }
 
   /** Learns how many entries the indexes have. */
@@ -272,7 +273,7 @@ export class LogSegment {
 
   /** No more will be appended: the largest timestamp goes into the time index, from where retention reads it. */
   seal(): void {
-    if (!this.#indexesLoaded || this.#sizeBytes === 0 || this.#maxTimestamp === undefined) return
+    if (!this.#indexes.areLoaded || this.#sizeBytes === 0 || this.#maxTimestamp === undefined) return
     this.timeIndex.maybeAppend(this.#maxTimestamp.timestampMs, this.#maxTimestamp.offset)
   }
 
@@ -316,7 +317,7 @@ export class LogSegment {
 
   /** A power cut could take away the names of its files. */
   get lacksDurableNames(): boolean {
-    return this.#indexesLoaded && !this.#isNew && this.#durableNames !== 'all'
+    return this.#indexes.areLoaded && !this.#isNew && this.#durableNames !== 'all'
   }
 
   namesAreDurable(): void {
@@ -437,17 +438,17 @@ export class LogSegment {
   /** Gives the log file another suffix behind its name; `renameIndexes` is to follow. */
   async renameLog(nameSuffix: string): Promise<void> {
     this.#nameSuffix = nameSuffix
-    await this.logFile.rename(this.#path(LOG_SUFFIX))
+    await this.logFile.rename(this.pathOf(LOG_SUFFIX))
   }
 
   /** Gives the indexes the suffix that the log file has. */
   async renameIndexes(): Promise<void> {
-    await this.offsetIndex.entries.file.rename(this.#path(OFFSET_INDEX_SUFFIX))
-    await this.timeIndex.entries.file.rename(this.#path(TIME_INDEX_SUFFIX))
+    await this.offsetIndex.entries.file.rename(this.pathOf(OFFSET_INDEX_SUFFIX))
+    await this.timeIndex.entries.file.rename(this.pathOf(TIME_INDEX_SUFFIX))
     const { file } = this.transactionIndex.entries
     const exists = (await this.#openFiles.disk.stat(file.path)) !== undefined
-    if (exists) await file.rename(this.#path(TRANSACTION_INDEX_SUFFIX))
-    else file.moveTo(this.#path(TRANSACTION_INDEX_SUFFIX))
+    if (exists) await file.rename(this.pathOf(TRANSACTION_INDEX_SUFFIX))
+    else file.moveTo(this.pathOf(TRANSACTION_INDEX_SUFFIX))
     if (!exists || this.#nameSuffix !== '') return
     this.transactionIndex.forgetChecksum()
     // Where there is no room for it there is none, as beside Kafka's: what is half in its place cannot wait.
@@ -479,27 +480,15 @@ export class LogSegment {
   /** The files are in `directory` now. */
   resume(directory: string): void {
     this.#directory = directory
-    this.logFile.resume(this.#path(LOG_SUFFIX))
-    this.offsetIndex.entries.file.resume(this.#path(OFFSET_INDEX_SUFFIX))
-    this.timeIndex.entries.file.resume(this.#path(TIME_INDEX_SUFFIX))
-    this.transactionIndex.entries.file.resume(this.#path(TRANSACTION_INDEX_SUFFIX))
+    this.logFile.resume(this.pathOf(LOG_SUFFIX))
+    this.offsetIndex.entries.file.resume(this.pathOf(OFFSET_INDEX_SUFFIX))
+    this.timeIndex.entries.file.resume(this.pathOf(TIME_INDEX_SUFFIX))
+    this.transactionIndex.entries.file.resume(this.pathOf(TRANSACTION_INDEX_SUFFIX))
   }
 
   /** Of the log file, for segments without timestamps; `undefined` when there is no file. */
   async lastModifiedMs(): Promise<number | undefined> {
-    return (await this.#openFiles.disk.stat(this.#path(LOG_SUFFIX)))?.modifiedMs
-  }
-
-  get #indexesLoaded(): boolean {
-    return this.#offsetIndex !== undefined && this.#offsetIndex.entries.loaded && this.timeIndex.entries.loaded
-  }
-
-  #startEmpty(): void {
-    this.offsetIndex.entries.startEmpty()
-    this.timeIndex.entries.startEmpty()
-    this.transactionIndex.entries.startEmpty()
-    this.#maxTimestamp = { timestampMs: -1, offset: this.baseOffset }
-    this.#warm = true
+    return (await this.#openFiles.disk.stat(this.pathOf(LOG_SUFFIX)))?.modifiedMs
   }
 
   /** From the last batch that the offset index has. */
@@ -542,7 +531,7 @@ export class LogSegment {
 
   /** Kafka expects the files to be there, if only empty. */
   async #syncIndexContent(endOffset: number): Promise<void> {
-    if (!this.#indexesLoaded || this.#isNew) return
+    if (!this.#indexes.areLoaded || this.#isNew) return
     await this.writeIndexes(endOffset)
     const durable = async ({ entries }: OffsetIndex | TimeIndex): Promise<void> => {
       if (this.#durableNames !== 'all') await entries.create()
@@ -571,7 +560,8 @@ export class LogSegment {
     return lastOffsetOrUndefined(bytes) === entry.offset
   }
 
-  #path(suffix: string): string {
+  /** Of one of its files, by the end of its name. */
+  pathOf(suffix: string): string {
     return `${this.#directory}/${offsetName(this.baseOffset)}${suffix}${this.#nameSuffix}`
   }
 
@@ -585,12 +575,7 @@ export class LogSegment {
   }
 
   #openedFiles(): LazyFile[] {
-    const files = [
-      this.#logFile,
-      this.#offsetIndex?.entries.file,
-      this.#timeIndex?.entries.file,
-      this.#transactionIndex?.entries.file,
-    ]
-    return files.filter(file => file !== undefined)
+    const files = this.#indexes.made.map(({ entries }) => entries.file)
+    return this.#logFile === undefined ? files : [this.#logFile, ...files]
   }
 }
