@@ -24,17 +24,17 @@ import {
 import { FileSync } from './file-sync.ts'
 import { lastOffsetOf, lastOffsetOrUndefined, maxTimestampOf } from './log-batch.ts'
 import { diskErrorOf, isPassing } from './log-context.ts'
-import { OffsetIndex, RELATIVE_OFFSET_MAX } from './offset-index.ts'
-import type { OffsetPosition } from './offset-index.ts'
+import { RELATIVE_OFFSET_MAX } from './offset-index.ts'
+import type { OffsetIndex, OffsetPosition } from './offset-index.ts'
 import { LazyFile } from './open-files.ts'
 import type { OpenFiles } from './open-files.ts'
 import type { LargestTimestamp, RollConditions, SegmentOptions, TailEnd } from './segment-options.ts'
 import { SegmentIndexes } from './segment-indexes.ts'
 import { isUnwritten, scanBatches } from './segment-scan.ts'
 import type { BatchVisitor } from './segment-scan.ts'
-import { TimeIndex } from './time-index.ts'
+import type { TimeIndex } from './time-index.ts'
 import type { TimestampOffset } from './time-index.ts'
-import { TransactionIndex } from './transaction-index.ts'
+import type { TransactionIndex } from './transaction-index.ts'
 
 /** A small first read: most lookups end within one index interval. */
 const lookupChunkBytes = 16 * 1024
