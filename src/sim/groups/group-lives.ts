@@ -12,16 +12,34 @@ interface Life {
 
 /** More generations than any life has. */
 const lifeSpan = 1_000_000
+/** The first epoch of a consumer group with members; a classic one begins with generation 1. */
+const firstEpoch = 2
+
 export class GroupLives {
+  readonly #isMigrating: (group: string) => boolean
   readonly #lives = new Map<string, Life[]>()
+  /** Classic groups that nobody is in: they are removed when they have nothing left. */
+  readonly #empty = new Set<string>()
+
+  /** Groups that migrate may begin anew at any time; others only from the very beginning, or a generation that is given twice would be taken for that. */
+  constructor(isMigrating: (group: string) => boolean) {
+    this.#isMigrating = isMigrating
+  }
 
   logged({ message, fields }: LogRecord): void {
     if (fields === undefined) return
-    if (message === 'a group has a new generation' || message === 'a group is empty')
-      this.#moved(String(fields.group), Number(fields.generation))
-    else if (message === 'a consumer group has a new epoch') this.#moved(String(fields.group), Number(fields.epoch))
-    else if (message === 'a consumer group has a new target assignment')
-      this.#reached(String(fields.group), Number(fields.epoch))
+    const group = String(fields.group)
+    if (message === 'a group has a new generation') {
+      const generation = Number(fields.generation)
+      this.#moved(group, generation, generation === 1 && this.#empty.has(group))
+      this.#empty.delete(group)
+    } else if (message === 'a group is empty') {
+      this.#moved(group, Number(fields.generation), false)
+      this.#empty.add(group)
+    } else if (message === 'a consumer group has a new epoch') {
+      const epoch = Number(fields.epoch)
+      this.#moved(group, epoch, epoch <= firstEpoch)
+    } else if (message === 'a consumer group has a new target assignment') this.#reached(group, Number(fields.epoch))
   }
 
   /** Whether it has always been the same group, as far as is known. */
@@ -42,11 +60,12 @@ export class GroupLives {
     if (life !== undefined) life.last = Math.max(life.last, generation)
   }
 
-  #moved(group: string, generation: number): void {
+  #moved(group: string, generation: number, mayBegin: boolean): void {
     const lives = this.#lives.get(group) ?? []
     this.#lives.set(group, lives)
     const life = lives.at(-1)
-    if (life === undefined || generation <= life.last) lives.push({ first: generation, last: generation })
-    else life.last = generation
+    const begins = life !== undefined && generation <= life.last && (mayBegin || this.#isMigrating(group))
+    if (life === undefined || begins) lives.push({ first: generation, last: generation })
+    else life.last = Math.max(life.last, generation)
   }
 }

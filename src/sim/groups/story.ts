@@ -55,7 +55,7 @@ export class GroupStory {
   readonly counts: Counts = {}
   readonly checker = new HistoryChecker()
   readonly topicIds = new Map<TopicName, string>()
-  readonly lives = new GroupLives()
+  readonly lives = new GroupLives(group => this.migratingGroups.has(group))
   readonly memberships = new Memberships()
   /** Since when nothing has happened to the broker; infinite while something does. */
   calmSinceMs = 0
