@@ -86,8 +86,8 @@ export class Auditor {
     await idle.inspect()
     await open.inspect()
     await this.#nobodyElse(otherGroups, open)
+    // What it has committed is older than offsets are kept: it goes as it comes.
     await open.end('COMMIT')
-    await this.#check()
   }
 
   async #step(): Promise<void> {

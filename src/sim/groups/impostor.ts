@@ -40,6 +40,8 @@ export class Impostor {
       const isFirstLife = this.#story.lives.isInFirstLife(stale.groupId)
       const member = isFirstLife && random.chance(0.8) ? stale : { ...stale, memberId: 'nobody' }
       const [what, errorCode] = await this.#ask(member)
+      // The group came to an end meanwhile, and began anew: there its generations come again.
+      if (isFirstLife && !this.#story.lives.isInFirstLife(stale.groupId)) continue
       this.#story.count('impostor refused')
       const { groupId, memberId, groupInstanceId, generation } = member
       assert(

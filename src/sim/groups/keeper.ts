@@ -101,8 +101,11 @@ export class Keeper {
         },
         ({ errorCode }) => errorCode,
       )
-    const { memberId } = await join('')
-    const { errorCode, generationId } = await join(memberId)
+    let joined = await join('')
+    // Its id is forgotten when the group is removed, which nobody is in yet, before it comes back with that.
+    while (joined.errorCode === ErrorCode.MEMBER_ID_REQUIRED || joined.errorCode === ErrorCode.UNKNOWN_MEMBER_ID)
+      joined = await join(joined.errorCode === ErrorCode.MEMBER_ID_REQUIRED ? joined.memberId : '')
+    const { memberId, errorCode, generationId } = joined
     assert(errorCode === 0, () => `${groupId} was joined with ${errorName(errorCode)}`)
     const member = { groupId, generationId, memberId }
     const assignments = [{ memberId, assignment: new Uint8Array(0) }]

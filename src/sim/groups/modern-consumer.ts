@@ -19,6 +19,9 @@ export interface ModernConsumerOptions {
   readonly producer?: TransactionalProducer
 }
 
+/** No request is under way for longer. */
+const lateMsMax = 15_000
+
 const joinEpoch = 0
 const leaveEpoch = -1
 const leaveStaticEpoch = -2
@@ -34,8 +37,8 @@ export class ModernConsumer {
   #reports = true
   /** When it sent the last heartbeat that was answered. */
   #beatMs = Number.NEGATIVE_INFINITY
-  /** No answer was lost lately: what it has been told is all that it was to be told. */
-  #isSure = false
+  /** From then on nothing arrives any more that it has given up, or that a broker has in its log and said nothing of: what it has been told is all that it was to be told. */
+  #sureFromMs = 0
   #nextHeartbeatMs = 0
   leaves = false
 
@@ -96,8 +99,8 @@ export class ModernConsumer {
     )
     // What the broker has understood is not known: everything is said again.
     this.#reports = answer === undefined
-    const wasSure = this.#isSure
-    this.#isSure = answer !== undefined
+    const wasSure = began >= this.#sureFromMs
+    if (answer === undefined || isPassing(answer.errorCode)) this.#sureFromMs = this.#client.nowMs + lateMsMax
     if (answer === undefined) return
     if (answer.errorCode !== 0) {
       if (wasSure && instanceId === null && answer.errorCode === ErrorCode.UNKNOWN_MEMBER_ID)
