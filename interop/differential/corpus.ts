@@ -13,6 +13,7 @@ import { prepareGroups } from './corpus/group-steps.ts'
 import { offsetSteps } from './corpus/offsets.ts'
 import { produceSteps } from './corpus/produce.ts'
 import { staticMemberSteps } from './corpus/static-members.ts'
+import { prepareTimedOutTransactions, timedOutTransactionSteps } from './corpus/timed-out-transactions.ts'
 import { transactionalOffsetSteps } from './corpus/transactional-offsets.ts'
 import { transactionSteps } from './corpus/transactions.ts'
 import { topicSteps, deleteTopicSteps } from './corpus/topics.ts'
@@ -24,6 +25,7 @@ export const brokerSettings: Readonly<Record<string, string>> = {
   'group.consumer.assignment.interval.ms': '0',
   'group.consumer.max.session.timeout.ms': '900000',
   'group.consumer.session.timeout.ms': '900000',
+  'transaction.abort.timed.out.transaction.cleanup.interval.ms': '500',
 }
 
 export function corpus(): Step[] {
@@ -37,6 +39,8 @@ export function corpus(): Step[] {
     ...deleteTopicSteps(),
     ...transactionSteps(),
     ...groupSteps(),
+    ...prepareTimedOutTransactions(),
+    ...timedOutTransactionSteps('level 2', [0, 2]),
     ...featureLevelSteps(),
   ]
   const names = steps.map(step => `${step.api} v${step.version} ${step.name}`)

@@ -7,11 +7,13 @@ import { batch } from '../batches.ts'
 import type { Memory, Step } from '../step.ts'
 import { consumerBeat, consumerDescribed, joining } from './consumer-groups.ts'
 import { ask, seen, topic } from './group-steps.ts'
+import { timedOutTransactionSteps } from './timed-out-transactions.ts'
 
 export function featureLevelSteps(): Step[] {
   return [
     ...setLevel('transaction.version', 1),
     ...olderTransactions(),
+    ...timedOutTransactionSteps('level 1', [0]),
     ...setLevel('transaction.version', 2),
     ...again(),
     ...withoutConsumerGroups(),

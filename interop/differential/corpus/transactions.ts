@@ -5,14 +5,14 @@ import { forVersions } from '../step.ts'
 import type { Memory, Step } from '../step.ts'
 import { newTopic } from './produce.ts'
 
-interface Producer {
+export interface Producer {
   readonly producerId: number
   readonly producerEpoch: number
 }
 
 const nobody: Producer = { producerId: 8888, producerEpoch: 0 }
 
-function producerOf(memory: Memory, transactionalId: string): Producer {
+export function producerOf(memory: Memory, transactionalId: string): Producer {
   return (memory.get(transactionalId) as Producer | undefined) ?? nobody
 }
 
@@ -20,14 +20,16 @@ function producerOf(memory: Memory, transactionalId: string): Producer {
 const passing = new Set([51, 14, 16, 15])
 const settled = { until: (answer: any) => !passing.has(answer.errorCode) }
 
-function begin(transactionalId: string, version = 5, name = `of ${transactionalId}`): Step[] {
-  return forVersions(
-    'InitProducerId',
-    [version, version],
-    name,
-    () => ({ transactionalId, transactionTimeoutMs: 60_000 }),
-    { ...settled, remember: (answer, memory) => rememberProducer(memory, transactionalId, answer) },
-  )
+export function begin(
+  transactionalId: string,
+  version = 5,
+  name = `of ${transactionalId}`,
+  transactionTimeoutMs = 60_000,
+): Step[] {
+  return forVersions('InitProducerId', [version, version], name, () => ({ transactionalId, transactionTimeoutMs }), {
+    ...settled,
+    remember: (answer, memory) => rememberProducer(memory, transactionalId, answer),
+  })
 }
 
 function rememberProducer(memory: Memory, transactionalId: string, { producerId, producerEpoch }: Producer): void {
@@ -67,7 +69,12 @@ function hasNoneOf(codes: readonly number[]): (answer: unknown) => boolean {
 /** After an end, the next partitions have to wait until the markers of the last one are there. */
 const addSettled = { until: hasNoneOf([51]) }
 
-function add(version: number, transactionalId: string, name: string, more: Parameters<typeof addBody>[3] = {}): Step[] {
+export function add(
+  version: number,
+  transactionalId: string,
+  name: string,
+  more: Parameters<typeof addBody>[3] = {},
+): Step[] {
   return forVersions(
     'AddPartitionsToTxn',
     [version, version],
@@ -81,14 +88,15 @@ interface Put {
   readonly transactionalId: string | null
   readonly producer: Producer
   readonly baseSequence: number
+  readonly topic?: string
   readonly partition?: number
   readonly isTransactional?: boolean
 }
 
 function putBody(version: number, memory: Memory, put: Put) {
-  const { transactionalId, producer, baseSequence, partition = 0, isTransactional = true } = put
+  const { transactionalId, producer, baseSequence, topic = 'ledger', partition = 0, isTransactional = true } = put
   const records = batch({ count: 1, options: { ...producer, baseSequence, isTransactional } })
-  const named = version >= 13 ? { topicId: memory.get('ledger') } : { name: 'ledger' }
+  const named = version >= 13 ? { topicId: memory.get(topic) } : { name: topic }
   return {
     transactionalId,
     acks: -1,
@@ -97,7 +105,7 @@ function putBody(version: number, memory: Memory, put: Put) {
   }
 }
 
-function put(
+export function put(
   version: number,
   transactionalId: string,
   name: string,
@@ -114,7 +122,7 @@ function put(
   )
 }
 
-function end(
+export function end(
   version: number,
   transactionalId: string,
   name: string,
@@ -135,7 +143,7 @@ function end(
 }
 
 /** Waits until the markers are there. */
-function complete(transactionalId: string, name: string): Step[] {
+export function complete(transactionalId: string, name: string): Step[] {
   return forVersions('DescribeTransactions', [0, 0], name, () => ({ transactionalIds: [transactionalId] }), {
     until: answer => !/Prepare|Ongoing/.test(answer.transactionStates[0].transactionState),
   })
