@@ -18,7 +18,7 @@ export async function compile(name: 'load' | 'groups' | 'yardstick' | 'librdkafk
   // Beside its place first: another run may be at the same.
   const fresh = `${program}.${process.pid}`
   const flags = ['-std=c11', '-D_GNU_SOURCE', '-O2', '-Wall', '-Wextra', '-Werror', '-o', fresh, source]
-  await run('cc', name === 'librdkafka' ? [...flags, '-lrdkafka', '-lpthread'] : flags)
+  await run('cc', name === 'librdkafka' ? [...flags, '-lrdkafka', '-lpthread'] : [...flags, '-lpthread'])
   renameSync(fresh, program)
   return program
 }

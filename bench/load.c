@@ -5,6 +5,7 @@
  *   load produce HOST:PORT TOPIC key=value…   appends a record batch again and again with acks=all
  *   load fetch   HOST:PORT TOPIC key=value…   reads the topic over and over, from its start to its end
  *   load drop    FOLDER                       puts all files below it on the disk and out of the page cache
+ *   load scan    FOLDER TOPIC key=value…      reads the files of a topic's partitions with pread, without any broker; prints bytes and seconds
  *
  *   batch=FILE        the batch to send, whole and with its checksum (produce)
  *   slice=1048576     bytes that a fetch may return for a partition (fetch)
@@ -17,14 +18,16 @@
  *   warmup=0          seconds of the same load before that
  *   megabytes=0       end earlier, when so much was acknowledged or read (0: do not)
  *   touch=0           megabytes of memory to touch and free first: a virtual machine is slow to get back what it had handed to its host
- *   rate=0            requests a second over all connections, each sent when it is due (0: as fast as they are answered)
+ *   rate=0            requests a second over all connections, each sent when it is due (0: as fast as they are answered); of a scan, megabytes a second
  *
- * Prints one JSON object: requests, bytes of records as they are on the wire, seconds, and the latency of a request in microseconds from when it was due. Speaks
+ * Prints one JSON object: requests, bytes of records as they are on the wire, seconds, and the latency of a request in microseconds from when it was due; where there is a rate
+ * also by how much this program itself was late with sending, which is the machine's doing and no broker's. Speaks
  * Produce v7 and Fetch v11, the last versions that old and new brokers share and that have no tagged fields.
  */
 #include "wire.h"
 
 #include <ftw.h>
+#include <pthread.h>
 #include <sys/epoll.h>
 
 /* Of one connection; a power of two. */
@@ -33,7 +36,7 @@ enum { in_flight_max = 8192 };
 /* Settings. */
 
 struct settings {
-  int is_fetch;
+  int is_fetch, is_scan;
   const char *host, *port, *topic, *batch;
   int partitions, spread, connections, inflight, slice, rate, touch, megabytes;
   double seconds, warmup, from;
@@ -43,9 +46,10 @@ static struct settings parse(int argc, char **argv) {
   if (argc < 4) fail("usage: load produce|fetch HOST:PORT TOPIC key=value...");
   struct settings s = {.topic = argv[3], .partitions = 1, .spread = 1, .connections = 1, .inflight = 5, .slice = 1 << 20, .seconds = 2};
   s.is_fetch = strcmp(argv[1], "fetch") == 0;
-  if (!s.is_fetch && strcmp(argv[1], "produce") != 0) fail("unknown mode %s", argv[1]);
+  s.is_scan = strcmp(argv[1], "scan") == 0;
+  if (!s.is_fetch && !s.is_scan && strcmp(argv[1], "produce") != 0) fail("unknown mode %s", argv[1]);
   s.host = argv[2];
-  s.port = split_address(argv[2]);
+  if (!s.is_scan) s.port = split_address(argv[2]);
   for (int i = 4; i < argc; i++) {
     char *equals = strchr(argv[i], '=');
     if (equals == NULL) fail("%s is not key=value", argv[i]);
@@ -68,7 +72,7 @@ static struct settings parse(int argc, char **argv) {
   if (s.is_fetch) s.inflight = 1; /* The next offset is only known from the response. */
   if (s.inflight > in_flight_max) fail("inflight is at most %d", in_flight_max);
   if (s.spread < 1 || s.spread > s.partitions) fail("spread is from 1 to the number of partitions");
-  if (!s.is_fetch && s.batch == NULL) fail("produce needs batch=FILE");
+  if (!s.is_fetch && !s.is_scan && s.batch == NULL) fail("produce needs batch=FILE");
   return s;
 }
 
@@ -177,6 +181,9 @@ static struct {
   uint64_t requests, bytes;
   int measuring;
 } total;
+
+/* By how much requests were sent later than they were due. */
+static struct samples lateness;
 
 /* The conversation. */
 
@@ -302,6 +309,65 @@ static int drop_file(const char *path, const struct stat *status, int type, stru
   return 0;
 }
 
+/* Reading without a broker: each of `connections` threads takes every so many-th file, over and over, at its share of the rate. */
+
+static char *scanned[1024];
+static int scanned_count;
+static const char *scanned_topic;
+
+static int note_file(const char *path, const struct stat *status, int type, struct FTW *where) {
+  (void)status, (void)where;
+  const char *name = strrchr(path, '/'), *end = strrchr(path, '.');
+  if (type != FTW_F || name == NULL || end == NULL || strcmp(end, ".log") != 0) return 0;
+  char wanted[300];
+  snprintf(wanted, sizeof wanted, "/%s-", scanned_topic);
+  if (strstr(path, wanted) != NULL && scanned_count < 1024) scanned[scanned_count++] = strdup(path);
+  return 0;
+}
+
+struct scanner {
+  int index;
+  const struct settings *settings;
+  uint64_t bytes;
+};
+
+static void *scan_files(void *argument) {
+  struct scanner *scanner = argument;
+  const struct settings *s = scanner->settings;
+  char *memory = malloc((size_t)s->slice);
+  double bytes_per_ns = s->rate == 0 ? 1e9 : (double)s->rate / s->connections / 1e3;
+  uint64_t begin_ns = now_ns(), end_ns = begin_ns + (uint64_t)(s->seconds * 1e9);
+  for (int i = scanner->index; now_ns() < end_ns; i = i + s->connections < scanned_count ? i + s->connections : scanner->index) {
+    int file = open(scanned[i], O_RDONLY | O_CLOEXEC);
+    if (file < 0) fail("%s: %s", scanned[i], strerror(errno));
+    ssize_t n;
+    for (off_t at = 0; now_ns() < end_ns && (n = pread(file, memory, (size_t)s->slice, at)) > 0; at += n) {
+      scanner->bytes += (uint64_t)n;
+      uint64_t due = begin_ns + (uint64_t)((double)scanner->bytes / bytes_per_ns), now = now_ns();
+      if (due > now) usleep((useconds_t)((due - now) / 1000));
+    }
+    close(file);
+  }
+  free(memory);
+  return NULL;
+}
+
+static int scan(const struct settings *s, const char *folder) {
+  scanned_topic = s->topic;
+  if (nftw(folder, note_file, 64, FTW_PHYS) != 0 || scanned_count < s->connections) fail("%d files of %s below %s", scanned_count, s->topic, folder);
+  struct scanner scanners[64];
+  pthread_t threads[64];
+  uint64_t begin_ns = now_ns(), bytes = 0;
+  for (int i = 0; i < s->connections && i < 64; i++) {
+    scanners[i] = (struct scanner){.index = i, .settings = s};
+    if (pthread_create(&threads[i], NULL, scan_files, &scanners[i]) != 0) fail("no thread");
+  }
+  for (int i = 0; i < s->connections && i < 64; i++) pthread_join(threads[i], NULL), bytes += scanners[i].bytes;
+  printf("{\"requests\":0,\"bytes\":%llu,\"seconds\":%.6f,\"p50Us\":0,\"p99Us\":0,\"maxUs\":0,\"sentLateP99Us\":0}\n", (unsigned long long)bytes,
+         (double)(now_ns() - begin_ns) / 1e9);
+  return 0;
+}
+
 /* Starts every request that is due at a rate; gives when the next one is. */
 static uint64_t begin_due(int epoll, struct connection *connections, const struct settings *s, uint64_t begin_ns, uint64_t now) {
   static uint64_t sent;
@@ -309,6 +375,7 @@ static uint64_t begin_due(int epoll, struct connection *connections, const struc
   while ((due = begin_ns + sent * 1000000000u / (uint64_t)s->rate) <= now) {
     struct connection *c = &connections[sent++ % (uint64_t)s->connections];
     if (c->waiting >= in_flight_max) fail("the broker is %d requests behind the rate", in_flight_max);
+    if (total.measuring) record(&lateness, now - due);
     begin(c, due);
     send_pending(epoll, c, s);
   }
@@ -328,6 +395,7 @@ static void begin_all(int epoll, struct connection *connections, const struct se
 int main(int argc, char **argv) {
   if (argc == 3 && strcmp(argv[1], "drop") == 0) return nftw(argv[2], drop_file, 64, FTW_PHYS) == 0 ? 0 : 1;
   struct settings s = parse(argc, argv);
+  if (s.is_scan) return scan(&s, s.host);
   touch(s.touch);
   if (!s.is_fetch) read_batch(s.batch);
   struct connection *connections = calloc((size_t)s.connections, sizeof *connections);
@@ -359,7 +427,9 @@ int main(int argc, char **argv) {
   }
   double seconds = (double)(now_ns() - measure_ns) / 1e9;
   sort_latencies();
-  printf("{\"requests\":%llu,\"bytes\":%llu,\"seconds\":%.6f,\"p50Us\":%.1f,\"p99Us\":%.1f,\"maxUs\":%.1f}\n", (unsigned long long)total.requests,
-         (unsigned long long)total.bytes, seconds, quantile_us(0.5), quantile_us(0.99), quantile_us(1));
+  sort_samples(&lateness);
+  printf("{\"requests\":%llu,\"bytes\":%llu,\"seconds\":%.6f,\"p50Us\":%.1f,\"p99Us\":%.1f,\"maxUs\":%.1f,\"sentLateP99Us\":%.1f}\n",
+         (unsigned long long)total.requests, (unsigned long long)total.bytes, seconds, quantile_us(0.5), quantile_us(0.99), quantile_us(1),
+         quantile_of(&lateness, 0.99));
   return 0;
 }

@@ -18,6 +18,8 @@ export interface LoadResult {
   readonly p50Us: number
   readonly p99Us: number
   readonly maxUs: number
+  /** By how much the load generator itself was late with sending, where there was a rate: the machine's doing. */
+  readonly sentLateP99Us: number
 }
 
 /** What they mean stands in `load.c`. */
@@ -44,6 +46,13 @@ export const produce = (
 
 export const fetch = (broker: BenchBroker, topic: string, settings: LoadSettings): Promise<LoadResult> =>
   load('fetch', broker.port, topic, [], settings)
+
+/** Reads the files of a topic's partitions without the broker, at so many megabytes a second: what is to be had beside it. */
+export async function scan(broker: BenchBroker, topic: string, settings: LoadSettings): Promise<LoadResult> {
+  const words = Object.entries(settings).map(([key, value]) => `${key}=${value}`)
+  const { stdout } = await run(await compile('load'), ['scan', broker.dataFolder, topic, ...words])
+  return JSON.parse(stdout) as LoadResult
+}
 
 /** A broker that has just started, on a machine that is busy, may take longer for its first answer than a brief run lasts. */
 const secondsMax = 30

@@ -80,17 +80,17 @@ static inline void set_timer(int timer, uint64_t at_ns) {
 
 /* Latencies. */
 
-static struct {
+struct samples {
   uint64_t *ns;
   size_t count, capacity;
-} latencies;
+};
 
-static inline void record_latency(uint64_t ns) {
-  if (latencies.count == latencies.capacity) {
-    latencies.capacity = latencies.capacity == 0 ? 1 << 16 : latencies.capacity * 2;
-    latencies.ns = realloc(latencies.ns, latencies.capacity * sizeof *latencies.ns);
+static inline void record(struct samples *samples, uint64_t ns) {
+  if (samples->count == samples->capacity) {
+    samples->capacity = samples->capacity == 0 ? 1 << 16 : samples->capacity * 2;
+    samples->ns = realloc(samples->ns, samples->capacity * sizeof *samples->ns);
   }
-  latencies.ns[latencies.count++] = ns;
+  samples->ns[samples->count++] = ns;
 }
 
 static inline int compare_ns(const void *a, const void *b) {
@@ -98,14 +98,20 @@ static inline int compare_ns(const void *a, const void *b) {
   return x < y ? -1 : x > y;
 }
 
-static inline void sort_latencies(void) {
-  qsort(latencies.ns, latencies.count, sizeof *latencies.ns, compare_ns);
+static inline void sort_samples(struct samples *samples) {
+  if (samples->count > 0) qsort(samples->ns, samples->count, sizeof *samples->ns, compare_ns);
 }
 
-/* Of sorted latencies. */
-static inline double quantile_us(double q) {
-  if (latencies.count == 0) return 0;
-  return (double)latencies.ns[(size_t)(q * (double)(latencies.count - 1))] / 1000.0;
+/* Of sorted samples, in microseconds. */
+static inline double quantile_of(const struct samples *samples, double q) {
+  if (samples->count == 0) return 0;
+  return (double)samples->ns[(size_t)(q * (double)(samples->count - 1))] / 1000.0;
 }
+
+static struct samples latencies;
+
+static inline void record_latency(uint64_t ns) { record(&latencies, ns); }
+static inline void sort_latencies(void) { sort_samples(&latencies); }
+static inline double quantile_us(double q) { return quantile_of(&latencies, q); }
 
 #endif
