@@ -10,6 +10,7 @@ import type { LogSegment } from './log-segment.ts'
 import { producersAt } from './producer-recovery.ts'
 import type { ProducerRecovery } from './producer-recovery.ts'
 import type { ProducerState } from './producer-state.ts'
+import { isUnwritten } from './segment-scan.ts'
 import type { TimestampOffset } from './time-index.ts'
 
 /** Index entries that gather in memory before they are written, in batches visited. */
@@ -76,12 +77,17 @@ export async function rebuildIndexes(
   const next = segments.all[segments.all.indexOf(segment) + 1]
   const endOffset = next?.baseOffset ?? Number.MAX_SAFE_INTEGER
   let position: number | undefined = 0
+  let expectedPosition = 0
+  let isUncertain = false
   while (position !== undefined) {
     const start: SoundBatch = { position, baseOffset: builder.endOffset }
     let visited = 0
     position = undefined
     await visitSoundBatches(segment, start, endOffset, (bytes, at, size, batchPosition) => {
       builder.visit(bytes, at, batchPosition)
+      // What was passed over may be readable the next time; what it says is in no index.
+      if (batchPosition !== expectedPosition) isUncertain = true
+      expectedPosition = batchPosition + size
       visited += 1
       if (visited < batchesPerWrite) return true
       position = batchPosition + size
@@ -90,7 +96,9 @@ export async function rebuildIndexes(
     await segment.writeIndexes(builder.endOffset)
   }
   // As long as it was: what is broken in it stays.
-  segment.recovered(segment.writtenBytes, builder.maxTimestamp, false)
+  if (expectedPosition < segment.writtenBytes && !(await isUnwritten(segment.logFile, expectedPosition)))
+    isUncertain = true
+  segment.recovered(segment.writtenBytes, { ...builder.maxTimestamp, isUncertain }, false)
   segment.seal()
   await segment.syncIndexes(builder.endOffset)
 }

@@ -178,7 +178,7 @@ export class LogSegment {
   }
 
   /** Takes over what recovery has found out (`recovery.ts`). `isDurable` when nothing of it is news. */
-  recovered(sizeBytes: number, maxTimestamp: TimestampOffset, isDurable: boolean): void {
+  recovered(sizeBytes: number, maxTimestamp: LargestTimestamp, isDurable: boolean): void {
     this.#sizeBytes = sizeBytes
     this.#writtenBytes = sizeBytes
     this.#maxTimestamp = maxTimestamp
@@ -238,8 +238,9 @@ export class LogSegment {
 
   /** Writes the index entries of everything that is written and below `endOffset`. */
   async writeIndexes(endOffset: number): Promise<void> {
-    await this.offsetIndex.entries.write(() => this.offsetIndex.countInMemoryBelow(this.#writtenBytes))
+    // Before the offset index, from which on what the time index does not tell is looked for.
     await this.timeIndex.entries.write(() => this.timeIndex.countInMemoryBelow(endOffset))
+    await this.offsetIndex.entries.write(() => this.offsetIndex.countInMemoryBelow(this.#writtenBytes))
     await this.transactionIndex.entries.write(() => this.transactionIndex.countInMemoryBelow(endOffset))
   }
 
@@ -495,7 +496,9 @@ export class LogSegment {
   async #walkTail(): Promise<TailEnd & { readonly indexIsRight: boolean }> {
     const last = await this.offsetIndex.last()
     const isConfirmed = last !== undefined && (await this.#confirms(last))
-    const end = await this.#walk(isConfirmed ? last.position : 0, this.timeIndex.last)
+    let end = await this.#walk(isConfirmed ? last.position : 0, this.timeIndex.last)
+    // Both get entries at a time: a crash while they were built anew has kept the one without the other.
+    if (this.timeIndex.entries.entryCount === 0 && end.max.timestampMs >= 0) end = await this.#walk(0, end.max)
     return { ...end, indexIsRight: isConfirmed || this.offsetIndex.entries.entryCount === 0 }
   }
 

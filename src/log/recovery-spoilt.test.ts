@@ -171,3 +171,20 @@ test('room at the end of a segment that was never written hides no record from l
     assert.deepEqual(await log.maxTimestamp(), found)
     await manager.close()
   }))
+
+test('a time index that a crash has emptied beside an offset index hides no record from lookups by timestamp', () =>
+  withMachine(async machine => {
+    const io = machine.boot()
+    const first = await openLog(io, { configFor })
+    for (let value = 0; value < 8; value++) append(first.log, [`${value}`], { timestampMs: value === 1 ? 5000 : 1000 })
+    await first.log.roll()
+    append(first.log, ['later'], { timestampMs: 9000 })
+    await committed(first.log)
+    await first.manager.close()
+    await rewrite(io.disk, `${folder}/00000000000000000000.timeindex`, '')
+    assert.ok(io.disk.statSync(`${folder}/00000000000000000000.index`)!.sizeBytes > 8)
+    machine.crash()
+    const { manager, log } = await openLog(machine.boot(), { configFor })
+    assert.deepEqual(await log.lookupTimestamp(4000), { timestampMs: 5000, offset: 1, leaderEpoch: 0 })
+    await manager.close()
+  }))
