@@ -110,6 +110,13 @@ export class ModernConsumer {
     }
     this.#beatMs = began
     const epochBefore = this.#epoch
+    const given = answer.assignment?.topicPartitions.flatMap(topic => [...topic.partitions])
+    const loses = given !== undefined && owned.some(partition => !given.includes(partition))
+    // It may take its time to give up what it is to lose, and commit how far it came with that; until it says so nobody else has it (G1).
+    if (loses && !this.#story.isHealed && this.#story.random.chance(0.5)) {
+      await this.#client.sleep(this.#story.between(200, 1500))
+      await this.#reader.work(this.#membership)
+    }
     this.#heard(answer, began)
     const gained = this.#reader.owned.filter(partition => !owned.includes(partition))
     if (wasSure && epochBefore > joinEpoch && gained.length > 0 && this.#story.random.chance(0.5))
