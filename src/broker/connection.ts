@@ -15,8 +15,7 @@ import { assert } from '../std/assert.ts'
 import { Later } from '../std/later.ts'
 import type { PooledMemory } from '../std/memory-pool.ts'
 import type { ConnectionMemory, MemoryUser } from './connection-memory.ts'
-import { Turn } from './serving-turns.ts'
-import type { ServingTurns } from './serving-turns.ts'
+import type { ServingTurns, TurnTaker } from './serving-turns.ts'
 
 /** What serving one request gives, or nothing where the protocol sends no answer (acks=0). */
 export type Answer = Response | undefined
@@ -86,19 +85,21 @@ const heldBytesMax = 2 * 1024 * 1024
 /** Above this many bytes that the peer has not taken, no further request of it is started. */
 const unsentBytesMax = 1024 * 1024
 
-export class Connection implements SocketHandler, MemoryUser {
+export class Connection implements SocketHandler, MemoryUser, TurnTaker {
   readonly id: number
   readonly listenerName: string
   readonly remote: Address
   readonly local: Address
   /** From ApiVersions v3 on, for the logs and metrics. */
   clientSoftware: { name: string; version: string } | undefined
+  /** For `ServingTurns`. */
+  servedMs = 0
+  servedAtMs = 0
   readonly #host: ConnectionHost
   readonly #socket: Socket
   readonly #reader: FrameReader
   readonly #waiting: ReceivedRequest[] = []
   readonly #inFlight: Exchange[] = []
-  readonly #turn = new Turn(() => this.#goOn())
   /** Answers that go out together at the end of the turn. */
   #outgoing: Uint8Array[] = []
   #outgoingBytes = 0
@@ -176,6 +177,12 @@ export class Connection implements SocketHandler, MemoryUser {
     this.#balanceReading()
   }
 
+  /** For `ServingTurns`: it is this connection's turn. */
+  goOn(): void {
+    this.#pump()
+    this.#account()
+  }
+
   stalled(): void {
     this.#fail(
       new StalledError(
@@ -221,13 +228,15 @@ export class Connection implements SocketHandler, MemoryUser {
     this.#lastActiveMs = this.#host.io.clock.monotonicMs()
     this.#receivedBytes += length
     this.#reader.received(length)
-    this.#goOn()
+    this.#pump()
+    this.#account()
   }
 
   drained(): void {
     this.#lastActiveMs = this.#host.io.clock.monotonicMs()
     this.#giveBackSent()
-    this.#goOn()
+    this.#pump()
+    this.#account()
   }
 
   closed(_error: Error | undefined): void {
@@ -242,18 +251,13 @@ export class Connection implements SocketHandler, MemoryUser {
     this.#host.onClosed(this)
     this.#account()
     this.#host.memory.left(this)
-    this.#host.turns.leave(this.#turn)
-  }
-
-  #goOn(): void {
-    this.#pump()
-    this.#account()
+    this.#host.turns.leave(this)
   }
 
   /** Starts the request where it is, if it may start; otherwise keeps it, and with it its memory. */
   #accept(frame: Buffer, memory: PooledMemory | undefined): void {
     this.#heldBytes += frame.length
-    if (this.#waiting.length === 0 && this.#mayStart(frame) && this.#host.turns.mayStart(this.#turn)) {
+    if (this.#waiting.length === 0 && this.#mayStart(frame) && this.#host.turns.mayStart(this)) {
       const isOwn = memory !== undefined || this.#host.borrowsFrame(frame)
       this.#start({ frame: isOwn ? frame : Buffer.from(frame), memory })
     } else {
@@ -270,7 +274,7 @@ export class Connection implements SocketHandler, MemoryUser {
   #pump(): void {
     if (this.#closed) return
     const { turns } = this.#host
-    while (this.#waiting.length > 0 && this.#mayStart(this.#waiting[0]!.frame) && turns.mayStart(this.#turn)) {
+    while (this.#waiting.length > 0 && this.#mayStart(this.#waiting[0]!.frame) && turns.mayStart(this)) {
       this.#start(this.#waiting.shift()!)
     }
     this.#send()
@@ -324,7 +328,8 @@ export class Connection implements SocketHandler, MemoryUser {
     this.#sendScheduled = true
     queueMicrotask(() => {
       this.#sendScheduled = false
-      this.#goOn()
+      this.#pump()
+      this.#account()
     })
   }
 

@@ -1,68 +1,50 @@
 /**
  * Shares the event loop among connections when serving them takes long: a client whose requests are heavy (bombs that decompress to a hundred megabytes, lists of
- * everything) or come without end must not keep those waiting who ask for little, however many it has sent ahead.
+ * everything) must not keep those waiting whose requests are light, however many it has sent ahead.
  *
- * Requests start as they come, until a connection has been served for a while without a pause, or a turn of the loop has lasted. From then on whoever has more stands in
- * line, and between two looks at the sockets those in line are served as long as they take next to nothing, and one that takes longer. First comes who has had the least: start-time fair queuing (Goyal, Vin and Cheng,
- * 1996), by which each that wants more than its share gets its share, and who wants less waits for hardly more than the request that is being served. Nobody saves up
- * what it did not use, and a new connection has no advantage over one that has been there for long.
- *
- * A request cannot be interrupted. After one that took very long the loop is left to the others for a moment even when none of them waits, since what they do takes
- * several turns. With nothing heavy about, nobody waits.
+ * Requests start as they come until a turn of the loop has lasted for a while. From then on connections wait in two lines, and between two turns the loop looks at
+ * its sockets. Heavy is who has been served for long of late: heavy ones have at most half of the time while light ones want it. After a single stretch that was very
+ * long the loop is left to the others for a moment even when none of them waits, since what they do takes several turns. With nothing heavy about, nobody waits.
  *
  * Lifecycle: one for all connections of a broker; a connection that closes `leave`s.
  */
 
 import type { Clock } from '../io/io.ts'
-import { Heap } from '../std/heap.ts'
-import type { HeapItem } from '../std/heap.ts'
 
-/** A connection's place among the others. Everything but `goOn` is kept by `ServingTurns`. */
-export class Turn implements HeapItem {
-  heapIndex = -1
-  /** Where it stands in what all are served: as long after the others as it has had more. */
-  startMs = 0
-  /** When it came into the line, among those that stand at the same place. */
-  arrival = 0
-  /** How long it was served the last time. */
-  servedMs = 0
+/** A connection, as far as its turn goes. */
+export interface TurnTaker {
+  /** Milliseconds for which it has been served of late, as of `servedAtMs`. Both are kept by `ServingTurns`. */
+  servedMs: number
+  servedAtMs: number
   /** It may start requests, as long as `mayStart` says so. */
-  readonly goOn: () => void
-
-  constructor(goOn: () => void) {
-    this.goOn = goOn
-  }
+  goOn(): void
 }
 
-/** After so long, nobody starts a request any more before the loop has looked at its sockets. */
+/** After so long, other connections, and new bytes, are looked at. What else there is to do in a turn of the loop (reading, appending, answering) comes to about as much. */
 const turnMs = 8
-/** After so long, a connection lets others go first. What a client that is quick sends at once takes less. */
-const stretchMs = 1
-/** So long one of those in line is served at a time. Who needs longer is the last for which the sockets wait. */
-const pieceMs = 0.1
-/** After a request of at least this, those whose requests are so long rest for a share of it, needed or not. */
-const longMs = 100
+/** Who has been served for longer than this of late is heavy. */
+const heavyMs = 50
+/** Time that was used so long ago counts half. */
+const halfLifeMs = 1000
+/** After a stretch of at least this, heavy ones rest for a share of it, needed or not. */
+const longStretchMs = 100
 const restShare = 0.25
 
 export class ServingTurns {
   readonly #clock: Clock
   /** `undefined` between turns. */
   #turnBeganMs: number | undefined
-  /** Since when one of those in line is being served. */
-  #pieceBeganMs: number | undefined
-  /** Those in line were served in the turn before: what they asked for is written and answered before more is begun. */
+  #handingOut = false
+  /** The turn began with handing out, behind the loop's look at its sockets. */
   #wasHandedOut = false
   /** Who is being served, and since when. */
-  #current: Turn | undefined
+  #current: TurnTaker | undefined
   #currentSinceMs = 0
-  /** Who was served last in this turn, and since when without a pause. */
-  #last: Turn | undefined
-  #stretchBeganMs = 0
-  /** Where one stands who comes now. */
-  #virtualMs = 0
-  #arrivals = 0
-  readonly #line = new Heap<Turn>((a, b) => a.startMs < b.startMs || (a.startMs === b.startMs && a.arrival < b.arrival))
-  readonly #resting = new Set<Turn>()
+  readonly #light = new Set<TurnTaker>()
+  readonly #heavy = new Set<TurnTaker>()
+  /** Until then light ones come first. */
+  #lightFirstUntilMs = 0
+  /** Until then no heavy one goes on. */
   #restUntilMs = 0
   #isRestTimed = false
 
@@ -72,7 +54,7 @@ export class ServingTurns {
 
   /** How many connections wait for their turn. */
   get waitingCount(): number {
-    return this.#line.size + this.#resting.size
+    return this.#light.size + this.#heavy.size
   }
 
   /** When the one that is being served was allowed to start, on the monotonic clock: for those who need not know more exactly, since asking the clock costs more than what they do. */
@@ -80,101 +62,79 @@ export class ServingTurns {
     return this.#currentSinceMs
   }
 
-  /** Whether a connection may start one request now. Where it may not, its `goOn` is called later. */
-  mayStart(turn: Turn): boolean {
-    if (turn.heapIndex !== -1) return false
+  /** Whether `taker` may start one request now. Where it may not, its `goOn` is called later. */
+  mayStart(taker: TurnTaker): boolean {
     const nowMs = this.#clock.monotonicMs()
     this.#charge(nowMs)
-    this.#beginTurn(nowMs)
-    if (turn.startMs < this.#virtualMs) turn.startMs = this.#virtualMs
-    if (this.#rests(turn, nowMs)) {
-      this.#resting.add(turn)
+    if (this.#turnBeganMs === undefined) this.#beginTurn(nowMs)
+    const isOver = nowMs - this.#turnBeganMs! > turnMs
+    const isTaken = !this.#handingOut && (this.#light.size > 0 || (this.#heavy.size > 0 && nowMs >= this.#restUntilMs))
+    const isHeavy = taker.servedMs > heavyMs && recentMs(taker, nowMs) > heavyMs
+    if (isOver || isTaken || (isHeavy && nowMs < this.#restUntilMs)) {
+      const line = isHeavy ? this.#heavy : this.#light
+      line.add(taker)
       return false
     }
-    if (this.#resting.size > 0) this.#resting.delete(turn)
-    if (this.#isOver(turn, nowMs)) {
-      turn.arrival = this.#arrivals++
-      this.#line.push(turn)
-      return false
-    }
-    this.#current = turn
+    this.#current = taker
     this.#currentSinceMs = nowMs
     return true
   }
 
-  leave(turn: Turn): void {
-    this.#line.remove(turn)
-    this.#resting.delete(turn)
-    if (this.#current === turn) this.#current = undefined
-    if (this.#last === turn) this.#last = undefined
+  leave(taker: TurnTaker): void {
+    this.#light.delete(taker)
+    this.#heavy.delete(taker)
+    if (this.#current === taker) this.#current = undefined
   }
 
-  /** Whether somebody else has to be looked at first. */
-  #isOver(turn: Turn, nowMs: number): boolean {
-    if (this.#pieceBeganMs !== undefined) return nowMs - this.#pieceBeganMs > pieceMs
-    if (this.#line.size > 0 || nowMs - this.#turnBeganMs! > turnMs) return true
-    if (turn === this.#last) return nowMs - this.#stretchBeganMs > stretchMs
-    this.#last = turn
-    this.#stretchBeganMs = nowMs
-    return false
-  }
-
-  #rests({ servedMs }: Turn, nowMs: number): boolean {
-    return servedMs > longMs && nowMs < this.#restUntilMs
-  }
-
-  #beginTurn(nowMs: number): void {
-    if (this.#turnBeganMs !== undefined) return
+  #beginTurn(nowMs: number, isHandedOut = false): void {
     this.#turnBeganMs = nowMs
-    this.#last = undefined
+    this.#wasHandedOut = isHandedOut
     this.#clock.defer(() => this.#turnEnds())
   }
 
   #turnEnds(): void {
     const nowMs = this.#clock.monotonicMs()
     this.#charge(nowMs)
-    this.#turnBeganMs = undefined
-    if (this.#wasHandedOut) this.#wasHandedOut = false
-    else if (this.waitingCount > 0) this.#handOut(nowMs)
-    if (this.#line.size > 0) this.#beginTurn(nowMs)
-    else if (this.#turnBeganMs === undefined && this.#resting.size > 0) this.#timeRest(nowMs)
+    const isUsedUp = !this.#wasHandedOut && nowMs - this.#turnBeganMs! > turnMs
+    if (this.waitingCount === 0) this.#turnBeganMs = undefined
+    else if (isUsedUp) {
+      // The sockets have had the time of this turn of the loop; a second helping would double it.
+      this.#wasHandedOut = true
+      this.#clock.defer(() => this.#turnEnds())
+    } else {
+      this.#turnBeganMs = undefined
+      this.#handOut(nowMs)
+    }
   }
 
-  /** To as many as take next to nothing each, and one that takes longer. */
   #handOut(beganMs: number): void {
     let nowMs = beganMs
-    let tookMs = 0
-    while (tookMs <= pieceMs && nowMs - beganMs <= turnMs) {
-      const turn = this.#next(nowMs)
-      if (turn === undefined) break
-      this.#wasHandedOut = true
-      this.#pieceBeganMs = nowMs
-      try {
-        turn.goOn()
-      } finally {
-        this.#pieceBeganMs = undefined
+    this.#handingOut = true
+    try {
+      while (nowMs - beganMs <= turnMs) {
+        const taker = this.#next(nowMs)
+        if (taker === undefined) break
+        if (this.#turnBeganMs === undefined) this.#beginTurn(beganMs, true)
+        this.leave(taker)
+        taker.goOn()
+        nowMs = this.#clock.monotonicMs()
+        this.#charge(nowMs)
       }
-      const afterMs = this.#clock.monotonicMs()
-      this.#charge(afterMs)
-      tookMs = afterMs - nowMs
-      nowMs = afterMs
+    } finally {
+      this.#handingOut = false
     }
+    if (this.#turnBeganMs === undefined && this.#heavy.size > 0) this.#timeRest(nowMs)
   }
 
-  /** Whose turn it is, if anybody's, who then stands in line no more. */
-  #next(nowMs: number): Turn | undefined {
-    if (nowMs >= this.#restUntilMs) {
-      for (const turn of this.#resting) this.#line.push(turn)
-      this.#resting.clear()
-    }
-    for (let turn = this.#line.pop(); turn !== undefined; turn = this.#line.pop()) {
-      if (!this.#rests(turn, nowMs)) return turn
-      this.#resting.add(turn)
-    }
+  /** Whose turn it is, if anybody's. */
+  #next(nowMs: number): TurnTaker | undefined {
+    const mayBeHeavy = this.#heavy.size > 0 && nowMs >= this.#restUntilMs
+    const line = mayBeHeavy && (this.#light.size === 0 || nowMs >= this.#lightFirstUntilMs) ? this.#heavy : this.#light
+    for (const taker of line) return taker
     return undefined
   }
 
-  /** Some rest and nothing else happens: the end of their rest does. */
+  /** Heavy ones wait and nothing else happens: the end of their rest does. */
   #timeRest(nowMs: number): void {
     if (this.#isRestTimed) return
     this.#isRestTimed = true
@@ -186,15 +146,19 @@ export class ServingTurns {
 
   /** Puts the time since it was let down to who was served last: what follows in the same turn of the loop is of its making. */
   #charge(nowMs: number): void {
-    const turn = this.#current
-    if (turn === undefined) return
+    const taker = this.#current
+    if (taker === undefined) return
     this.#current = undefined
-    turn.servedMs = nowMs - this.#currentSinceMs
-    turn.startMs += turn.servedMs
-    // Who comes goes before one that is being served without having to wait, and otherwise before nobody who has waited for as little.
-    const first = this.#line.peek()
-    const newcomerMs = first === undefined ? turn.startMs - stretchMs : Math.min(turn.startMs, first.startMs)
-    if (newcomerMs > this.#virtualMs) this.#virtualMs = newcomerMs
-    if (turn.servedMs > longMs) this.#restUntilMs = nowMs + turn.servedMs * restShare
+    const usedMs = nowMs - this.#currentSinceMs
+    // Most take next to nothing: no need to reckon.
+    if (usedMs < 0.1 && taker.servedMs < 1) return
+    taker.servedMs = recentMs(taker, nowMs) + usedMs
+    taker.servedAtMs = nowMs
+    if (taker.servedMs > heavyMs) this.#lightFirstUntilMs = nowMs + usedMs
+    if (usedMs > longStretchMs) this.#restUntilMs = nowMs + usedMs * restShare
   }
+}
+
+function recentMs(taker: TurnTaker, nowMs: number): number {
+  return taker.servedMs === 0 ? 0 : taker.servedMs * 0.5 ** ((nowMs - taker.servedAtMs) / halfLifeMs)
 }
