@@ -43,3 +43,37 @@ test('a read that was led astray by the disk leaves nothing behind: whoever goes
   }
   assert.ok(strayed > 10, `only ${strayed}`)
 })
+
+test('a largest timestamp that a read led astray could not tell is told by the next one', async () => {
+  let strayed = 0
+  for (let seed = 0; seed < 120; seed++) {
+    await simulate(seed, async simulator => {
+      const machine = simulator.machine('a')
+      const configFor = () => ({ ...smallConfig, segmentBytes: 100_000, indexIntervalBytes: 300 })
+      const io = machine.boot()
+      const first = await openLog(io, { configFor, cacheBudgetBytes: 0 })
+      for (let value = 0; value < 20; value++)
+        append(first.log, [`${value}`.padEnd(58, '.')], { timestampMs: 1000 + ((value * 7) % 20) })
+      await first.log.roll()
+      append(first.log, ['later'], { timestampMs: 500 })
+      await written(first.log)
+      await first.manager.close()
+      const { manager, log } = await openLog(io, { configFor, cacheBudgetBytes: 0 })
+      // Where the index is not believed everything is read.
+      const index = '/data/t-0/00000000000000000000.timeindex'
+      machine.volume.rot(index, io.disk.statSync(index)!.sizeBytes - 5, 1)
+      const stop = machine.faults.misreadOn({ path: /\.log$/, misread: 'misdirected', times: 1 + (seed % 4) })
+      const astray = await log.maxTimestamp()
+      if (astray === undefined || 'error' in astray) strayed += 1
+      stop()
+      await simulator.sleep(1000)
+      const found = await log.maxTimestamp()
+      assert.ok(
+        found !== undefined && 'offset' in found && found.offset === 17,
+        `seed ${seed}: ${JSON.stringify(found)}`,
+      )
+      await manager.close()
+    })
+  }
+  assert.ok(strayed > 5, `only ${strayed}`)
+})
