@@ -469,6 +469,17 @@ describe('transactions', () => {
       assert.equal(log.lastStableOffset, 4)
     }))
 
+  test('a marker is written however small the topic wants its batches by now, or the transaction would never end (P6)', () =>
+    withLog({}, async ({ log }) => {
+      append(log, ['a'], transactional(1, 0))
+      log.updateConfig({ ...smallConfig, maxMessageBytes: 1 })
+      const large = batchOf(['b'], transactional(1, 1))
+      assert.equal(log.appendAsLeader(large, clientEpoch0).kind, 'rejected')
+      end(log, 'COMMIT', 1)
+      await committed(log)
+      assert.equal(log.lastStableOffset, 2)
+    }))
+
   test('after a crash, transactions that are taken in again hold nobody back where the high watermark was known (P4)', async () => {
     await simulate(1, async simulator => {
       const machine = simulator.machine('a')

@@ -38,6 +38,8 @@ export function prepareAppend(
   origin: AppendOrigin,
   nowMs: number,
 ): PreparedBatch | RefusedBatch {
+  // What is decided has to be written, however small the topic wants its batches: without its marker the transaction would never end (P6).
+  const isMarker = origin === 'coordinator' && header.isControl(records, 0)
   const facts = validateBatch(records, 0, records.length, {
     origin,
     compactedTopic: isCompacted(config),
@@ -45,7 +47,7 @@ export function prepareAppend(
     nowMs,
     timestampBeforeMaxMs: config.messageTimestampBeforeMaxMs,
     timestampAfterMaxMs: config.messageTimestampAfterMaxMs,
-    maxMessageBytes: config.maxMessageBytes,
+    maxMessageBytes: isMarker ? Infinity : config.maxMessageBytes,
     maxUncompressedBytes: DEFAULT_MAX_UNCOMPRESSED_BYTES,
   })
   if (facts instanceof BatchFailure) {
