@@ -62,7 +62,7 @@ test('a largest timestamp that a read led astray could not tell is told by the n
       // Where the index is not believed everything is read.
       const index = '/data/t-0/00000000000000000000.timeindex'
       machine.volume.rot(index, io.disk.statSync(index)!.sizeBytes - 5, 1)
-      const stop = machine.faults.misreadOn({ path: /\.log$/, misread: 'misdirected', times: 1 + (seed % 4) })
+      const stop = machine.faults.misreadOn({ path: /\.log$/, misread: 'misdirected', times: 1 + (seed % 40) })
       const astray = await log.maxTimestamp()
       if (astray === undefined || 'error' in astray) strayed += 1
       stop()

@@ -355,17 +355,18 @@ export class LogSegment {
       const none = { timestampMs: -1, offset: this.baseOffset }
       const { max } = isRight ? await this.#walkTail() : await this.#walk(0, none)
       this.#maxTimestamp ??= max
-    } else if (this.#maxTimestamp.isUncertain === true) await this.#lookAgain()
+    }
     return this.#maxTimestamp
   }
 
-  /** What could not be read before may have been a read that failed: the batches are all that tells. */
-  async #lookAgain(): Promise<void> {
+  /** The same, where it was uncertain: what could not be read before may have been a read that failed, and the batches are all that tells. Walks through the whole segment. */
+  async rereadMaxTimestamp(): Promise<LargestTimestamp> {
     const known = this.#maxTimestamp!
     const { max } = await this.#walk(0, { timestampMs: -1, offset: this.baseOffset })
     // Where the log has changed meanwhile, the next one looks.
-    if (max.isUncertain === true || this.#maxTimestamp !== known) return
+    if (max.isUncertain === true || this.#maxTimestamp !== known) return { ...known, isUncertain: true }
     this.#maxTimestamp = max.timestampMs < known.timestampMs ? { ...known, isUncertain: undefined } : max
+    return this.#maxTimestamp
   }
 
   /** Whether the last entry of the time index, if there is one, is true. */

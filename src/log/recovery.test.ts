@@ -92,6 +92,7 @@ test('a broken batch below the recovery point is not cut off: it cannot be read,
     })
     const { manager, log } = await openLog(place.io, { configFor })
     assert.equal(log.logEndOffset, 60)
+    assert.equal(await readAll(log, 0, 100).catch(() => 'failed'), 'failed')
     const last = await log.read({ offset: 58, maxBytes: 100, minOneBatch: true, upTo: 60 })
     assert.ok(last.kind === 'failed' && last.error === 'CORRUPT_MESSAGE')
     const first = await log.read({ offset: 0, maxBytes: 100, minOneBatch: true, upTo: 60 })

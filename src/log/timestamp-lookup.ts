@@ -50,7 +50,8 @@ export async function findMaxTimestamp(
   onBroken: OnBroken = () => {},
 ): Promise<Found> {
   let best: { segment: LogSegment; largest: TimestampOffset } | undefined
-  for await (const { segment, largest: known } of withMaxTimestamps(segments, 0, upTo, onBroken)) {
+  for await (const { segment, largest: loaded } of withMaxTimestamps(segments, 0, upTo, onBroken)) {
+    const known = loaded.isUncertain === true ? await segment.rereadMaxTimestamp() : loaded
     if (known.isUncertain === true) return corrupt(`a batch of segment ${segment.baseOffset} cannot be read`)
     // What the segment is known for may have been deleted.
     const isGone = segment.baseOffset < fromOffset && known.offset < fromOffset

@@ -20,6 +20,8 @@ class Member {
   #leads = false
   #members: string[] = []
   #join: Pending<JoinAnswer> | undefined
+  /** The log may take longer than a write may take. */
+  #mayComeLate = false
   #sync: Pending<SyncAnswer> | undefined
   readonly #groups: TestGroups
 
@@ -37,8 +39,10 @@ class Member {
     if (this.isGone) return
     if (this.#join !== undefined) this.#readJoin(this.#join)
     else if (this.#sync !== undefined) this.#readSync(this.#sync)
-    else if (this.owned === undefined) this.#join = this.#groups.join({ memberId: this.memberId, clientId: this.name })
-    else this.#heartbeat()
+    else if (this.owned === undefined) {
+      this.#mayComeLate = !this.#groups.commitsAtOnce
+      this.#join = this.#groups.join({ memberId: this.memberId, clientId: this.name })
+    } else this.#heartbeat()
   }
 
   leave(): void {
@@ -54,7 +58,7 @@ class Member {
     const error = nameOf(answer)
     if (error === 'MEMBER_ID_REQUIRED') this.memberId = answer.memberId!
     else if (error === 'UNKNOWN_MEMBER_ID') this.memberId = ''
-    else if (error !== 'COORDINATOR_NOT_AVAILABLE') {
+    else if (error !== 'COORDINATOR_NOT_AVAILABLE' || !this.#mayComeLate) {
       assert.equal(error, 'NONE', `${this.name} joins`)
       this.generationId = answer.generationId!
       this.#leads = answer.leader === this.memberId
