@@ -58,7 +58,9 @@ const simulatedWorld: World = {
   run: async body => {
     for (const seed of seeds) {
       await simulate({ seed, guardAsync: seed === 5 }, async simulator => {
-        const io = simulator.machine('a').boot()
+        const machine = simulator.machine('a')
+        machine.faults.atHandProbability = 0.5
+        const io = machine.boot()
         await io.disk.makeDirectory('/data')
         await body({ io, folder: '/data' })
       })

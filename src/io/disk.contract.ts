@@ -30,7 +30,7 @@ export function diskContract(world: World): void {
       assert.equal(await contentOf(file), 'hello WIDE world!!')
       const other = await io.disk.open(path)
       const target = new Uint8Array(4)
-      assert.equal(other.readSync(target, 6), 4)
+      assert.equal(await other.read(target, 6), 4)
       assert.equal(textOf(target), 'WIDE')
       assert.equal(textOf(await io.disk.readFile(path)), 'hello WIDE world!!')
       assert.equal(textOf(io.disk.readFileSync(path)), 'hello WIDE world!!')
@@ -44,10 +44,26 @@ export function diskContract(world: World): void {
       const target = new Uint8Array(8)
       assert.equal(await file.read(target, 5), 5)
       assert.equal(textOf(target.subarray(0, 5)), '56789')
-      assert.equal(file.readSync(target, 9), 1)
       assert.equal(await file.read(target, 10), 0)
-      assert.equal(file.readSync(target, 1000), 0)
+      assert.equal(await file.read(target, 1000), 0)
       assert.equal(await file.read(new Uint8Array(0), 0), 0)
+      await file.close()
+    }))
+
+  test('a read that is made at once gives the same, and one that would take a while nothing', () =>
+    world.run(async ({ io, folder }) => {
+      await writeFile(io.disk, `${folder}/file`, '0123456789')
+      const file = await io.disk.open(`${folder}/file`)
+      const target = new Uint8Array(8)
+      let made = 0
+      for (const position of [0, 2, 5, 10, 1000, 0, 2, 5, 10, 1000]) {
+        const expected = '0123456789'.slice(position, position + 8)
+        const bytes = file.readNow(target, position)
+        if (bytes === undefined) continue
+        made += 1
+        assert.equal(textOf(target.subarray(0, bytes)), expected)
+      }
+      assert.ok(made > 0)
       await file.close()
     }))
 

@@ -76,8 +76,8 @@ export class ForwardingFile implements DiskFile {
     return this.file.read(target, position)
   }
 
-  readSync(target: Uint8Array, position: number): number {
-    return this.file.readSync(target, position)
+  readNow(target: Uint8Array, position: number): number | undefined {
+    return this.file.readNow(target, position)
   }
 
   writev(buffers: readonly Uint8Array[], position: number): Promise<void> {

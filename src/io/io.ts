@@ -112,7 +112,11 @@ export interface DiskLock {
 export interface DiskFile {
   /** Reads into `target` from `position`; returns how many bytes there were, fewer than asked only at the end of the file. */
   read(target: Uint8Array, position: number): Promise<number>
-  readSync(target: Uint8Array, position: number): number
+  /**
+   * As `read`, but at once, where that is likely to be quick: a few kilobytes that the system has in memory. `undefined` where it is not, and nothing is read then. For one
+   * read after another that each are too small for a trip to another thread.
+   */
+  readNow(target: Uint8Array, position: number): number | undefined
   /** Writes all buffers one behind the other from `position`, wholly or fails. The buffers must not change until it settles. */
   writev(buffers: readonly Uint8Array[], position: number): Promise<void>
   writevSync(buffers: readonly Uint8Array[], position: number): void

@@ -262,8 +262,10 @@ class MemoryFile implements DiskFile {
     })
   }
 
-  readSync(target: Uint8Array, position: number): number {
+  readNow(target: Uint8Array, position: number): number | undefined {
     this.#assertOpen()
+    const operation = { kind: 'read', path: this.path, position, bytes: target.length } as const
+    if (!this.#host.faults.isAtHand(operation)) return undefined
     let filled = 0
     for (let rest = target; ; rest = target.subarray(filled)) {
       const at = position + filled

@@ -42,6 +42,8 @@ export interface DiskFaults {
   readPosition(operation: DiskOperation): number
   /** How many of the bytes that there are the system gives at a time, at least one; who reads asks again for the rest. */
   readLength(operation: DiskOperation): number
+  /** Whether a read finds its bytes in the system's memory, so that it may be made at once. */
+  isAtHand(operation: DiskOperation): boolean
   /** May change what a read is going to return; `bytes` is what the medium holds. */
   corrupt(operation: DiskOperation, bytes: Uint8Array): void
 }
@@ -102,6 +104,8 @@ const sectorsAstrayMax = 4
 /** Faults by probability and seed, and on demand by rules. */
 export class SeededDiskFaults implements DiskFaults {
   options: SeededDiskFaultsOptions
+  /** The probability that a read finds its bytes in the system's memory: no fault, and not ended by `heal`. */
+  atHandProbability = 0
   readonly counts: FaultCounts = { failures: 0, stalls: 0, 'flipped bit': 0, misdirected: 0, short: 0 }
   /** Told of every operation when it begins, with the code that it is going to fail with. */
   onOperation: ((operation: DiskOperation, code: string | undefined) => void) | undefined
@@ -156,6 +160,10 @@ export class SeededDiskFaults implements DiskFaults {
     if (code !== undefined) this.counts.failures += 1
     this.onOperation?.(operation, code)
     return code
+  }
+
+  isAtHand(): boolean {
+    return this.#random.chance(this.atHandProbability)
   }
 
   readPosition(operation: DiskOperation): number {

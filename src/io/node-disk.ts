@@ -10,8 +10,9 @@ import * as fs from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { assert } from '../std/assert.ts'
 import { Fifo } from '../std/fifo.ts'
-import type { DirectoryEntry, Disk, DiskFile, DiskLock, FileStat, OpenOptions } from './io.ts'
+import type { Clock, DirectoryEntry, Disk, DiskFile, DiskLock, FileStat, OpenOptions } from './io.ts'
 import { takeFileLock } from './node-lock.ts'
+import { QuickReads } from './node-quick-reads.ts'
 
 type Callback<T> = (error: NodeJS.ErrnoException | null, value: T) => void
 
@@ -26,10 +27,13 @@ const buffersPerWriteMax = 1024
 
 const smallFileBytesMax = 4096
 
-/** Calls on open files and syncs, and calls that name a path, which are rare once a broker runs, except for opening cold files. */
-interface DeviceGates {
+/** What is shared by all calls that concern one device. */
+interface Device {
+  /** For calls on open files, and syncs. */
   readonly files: Gate
+  /** For calls that name a path, which are rare once a broker runs, except for opening cold files. */
   readonly paths: Gate
+  readonly quickReads: QuickReads
 }
 
 /** Above this an operation is a large one: megabytes take milliseconds, which those who move a few kilobytes are not to wait for. */
@@ -86,25 +90,32 @@ class Gate {
 }
 
 /** Together three quarters of the threads, so that a second device finds some when the first one stalls. */
-function gatesFor(threads: number): DeviceGates {
-  return { files: new Gate(Math.max(2, threads >> 1)), paths: new Gate(Math.max(2, threads >> 2)) }
+function deviceFor(threads: number, clock: Clock): Device {
+  return {
+    files: new Gate(Math.max(2, threads >> 1)),
+    paths: new Gate(Math.max(2, threads >> 2)),
+    quickReads: new QuickReads(clock),
+  }
 }
 
 export class NodeDisk implements Disk {
   /** By device number. A stalled disk fills its own gates and no others. */
-  readonly #devices = new Map<number, DeviceGates>()
+  readonly #devices = new Map<number, Device>()
   /** The device of each directory in which a lock is held: those that a broker works in. */
-  readonly #directories: { readonly prefix: string; readonly device: DeviceGates }[] = []
+  readonly #directories: { readonly prefix: string; readonly device: Device }[] = []
   /** For paths elsewhere. */
-  readonly #elsewhere: DeviceGates
+  readonly #elsewhere: Device
   readonly #threads: number
   /** Lock files that this process holds. Closing any descriptor of one would drop the kernel's lock on it, so none is ever opened here. */
   readonly #lockedPaths = new Set<string>()
   #smallFile: Buffer | undefined
 
-  constructor() {
+  readonly #clock: Clock
+
+  constructor(clock: Clock) {
+    this.#clock = clock
     this.#threads = Number(process.env['UV_THREADPOOL_SIZE']) || 4
-    this.#elsewhere = gatesFor(this.#threads)
+    this.#elsewhere = deviceFor(this.#threads, this.#clock)
   }
 
   async open(path: string, options: OpenOptions = {}): Promise<DiskFile> {
@@ -116,7 +127,7 @@ export class NodeDisk implements Disk {
     const fd = await this.#pathGate(path).run<number>(callback => fs.open(path, flags, callback))
     try {
       // The file is open already: this asks the kernel's memory, not the disk.
-      return new NodeFile(path, fd, this.#device(fs.fstatSync(fd).dev).files)
+      return new NodeFile(path, fd, this.#device(fs.fstatSync(fd).dev))
     } catch (error) {
       fs.closeSync(fd)
       throw error
@@ -215,7 +226,7 @@ export class NodeDisk implements Disk {
   async syncDirectory(path: string): Promise<void> {
     if (onWindows) return
     // As long as the sync of a file, and among as many.
-    await this.#gates(path).files.run<void>(callback => {
+    await this.#deviceOf(path).files.run<void>(callback => {
       fs.open(path, fs.constants.O_RDONLY, (openError, fd) => {
         if (openError !== null) return callback(openError)
         fs.fsync(fd, syncError => {
@@ -251,21 +262,21 @@ export class NodeDisk implements Disk {
     return { totalBytes: stats.blocks * stats.bsize, usableBytes: stats.bavail * stats.bsize }
   }
 
-  #device(device: number): DeviceGates {
-    let gates = this.#devices.get(device)
-    if (gates === undefined) {
-      gates = gatesFor(this.#threads)
-      this.#devices.set(device, gates)
+  #device(number: number): Device {
+    let device = this.#devices.get(number)
+    if (device === undefined) {
+      device = deviceFor(this.#threads, this.#clock)
+      this.#devices.set(number, device)
     }
-    return gates
+    return device
   }
 
-  #gates(path: string): DeviceGates {
+  #deviceOf(path: string): Device {
     return this.#directories.find(({ prefix }) => path.startsWith(prefix))?.device ?? this.#elsewhere
   }
 
   #pathGate(path: string): Gate {
-    return this.#gates(path).paths
+    return this.#deviceOf(path).paths
   }
 
   #assertNotLocked(path: string): void {
@@ -277,16 +288,16 @@ export class NodeDisk implements Disk {
 class NodeFile implements DiskFile {
   readonly #path: string
   readonly #fd: number
-  readonly #gate: Gate
+  readonly #device: Device
   /** Asynchronous calls under way or waiting at the gate. The descriptor is closed after the last: a new file may get its number. */
   #calls = 0
   #closing = false
   #onQuiet: (() => void) | undefined
 
-  constructor(path: string, fd: number, gate: Gate) {
+  constructor(path: string, fd: number, device: Device) {
     this.#path = path
     this.#fd = fd
-    this.#gate = gate
+    this.#device = device
   }
 
   async read(target: Uint8Array, position: number): Promise<number> {
@@ -295,7 +306,7 @@ class NodeFile implements DiskFile {
       let filledBytes = 0
       while (filledBytes < target.length) {
         const offset = filledBytes
-        const bytes = await this.#gate.run<number>(
+        const bytes = await this.#device.files.run<number>(
           callback => fs.read(this.#fd, target, offset, target.length - offset, position + offset, callback),
           target.length - offset,
         )
@@ -306,16 +317,18 @@ class NodeFile implements DiskFile {
     })
   }
 
-  readSync(target: Uint8Array, position: number): number {
+  readNow(target: Uint8Array, position: number): number | undefined {
     this.#assertOpen()
-    let filledBytes = 0
-    while (filledBytes < target.length) {
-      const rest = target.length - filledBytes
-      const bytes = fs.readSync(this.#fd, target, filledBytes, rest, position + filledBytes)
-      if (bytes === 0) break
-      filledBytes += bytes
-    }
-    return filledBytes
+    return this.#device.quickReads.run(target.length, () => {
+      let filledBytes = 0
+      while (filledBytes < target.length) {
+        const rest = target.length - filledBytes
+        const bytes = fs.readSync(this.#fd, target, filledBytes, rest, position + filledBytes)
+        if (bytes === 0) break
+        filledBytes += bytes
+      }
+      return filledBytes
+    })
   }
 
   async writev(buffers: readonly Uint8Array[], position: number): Promise<void> {
@@ -325,7 +338,9 @@ class NodeFile implements DiskFile {
       while (rest.bytes > 0) {
         const at = position + rest.writtenBytes
         const next = rest.next()
-        rest.written(await this.#gate.run<number>(callback => fs.writev(this.#fd, next, at, callback), rest.bytes))
+        rest.written(
+          await this.#device.files.run<number>(callback => fs.writev(this.#fd, next, at, callback), rest.bytes),
+        )
       }
     })
   }
@@ -337,15 +352,17 @@ class NodeFile implements DiskFile {
   }
 
   async sync(): Promise<void> {
-    await this.#call(() => this.#gate.run<void>(callback => fs.fdatasync(this.#fd, error => callback(error))))
+    await this.#call(() => this.#device.files.run<void>(callback => fs.fdatasync(this.#fd, error => callback(error))))
   }
 
   async truncate(length: number): Promise<void> {
-    await this.#call(() => this.#gate.run<void>(callback => fs.ftruncate(this.#fd, length, error => callback(error))))
+    await this.#call(() =>
+      this.#device.files.run<void>(callback => fs.ftruncate(this.#fd, length, error => callback(error))),
+    )
   }
 
   async size(): Promise<number> {
-    const stats = await this.#call(() => this.#gate.run<fs.Stats>(callback => fs.fstat(this.#fd, callback)))
+    const stats = await this.#call(() => this.#device.files.run<fs.Stats>(callback => fs.fstat(this.#fd, callback)))
     return stats.size
   }
 
@@ -357,7 +374,7 @@ class NodeFile implements DiskFile {
         this.#onQuiet = quiet
       })
     }
-    await this.#gate.run<void>(callback => fs.close(this.#fd, error => callback(error ?? null)))
+    await this.#device.files.run<void>(callback => fs.close(this.#fd, error => callback(error ?? null)))
   }
 
   async #call<T>(operation: () => Promise<T>): Promise<T> {

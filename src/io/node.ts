@@ -12,9 +12,10 @@ import { NodeDisk } from './node-disk.ts'
 import { NodeNetwork } from './node-network.ts'
 
 export function createNodeIo(): Io {
+  const clock = new NodeClock()
   return {
-    clock: new NodeClock(),
-    disk: new NodeDisk(),
+    clock,
+    disk: new NodeDisk(clock),
     network: new NodeNetwork(),
     random: new NodeRandom(),
     compute: new NodeCompute(),

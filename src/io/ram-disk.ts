@@ -319,10 +319,10 @@ class RamHandle implements DiskFile {
   }
 
   async read(target: Uint8Array, position: number): Promise<number> {
-    return this.readSync(target, position)
+    return this.readNow(target, position)
   }
 
-  readSync(target: Uint8Array, position: number): number {
+  readNow(target: Uint8Array, position: number): number {
     this.#assertOpen()
     return this.#file.read(target, position)
   }

@@ -165,11 +165,15 @@ export class LogReader {
     let position = from
     let neededBytes = readBytesMin
     while (position < segment.writtenBytes) {
-      const remainingBytes = gathering.options.maxBytes - gathering.sizeBytes + this.#owner.indexIntervalBytes
+      // Where a batch in front of the one that is wanted may be, an index interval more.
+      const aheadBytes = gathering.expectedOffset === gathering.nextOffset ? 0 : this.#owner.indexIntervalBytes
+      const remainingBytes = gathering.options.maxBytes - gathering.sizeBytes + aheadBytes
       const wantedBytes = Math.max(neededBytes, Math.min(remainingBytes, readBytesMax))
       const length = Math.min(wantedBytes, segment.writtenBytes - position)
       const start = position
-      const { chunk, memory } = await this.#owner.host.readLimit.run(() => readChunk(segment, start, length))
+      const { chunk, memory } =
+        readChunkNow(segment, start, length) ??
+        (await this.#owner.host.readLimit.run(() => readChunk(segment, start, length)))
       gathering.memories.push(memory)
       const slicesBefore = gathering.slices.length
       const isLast = position + length === segment.writtenBytes
@@ -226,12 +230,27 @@ function startedAnew(gathering: Gathering): Gathering {
   return Object.assign(gathering, { sizeBytes: 0, firstOffset: offset, nextOffset: offset })
 }
 
+interface Chunk {
+  readonly chunk: Buffer
+  readonly memory: PooledMemory
+}
+
+/** `undefined` when it could take a while. */
+function readChunkNow(segment: LogSegment, position: number, length: number): Chunk | undefined {
+  const file = segment.logFile.opened
+  if (file === undefined) return undefined
+  const memory = memoryPool.take(length)
+  let read: number | undefined
+  try {
+    read = file.readNow(memory.bytes.subarray(0, length), position)
+  } finally {
+    if (read === undefined) memory.release()
+  }
+  return read === undefined ? undefined : { chunk: memory.bytes.subarray(0, read), memory }
+}
+
 /** When it fails, the memory is the garbage collector's: the read may be under way still. */
-async function readChunk(
-  segment: LogSegment,
-  position: number,
-  length: number,
-): Promise<{ chunk: Buffer; memory: PooledMemory }> {
+async function readChunk(segment: LogSegment, position: number, length: number): Promise<Chunk> {
   const memory = memoryPool.take(length)
   const read = await segment.logFile.use(file => file.read(memory.bytes.subarray(0, length), position))
   return { chunk: memory.bytes.subarray(0, read), memory }

@@ -34,6 +34,7 @@ export class BrokerServer {
     this.#story = story
     this.#simulator = story.simulator
     this.#machine = story.simulator.machine('broker')
+    this.#machine.faults.atHandProbability = 0.5
     this.#random = story.simulator.world.random
   }
 

@@ -43,6 +43,7 @@ export class LogHost {
     this.#plan = plan
     this.#configOf = configOf
     this.machine = simulator.machine('broker')
+    this.machine.faults.atHandProbability = 0.5
     this.machine.faults.onOperation = (operation, code) => this.#note(operation, code)
   }
 
