@@ -10,8 +10,6 @@
  * belong to the log only if it begins exactly where the one before it ends; one that has them may be preceded by offsets that compaction has removed.
  */
 import { assert } from '../std/assert.ts'
-import { BATCH_HEADER_BYTES, magic } from '../protocol/records/batch-header.ts'
-import { verifyChecksum } from '../protocol/records/decode.ts'
 import { allSettled } from './atomic-file.ts'
 import {
   DELETED_SUFFIX,
@@ -22,22 +20,19 @@ import {
   TRANSACTION_INDEX_SUFFIX,
 } from './file-names.ts'
 import { FileSync } from './file-sync.ts'
-import { lastOffsetOf, lastOffsetOrUndefined, maxTimestampOf } from './log-batch.ts'
+import { lastOffsetOf, maxTimestampOf } from './log-batch.ts'
 import { diskErrorOf, isPassing } from './log-context.ts'
 import { RELATIVE_OFFSET_MAX } from './offset-index.ts'
 import type { OffsetIndex, OffsetPosition } from './offset-index.ts'
 import { LazyFile } from './open-files.ts'
 import type { OpenFiles } from './open-files.ts'
-import type { LargestTimestamp, RollConditions, SegmentOptions, TailEnd } from './segment-options.ts'
+import type { LargestTimestamp, RollConditions, SegmentOptions } from './segment-options.ts'
 import { SegmentIndexes } from './segment-indexes.ts'
-import { isUnwritten, scanBatches } from './segment-scan.ts'
+import { lookupChunkBytes, scanBatches } from './segment-scan.ts'
 import type { BatchVisitor } from './segment-scan.ts'
+import { confirmsLastTimestamp, confirmsPosition, confirmsTimestamp, walkFrom, walkTail } from './segment-tail.ts'
 import type { TimeIndex } from './time-index.ts'
-import type { TimestampOffset } from './time-index.ts'
 import type { TransactionIndex } from './transaction-index.ts'
-
-/** A small first read: most lookups end within one index interval. */
-const lookupChunkBytes = 16 * 1024
 
 export class LogSegment {
   readonly baseOffset: number
@@ -164,10 +159,10 @@ export class LogSegment {
   async readTail(): Promise<number | undefined> {
     await this.loadIndexes()
     await this.transactionIndex.loadLast()
-    if (!(await this.confirmsLastTimestamp())) return undefined
-    const { max, nextOffset, indexIsRight } = await this.#walkTail()
-    // Nothing may be added to an index that goes on from an entry which is not true.
-    if (!indexIsRight) return undefined
+    if (!(await confirmsLastTimestamp(this)) || !(await this.transactionIndex.isVerified())) return undefined
+    const { max, nextOffset, indexIsRight } = await walkTail(this)
+    // Nothing may be added to an index that goes on from an entry which is not true. One of aborted transactions that Kafka wrote has no checksum.
+    if (!indexIsRight || this.transactionIndex.lastOffset >= (nextOffset ?? Number.MAX_SAFE_INTEGER)) return undefined
     if (nextOffset !== undefined) this.#maxTimestamp = max
     return nextOffset
   }
@@ -253,21 +248,21 @@ export class LogSegment {
       offset: this.baseOffset,
       position: 0,
     }
-    if (kept.position > 0 && !(await this.#confirms(kept))) return undefined
+    if (kept.position > 0 && !(await confirmsPosition(this, kept))) return undefined
     const forgotten = await this.timeIndex.keepBelow(offset)
     // An entry of what lies above is true, or was never finished; a broken one of what lies below would be missed.
-    if (forgotten !== undefined && !(await this.confirmsTimestamp(forgotten))) return undefined
+    if (forgotten !== undefined && !(await confirmsTimestamp(this, forgotten))) return undefined
     return (await this.transactionIndex.keepBelow(offset, this.baseOffset)) ? kept : undefined
   }
 
   /**
-   * Empties the indexes, which are loaded, so that they can be built anew; but of aborted transactions below `offset` what its checksum vouches for stays: the log may be broken where it
-   * told of them.
+   * Empties the indexes, which are loaded, so that they can be built anew; but of aborted transactions below `offset` what matches its checksum, and may be true, stays: the log may be
+   * broken where it told of them.
    */
   async clearIndexes(offset = Number.MAX_SAFE_INTEGER): Promise<void> {
     await this.offsetIndex.truncate(this.baseOffset)
     await this.timeIndex.truncate(this.baseOffset)
-    if (await this.transactionIndex.isVerified()) await this.transactionIndex.truncate(offset)
+    if ((await this.transactionIndex.all()) !== undefined) await this.transactionIndex.truncate(offset)
     else await this.transactionIndex.clear()
     this.#durableNames = 'nothing'
   }
@@ -350,10 +345,10 @@ export class LogSegment {
   async loadMaxTimestamp(onBroken: () => void = () => {}): Promise<LargestTimestamp> {
     if (this.#maxTimestamp === undefined) {
       await this.loadIndexes()
-      const isRight = await this.confirmsLastTimestamp()
+      const isRight = await confirmsLastTimestamp(this)
       if (!isRight) onBroken()
       const none = { timestampMs: -1, offset: this.baseOffset }
-      const { max } = isRight ? await this.#walkTail() : await this.#walk(0, none)
+      const { max } = isRight ? await walkTail(this) : await walkFrom(this, 0, none)
       this.#maxTimestamp ??= max
     }
     return this.#maxTimestamp
@@ -362,34 +357,11 @@ export class LogSegment {
   /** The same, where it was uncertain: what could not be read before may have been a read that failed, and the batches are all that tells. Walks through the whole segment. */
   async rereadMaxTimestamp(): Promise<LargestTimestamp> {
     const known = this.#maxTimestamp!
-    const { max } = await this.#walk(0, { timestampMs: -1, offset: this.baseOffset })
+    const { max } = await walkFrom(this, 0, { timestampMs: -1, offset: this.baseOffset })
     // Where the log has changed meanwhile, the next one looks.
     if (max.isUncertain === true || this.#maxTimestamp !== known) return { ...known, isUncertain: true }
     this.#maxTimestamp = max.timestampMs < known.timestampMs ? { ...known, isUncertain: undefined } : max
     return this.#maxTimestamp
-  }
-
-  /** Whether the last entry of the time index, if there is one, is true. */
-  async confirmsLastTimestamp(): Promise<boolean> {
-    const last = await this.timeIndex.loadLast()
-    return this.timeIndex.entries.entryCount === 0 || this.confirmsTimestamp(last)
-  }
-
-  /** Whether the batch that ends with the offset of an entry of the time index has its timestamp, or had it: of one that the disk has spoilt since, the entry is what is left. */
-  async confirmsTimestamp(entry: TimestampOffset): Promise<boolean> {
-    const from = await this.positionFor(entry.offset, () => {})
-    let isRight = false
-    await this.scan(
-      from,
-      (bytes, at) => {
-        const offset = lastOffsetOf(bytes, at)
-        const isSame = maxTimestampOf(bytes, at) === entry.timestampMs
-        isRight = offset === entry.offset && (isSame || !verifyChecksum(bytes, at))
-        return offset < entry.offset
-      },
-      lookupChunkBytes,
-    )
-    return isRight
   }
 
   /**
@@ -399,7 +371,7 @@ export class LogSegment {
   async positionFor(offset: number, onBroken: () => void): Promise<number> {
     await this.loadIndexes()
     const entry = await this.offsetIndex.lookup(offset)
-    if (entry !== undefined && (entry.position === 0 || (await this.#confirms(entry)))) return entry.position
+    if (entry !== undefined && (entry.position === 0 || (await confirmsPosition(this, entry)))) return entry.position
     onBroken()
     return 0
   }
@@ -502,41 +474,6 @@ export class LogSegment {
     return (await this.#openFiles.disk.stat(this.pathOf(LOG_SUFFIX)))?.modifiedMs
   }
 
-  /** From the last batch that the offset index has. */
-  async #walkTail(): Promise<TailEnd & { readonly indexIsRight: boolean }> {
-    const last = await this.offsetIndex.last()
-    const isConfirmed = last !== undefined && (await this.#confirms(last))
-    let end = await this.#walk(isConfirmed ? last.position : 0, this.timeIndex.last)
-    // Both get entries at a time: a crash while they were built anew has kept the one without the other.
-    if (this.timeIndex.entries.entryCount === 0 && end.max.timestampMs >= 0) end = await this.#walk(0, end.max)
-    return { ...end, indexIsRight: isConfirmed || this.offsetIndex.entries.entryCount === 0 }
-  }
-
-  /** The largest timestamp from a position on, or the one known; and the offset behind the last batch, unless the file does not end with one. */
-  async #walk(from: number, known: TimestampOffset): Promise<TailEnd> {
-    let max: LargestTimestamp = known
-    let nextOffset = this.baseOffset
-    // What is known tells of all that come before it, and of the batch that the offset index leads to.
-    const toldOffset = known.timestampMs >= 0 || from > 0 ? known.offset : -1
-    let isUncertain = false
-    const end = await this.scan(
-      from,
-      (bytes, at) => {
-        // A broken header may state any.
-        const isSound = verifyChecksum(bytes, at)
-        if (!isSound && nextOffset > toldOffset) isUncertain = true
-        nextOffset = lastOffsetOf(bytes, at) + 1
-        const timestampMs = maxTimestampOf(bytes, at)
-        if (isSound && timestampMs > max.timestampMs) max = { timestampMs, offset: nextOffset - 1 }
-      },
-      lookupChunkBytes,
-    )
-    const isWhole = end.reason === 'end'
-    if (isUncertain || (!isWhole && !(await isUnwritten(this.logFile, end.position))))
-      max = { ...max, isUncertain: true }
-    return { max, nextOffset: isWhole ? nextOffset : undefined }
-  }
-
   #waitedMs({ maxTimestampMs, nowMs }: RollConditions): number {
     const base = this.#rollingBaseMs
     return base !== undefined && base >= 0 ? maxTimestampMs - base : nowMs - this.#createdMs
@@ -562,15 +499,6 @@ export class LogSegment {
     if (this.#durableNames === 'all') return
     await this.#openFiles.disk.syncDirectory(this.#directory)
     this.#durableNames = names
-  }
-
-  /** Whether the batch that an index entry points at ends with the entry's offset. */
-  async #confirms(entry: OffsetPosition): Promise<boolean> {
-    if (entry.position + BATCH_HEADER_BYTES > this.#writtenBytes) return false
-    const bytes = Buffer.allocUnsafe(BATCH_HEADER_BYTES)
-    const read = await this.logFile.use(file => file.read(bytes, entry.position))
-    if (read < bytes.length || magic(bytes, 0) < 0 || magic(bytes, 0) > 2) return false
-    return lastOffsetOrUndefined(bytes) === entry.offset
   }
 
   /** Of one of its files, by the end of its name. */

@@ -18,6 +18,7 @@ import { RELATIVE_OFFSET_MAX } from './offset-index.ts'
 import type { OffsetPosition } from './offset-index.ts'
 import { replayProducers, restoreNewest } from './producer-recovery.ts'
 import type { ProducerRecovery } from './producer-recovery.ts'
+import { confirmsLastTimestamp } from './segment-tail.ts'
 import type { TimestampOffset } from './time-index.ts'
 
 export interface RecoveryInput extends ProducerRecovery {
@@ -190,7 +191,7 @@ class SegmentRecovery {
     const segment = this.#segment
     await segment.loadIndexes()
     const kept = recoveryPoint > segment.baseOffset ? await segment.keepIndexesBelow(recoveryPoint) : undefined
-    if (kept !== undefined && (await segment.confirmsLastTimestamp())) return kept
+    if (kept !== undefined && (await confirmsLastTimestamp(segment))) return kept
     // What is built anew takes all transactions of the segment.
     const { producers, segments, snapshots } = this.#input
     if (producers.mapEndOffset > segment.baseOffset) {

@@ -37,9 +37,3 @@ export interface LargestTimestamp extends TimestampOffset {
   /** There are batches that no index tells of and that cannot be read: any timestamp may be in the segment. */
   readonly isUncertain?: boolean | undefined
 }
-
-/** What walking to the end of a segment finds: its largest timestamp, and the offset behind the last batch, unless it does not end with one. */
-export interface TailEnd {
-  readonly max: LargestTimestamp
-  readonly nextOffset: number | undefined
-}

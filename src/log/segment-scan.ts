@@ -16,6 +16,8 @@ export interface ScanEnd {
   readonly reason: 'end' | 'incomplete' | 'corrupt' | 'stopped'
 }
 
+/** A small first read: most lookups end within one index interval. */
+export const lookupChunkBytes = 16 * 1024
 const chunkBytesMax = 1024 * 1024
 
 /**

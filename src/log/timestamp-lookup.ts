@@ -9,6 +9,7 @@ import { endsBeforeNext, nextSoundBatch } from './damage.ts'
 import { baseOffsetOf, leaderEpochOf, lastOffsetOf, maxTimestampOf } from './log-batch.ts'
 import type { LogSegment } from './log-segment.ts'
 import type { LargestTimestamp } from './segment-options.ts'
+import { confirmsTimestamp } from './segment-tail.ts'
 import type { ReadFailed, TimestampAndOffset } from './log-types.ts'
 import type { TimestampOffset } from './time-index.ts'
 
@@ -188,7 +189,7 @@ async function startFor(
   await segment.loadIndexes()
   const entry = await segment.timeIndex.lookup(timestampMs - 1)
   const isNone = entry === undefined || entry.timestampMs < 0
-  const isRight = !isNone && (await segment.confirmsTimestamp(entry))
+  const isRight = !isNone && (await confirmsTimestamp(segment, entry))
   if (!isNone && !isRight) onBroken(segment)
   const offset = isRight ? Math.max(entry.offset + 1, fromOffset) : fromOffset
   return { position: await segment.positionFor(offset, () => onBroken(segment)), fromOffset: offset }

@@ -39,11 +39,15 @@ export interface AbortedTransactionEntry extends AbortedTransaction {
   readonly lastStableOffset: number
 }
 
+interface FileEntry extends AbortedTransactionEntry {
+  readonly version: number
+}
+
 export class TransactionIndex {
   readonly entries: IndexFile
   readonly #disk: Disk
   #lastOffset = -1
-  /** The checksum does not speak of what is in the file. */
+  /** There are entries that the checksum on disk does not speak of, or it speaks of others. */
   #isChanged = false
   /** Undefined until it has been read. Where all entries have one, those that are appended come into it at once, before anything can happen to them. */
   #checksum: Checksum | typeof noChecksum | undefined
@@ -106,7 +110,8 @@ export class TransactionIndex {
     }
     // More may have come meanwhile, and be in the one in memory.
     if (this.#checksumOfAll() === undefined) this.#checksum = checksum
-    this.#isChanged = this.entries.tailStart !== count
+    // Those that wait in memory, since their markers were not written yet, are to come into the next one.
+    this.#isChanged = this.entries.entryCount !== count
   }
 
   /** Of what was to be written, where that is known: a bit may have flipped since in what is there. */
@@ -166,8 +171,9 @@ export class TransactionIndex {
       const bytes = await this.entries.readEntries(start, end)
       if (bytes === undefined) return undefined
       for (let at = 0; at < bytes.length; at += entryBytes) {
-        if (readInt16(bytes, at) !== currentVersion) return undefined
-        const { producerId, firstOffset, lastOffset, lastStableOffset } = readEntry(bytes, at)
+        const entry = readEntry(bytes, at)
+        if (!isPossible(entry)) return undefined
+        const { producerId, firstOffset, lastOffset, lastStableOffset } = entry
         if (lastOffset >= from && firstOffset < to) found.push({ producerId, firstOffset, lastOffset })
         if (lastStableOffset >= to) return true
       }
@@ -177,16 +183,17 @@ export class TransactionIndex {
 
   /** All entries; `undefined` for a file that is not what it should be. */
   async all(): Promise<AbortedTransactionEntry[] | undefined> {
+    const entries = await this.#readAll()
+    return entries?.every(isPossible) === true ? entries : undefined
+  }
+
+  /** As they are; `undefined` for a file that does not match its checksum. */
+  async #readAll(): Promise<FileEntry[] | undefined> {
     if (!(await this.isVerified())) return undefined
     const count = this.entries.entryCount
     const bytes = count === 0 ? new Uint8Array(0) : await this.entries.readEntries(0, count)
     if (bytes === undefined) return undefined
-    const entries: AbortedTransactionEntry[] = []
-    for (let at = 0; at < bytes.length; at += entryBytes) {
-      if (readInt16(bytes, at) !== currentVersion) return undefined
-      entries.push(readEntry(bytes, at))
-    }
-    return entries
+    return Array.from({ length: count }, (_, index) => readEntry(bytes, index * entryBytes))
   }
 
   /** How many of the entries in memory are of markers below `offset`: those that may be written. */
@@ -210,13 +217,12 @@ export class TransactionIndex {
    * left the length of the file and not what was in it. False where the entries are not to be believed at all.
    */
   async keepBelow(offset: number, baseOffset: number): Promise<boolean> {
-    const entries = this.entries.entryCount === 0 ? [] : await this.all()
+    const entries = await this.#readAll()
     if (entries === undefined) return false
     let keptCount = 0
     let lastOffset = baseOffset - 1
     for (const entry of entries) {
-      const isPossible = entry.firstOffset >= 0 && entry.firstOffset <= entry.lastOffset && entry.producerId >= 0
-      if (!isPossible || entry.lastOffset <= lastOffset || entry.lastOffset >= offset) break
+      if (!isPossible(entry) || entry.lastOffset <= lastOffset || entry.lastOffset >= offset) break
       lastOffset = entry.lastOffset
       keptCount += 1
     }
@@ -243,11 +249,18 @@ export class TransactionIndex {
   }
 }
 
-function readEntry(source: Uint8Array, at: number): AbortedTransactionEntry {
+function readEntry(source: Uint8Array, at: number): FileEntry {
   return {
+    version: readInt16(source, at),
     producerId: readInt64(source, at + 2),
     firstOffset: readInt64(source, at + 10),
     lastOffset: readInt64(source, at + 18),
     lastStableOffset: readInt64(source, at + 26),
   }
+}
+
+/** Whether it may be true, as far as it says itself. */
+function isPossible({ version, producerId, firstOffset, lastOffset, lastStableOffset }: FileEntry): boolean {
+  const isTransaction = version === currentVersion && producerId >= 0 && firstOffset >= 0 && firstOffset <= lastOffset
+  return isTransaction && lastStableOffset >= 0 && lastStableOffset <= lastOffset + 1
 }
