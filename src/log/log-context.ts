@@ -5,6 +5,7 @@ import type { DiskPace } from './disk-pace.ts'
 import type { OpenFiles } from './open-files.ts'
 import type { ProducerStateOptions } from './producer-state.ts'
 import type { WorkLimit } from './work-limit.ts'
+import type { ReadAheads } from './read-ahead.ts'
 import type { TailCache } from './tail-cache.ts'
 
 export interface LogContext {
@@ -20,6 +21,7 @@ export interface LogDirectoryHost {
   readonly path: string
   readonly pace: DiskPace
   readonly readLimit: WorkLimit
+  readonly readAheads: ReadAheads
   /** Of segments that are finished in the background. */
   readonly rollLimit: WorkLimit
   /** The disk has failed under a log: the directory goes offline. */

@@ -348,6 +348,7 @@ export class LogCore {
   /** The log is closed: nothing is cached, and no file is touched any more. */
   async releaseFiles(): Promise<void> {
     this.tail?.clear()
+    this.#reader?.forget()
     this.#deletion?.cancel()
     for (const segment of this.segments.all) await segment.close()
   }

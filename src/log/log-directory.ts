@@ -7,6 +7,7 @@
 import type { Disk, DiskError, DiskLock } from '../io/io.ts'
 import type { Uuid } from '../protocol/uuid.ts'
 import { DiskPace } from './disk-pace.ts'
+import { ReadAheads } from './read-ahead.ts'
 import { FileReplacer, replaceContent, replaceFile } from './atomic-file.ts'
 import { formatOffsetCheckpoint } from './checkpoint-file.ts'
 import type { OffsetEntry } from './checkpoint-file.ts'
@@ -41,6 +42,7 @@ export class LogDirectory implements LogDirectoryHost {
   readonly directoryId: Uuid
   readonly pace = new DiskPace()
   readonly readLimit = new WorkLimit(readsAtATime)
+  readonly readAheads = new ReadAheads()
   readonly rollLimit = new WorkLimit(rollsAtATime)
   readonly logs = new Set<Log>()
   /** Logs that are about to be moved here: the checkpoints speak of them already. */

@@ -17,6 +17,7 @@ import { baseOffsetOf, hasPlausibleHeader, lastOffsetOf, leaderEpochOf } from '.
 import type { LogSegment } from './log-segment.ts'
 import type { LogSegments } from './log-segments.ts'
 import type { ReadFailed, ReadOk, ReadOptions, ReadOutcome } from './log-types.ts'
+import type { Chunk, ReadAhead, ReadAheads } from './read-ahead.ts'
 import type { WorkLimit } from './work-limit.ts'
 import { diskErrorOf } from './log-context.ts'
 
@@ -30,14 +31,18 @@ const readBytesMax = 1024 * 1024
 interface Cursor {
   readonly segment: LogSegment
   readonly position: number
+  /** The chunk at `position`, when it is being read already, and the owner's `cuts` since when. */
+  readonly ahead?: ReadAhead | undefined
+  readonly cuts: number
 }
 
 export interface LogReaderOwner {
   readonly segments: LogSegments
   /** The log directory's; the log may move to another one. */
-  readonly host: { readonly readLimit: WorkLimit }
+  readonly host: { readonly readLimit: WorkLimit; readonly readAheads: ReadAheads }
   /** What an index lookup may be off by. */
   readonly indexIntervalBytes: number
+  readonly closed: boolean
   /** Another number whenever what has been read of the files may not be in them any more. */
   readonly cuts: number
   readonly logEndOffset: number
@@ -55,6 +60,10 @@ interface Gathering {
   sizeBytes: number
   firstOffset: number
   nextOffset: number
+  /** The chunk that has been read ahead, until it is used. */
+  ahead: ReadAhead | undefined
+  /** Something had to be read in another thread. */
+  hasWaited: boolean
   /** The offset behind the batch before, from which the next may not differ without a reason; `undefined` where an index entry has led to it. */
   expectedOffset: number | undefined
 }
@@ -86,6 +95,7 @@ export class LogReader {
 
   /** Positions are not what they were: something was cut off or removed. */
   forget(): void {
+    for (const cursor of this.#cursors.values()) cursor.ahead?.drop()
     this.#cursors.clear()
   }
 
@@ -98,6 +108,8 @@ export class LogReader {
       sizeBytes: 0,
       firstOffset: options.offset,
       nextOffset: options.offset,
+      ahead: undefined,
+      hasWaited: false,
       expectedOffset: undefined,
     }
     let failure: ReadFailed | undefined
@@ -109,6 +121,7 @@ export class LogReader {
       if (cause.code !== 'ENOENT') this.#owner.readFailed(cause)
       failure = { kind: 'failed', error: 'KAFKA_STORAGE_ERROR', message: cause.message }
     }
+    gathering.ahead?.drop()
     if (gathering.slices.length === 0) release(gathering)
     if (failure !== undefined && gathering.slices.length === 0) return failure
     return this.#outcome(gathering)
@@ -124,6 +137,8 @@ export class LogReader {
     let index = known < 0 ? Math.max(0, this.#owner.segments.floorIndex(offset)) : known
     let position = known < 0 ? undefined : cursor!.position
     if (known >= 0) gathering.expectedOffset = offset
+    if (known >= 0 && cursor!.cuts === cuts) gathering.ahead = cursor!.ahead
+    else cursor?.ahead?.drop()
     for (; index < segments.length; index++) {
       const segment = segments[index]!
       if (position === undefined) {
@@ -135,13 +150,16 @@ export class LogReader {
       if (segment === cursor?.segment && isAstray(gathering, end)) return this.#gather(startedAnew(gathering))
       if (end.kind === 'corrupt') return { kind: 'failed', error: 'CORRUPT_MESSAGE', message: end.message }
       if (end.kind === 'done') {
-        if (gathering.sizeBytes > 0) this.#remember(gathering.nextOffset, { segment, position: end.position }, cuts)
+        if (gathering.sizeBytes === 0) return undefined
+        // Who goes on, and may go on, is going to ask for what follows.
+        const goesOn = known >= 0 && gathering.hasWaited && gathering.nextOffset < gathering.options.upTo
+        this.#remember(gathering, { segment, position: end.position, cuts }, goesOn)
         return undefined
       }
       const isLast = index === segments.length - 1
       // Where there should be more, and is not, nobody needs to look again.
       const isAll = gathering.nextOffset >= gathering.options.upTo
-      if (isLast && isAll) this.#remember(gathering.nextOffset, { segment, position: end.position }, cuts)
+      if (isLast && isAll) this.#remember(gathering, { segment, position: end.position, cuts })
       position = 0
     }
     return undefined
@@ -169,11 +187,11 @@ export class LogReader {
       const aheadBytes = gathering.expectedOffset === gathering.nextOffset ? 0 : this.#owner.indexIntervalBytes
       const remainingBytes = gathering.options.maxBytes - gathering.sizeBytes + aheadBytes
       const wantedBytes = Math.max(neededBytes, Math.min(remainingBytes, readBytesMax))
-      const length = Math.min(wantedBytes, segment.writtenBytes - position)
-      const start = position
-      const { chunk, memory } =
-        readChunkNow(segment, start, length) ??
-        (await this.#owner.host.readLimit.run(() => readChunk(segment, start, length)))
+      const thereBytes = segment.writtenBytes - position
+      const ahead = takeAhead(gathering, position, Math.min(neededBytes, thereBytes))
+      const length = Math.min(ahead?.length ?? wantedBytes, thereBytes)
+      const { bytes: chunk, memory } =
+        (await ahead?.take()) ?? (await this.#chunkAt(segment, position, length, gathering))
       gathering.memories.push(memory)
       const slicesBefore = gathering.slices.length
       const isLast = position + length === segment.writtenBytes
@@ -198,15 +216,36 @@ export class LogReader {
   }
 
   /** Not when the files have changed since the read began: the position is one in what was there before. */
-  #remember(offset: number, cursor: Cursor, cuts: number): void {
-    if (cuts !== this.#owner.cuts) return
-    this.#cursors.delete(offset)
-    this.#cursors.set(offset, cursor)
+  #remember({ nextOffset, options }: Gathering, place: Cursor, readsAhead = false): void {
+    if (place.cuts !== this.#owner.cuts) return
+    this.#dropCursor(nextOffset)
+    const ahead = readsAhead ? this.#readAhead(place, options.maxBytes) : undefined
+    this.#cursors.set(nextOffset, { ...place, ahead })
     if (this.#cursors.size <= cursorsMax) return
-    for (const oldest of this.#cursors.keys()) {
-      this.#cursors.delete(oldest)
-      return
-    }
+    for (const oldest of this.#cursors.keys()) return this.#dropCursor(oldest)
+  }
+
+  #dropCursor(offset: number): void {
+    this.#cursors.get(offset)?.ahead?.drop()
+    this.#cursors.delete(offset)
+  }
+
+  /** Not where others wait to be read what they asked for, nor of a file that is none of the log's any more. */
+  #readAhead({ segment, position }: Cursor, maxBytes: number): ReadAhead | undefined {
+    if (this.#owner.closed || !this.#owner.segments.all.includes(segment)) return undefined
+    const { readLimit, readAheads } = this.#owner.host
+    const length = Math.min(Math.max(readBytesMin, Math.min(maxBytes, readBytesMax)), segment.writtenBytes - position)
+    if (length <= 0 || readLimit.isBusy) return undefined
+    const reading = readLimit.run(() => readChunk(segment, position, length))
+    return readAheads.begin(position, length, reading)
+  }
+
+  /** What has been read ahead, where that is what is needed, or what can be had at once, or else a trip to another thread. */
+  async #chunkAt(segment: LogSegment, position: number, length: number, gathering: Gathering): Promise<Chunk> {
+    const now = readChunkNow(segment, position, length)
+    if (now !== undefined) return now
+    gathering.hasWaited = true
+    return this.#owner.host.readLimit.run(() => readChunk(segment, position, length))
   }
 
   #outcome(gathering: Gathering): ReadOk {
@@ -230,9 +269,16 @@ function startedAnew(gathering: Gathering): Gathering {
   return Object.assign(gathering, { sizeBytes: 0, firstOffset: offset, nextOffset: offset })
 }
 
-interface Chunk {
-  readonly chunk: Buffer
-  readonly memory: PooledMemory
+/** The chunk that has been read ahead, if there is one that begins where reading goes on and is large enough. */
+function takeAhead(gathering: Gathering, position: number, neededBytes: number): ReadAhead | undefined {
+  const { ahead } = gathering
+  gathering.ahead = undefined
+  if (ahead === undefined) return undefined
+  // It has been waited for, though by nobody: what follows is not at hand either.
+  gathering.hasWaited = true
+  if (ahead.position === position && ahead.length >= neededBytes) return ahead
+  ahead.drop()
+  return undefined
 }
 
 /** `undefined` when it could take a while. */
@@ -246,14 +292,14 @@ function readChunkNow(segment: LogSegment, position: number, length: number): Ch
   } finally {
     if (read === undefined) memory.release()
   }
-  return read === undefined ? undefined : { chunk: memory.bytes.subarray(0, read), memory }
+  return read === undefined ? undefined : { bytes: memory.bytes.subarray(0, read), memory }
 }
 
 /** When it fails, the memory is the garbage collector's: the read may be under way still. */
 async function readChunk(segment: LogSegment, position: number, length: number): Promise<Chunk> {
   const memory = memoryPool.take(length)
   const read = await segment.logFile.use(file => file.read(memory.bytes.subarray(0, length), position))
-  return { chunk: memory.bytes.subarray(0, read), memory }
+  return { bytes: memory.bytes.subarray(0, read), memory }
 }
 
 function release(gathering: Gathering): void {

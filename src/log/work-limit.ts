@@ -13,6 +13,11 @@ export class WorkLimit {
     this.#runningMax = runningMax
   }
 
+  /** Whether what nobody waits for had better not be done now. */
+  get isBusy(): boolean {
+    return this.#running * 2 > this.#runningMax
+  }
+
   /** Runs one piece of work when its turn has come. */
   async run<T>(work: () => Promise<T>): Promise<T> {
     if (this.#running >= this.#runningMax) await new Promise<void>(resolve => this.#waiting.push(resolve))

@@ -13,6 +13,7 @@ import { silentLogging } from '../../std/logger.ts'
 import { replaceFile } from '../atomic-file.ts'
 import { BoundedDisk } from '../bounded-disk.ts'
 import { DiskPace } from '../disk-pace.ts'
+import { ReadAheads } from '../read-ahead.ts'
 import * as names from '../file-names.ts'
 import { DEFAULT_LOG_CONFIG } from '../log-config.ts'
 import type { LogContext, LogDirectoryHost } from '../log-context.ts'
@@ -232,6 +233,7 @@ function hostOf({ name }: PartitionFolder, folder: string): LogDirectoryHost {
     path: folder.slice(0, folder.length - name.length - 1),
     pace: new DiskPace(),
     readLimit: new WorkLimit(1),
+    readAheads: new ReadAheads(),
     rollLimit: new WorkLimit(1),
     failed: () => {},
     saveLogStartOffsets: async () => {},
