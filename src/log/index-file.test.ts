@@ -231,3 +231,42 @@ test('a bit that flips in an entry of the transaction index is found, also befor
     await flip(3 * 34 + 9)
     assert.equal(await later.collect(0, 50, []), undefined)
   }))
+
+test('what a power cut has left of one more entry is cut off when an index is kept or emptied, since Kafka takes such a file for a broken one', () =>
+  withDisk(async ({ disk, openFiles, sizeOf }) => {
+    for (const [name, after] of [
+      ['kept', async (index: OffsetIndex) => void (await index.keepBelow(1000, 1000))],
+      ['emptied', (index: OffsetIndex) => index.truncate(0)],
+    ] as const) {
+      const path = `/t-0/${name}.index`
+      const index = new OffsetIndex(openFiles, path, 0)
+      index.entries.startEmpty()
+      index.append(5, 100)
+      await index.entries.write(everything)
+      await index.entries.file.use(file => file.truncate(8 + 6))
+      const reopened = new OffsetIndex(openFiles, path, 0)
+      await reopened.entries.load(sizeOf)
+      await after(reopened)
+      assert.equal((await disk.stat(path))?.sizeBytes, reopened.entries.entryCount * 8)
+      await index.entries.close()
+      await reopened.entries.close()
+    }
+  }))
+
+test('zeros that a power cut has left behind the entries of a transaction index are not kept, whatever its checksum vouches for (P4)', () =>
+  withDisk(async ({ disk, openFiles, sizeOf }) => {
+    const path = '/t-0/zeros.txnindex'
+    const index = new TransactionIndex(openFiles, path)
+    index.entries.startEmpty()
+    index.append({ producerId: 7, firstOffset: 40, lastOffset: 45, lastStableOffset: 46 })
+    await index.entries.write(everything)
+    await index.saveChecksum()
+    await index.entries.file.use(file => file.truncate(2 * 34))
+    const reopened = new TransactionIndex(openFiles, path)
+    await reopened.entries.load(sizeOf)
+    await reopened.keepVerifiedBelow(60, 40)
+    assert.equal(reopened.entries.entryCount, 1)
+    assert.equal((await disk.stat(path))?.sizeBytes, 34)
+    await index.entries.close()
+    await reopened.entries.close()
+  }))

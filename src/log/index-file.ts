@@ -32,6 +32,8 @@ export class IndexFile {
   readonly #file: LazyFile
   /** Entries in the file; −1 until loaded. */
   #fileEntries = -1
+  /** Behind them there is a part of one more, which a power cut has left. */
+  #endsWithPart = false
   /** Entries behind those of the file, one after the other. */
   #tail: Buffer | undefined
   #tailEntries = 0
@@ -83,7 +85,9 @@ export class IndexFile {
   async load(sizeOf: (path: string) => Promise<number | undefined>): Promise<void> {
     if (this.loaded) return
     const size = (await sizeOf(this.#file.path)) ?? 0
-    if (!this.loaded) this.#fileEntries = Math.floor(size / this.entryBytes)
+    if (this.loaded) return
+    this.#fileEntries = Math.floor(size / this.entryBytes)
+    this.#endsWithPart = size % this.entryBytes !== 0
   }
 
   /** Memory for one more entry at the end, to be filled at once: the buffer and the position in it. */
@@ -184,28 +188,28 @@ export class IndexFile {
   /** Drops the entries from `count` on. */
   truncate(count: number): Promise<void> {
     return this.#track(async () => {
-      if (count >= this.entryCount) return
-      this.#tailEntries = Math.max(0, count - this.#fileEntries)
-      if (count < this.#fileEntries) {
-        this.#fileEntries = count
-        this.#fileSync.isChanged = true
-        await this.#file.use(file => file.truncate(count * this.entryBytes))
-      }
+      if (count < this.entryCount) this.#tailEntries = Math.max(0, count - this.#fileEntries)
+      if (count < this.#fileEntries || this.#endsWithPart) await this.#cutFile(Math.min(count, this.#fileEntries))
     })
   }
 
   /** Cuts off the file what is behind the first `count` entries. Nothing is in memory. */
   async trim(count: number): Promise<void> {
     assert(this.#tailEntries === 0, () => `${this.#file.path} is trimmed with entries in memory`)
-    if (count === this.#fileEntries) return
-    this.#fileEntries = count
-    this.#fileSync.isChanged = true
-    await this.#file.use(file => file.truncate(count * this.entryBytes), true)
+    if (count !== this.#fileEntries || this.#endsWithPart) await this.#cutFile(count)
   }
 
   async close(): Promise<void> {
     await this.#writing
     await this.#file.close()
+  }
+
+  /** Kafka takes an index that does not end with a whole entry for a broken one. */
+  async #cutFile(count: number): Promise<void> {
+    this.#fileEntries = count
+    this.#fileSync.isChanged = true
+    await this.#file.use(file => file.truncate(count * this.entryBytes), true)
+    this.#endsWithPart = false
   }
 
   /** Writes and truncations follow one another. */

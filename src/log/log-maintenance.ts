@@ -217,8 +217,9 @@ async function truncateNow(core: LogCore, offset: number): Promise<void> {
   const cut = segments.all.filter(segment => segment.baseOffset > offset)
   await cutOffSegments(core, cut)
   await segments.active.truncate(offset, core.context.io.clock.nowMs())
-  // Before anything new is written: what was cut off must not come back after a power cut and follow it.
+  // Before anything new is written: what was cut off must not come back after a power cut and follow it, nor may entries of the indexes that speak of it.
   await segments.active.syncLog()
+  await segments.active.syncIndexes(offset)
   core.forgetFrom(offset)
   core.epochs.truncateFromEnd(offset)
   await core.epochs.flush()

@@ -262,8 +262,7 @@ export class LogSegment {
   async clearIndexes(offset = Number.MAX_SAFE_INTEGER): Promise<void> {
     await this.offsetIndex.truncate(this.baseOffset)
     await this.timeIndex.truncate(this.baseOffset)
-    if ((await this.transactionIndex.all()) !== undefined) await this.transactionIndex.truncate(offset)
-    else await this.transactionIndex.clear()
+    await this.transactionIndex.keepVerifiedBelow(offset, this.baseOffset)
     this.#durableNames = 'nothing'
   }
 

@@ -232,6 +232,15 @@ export class TransactionIndex {
     return true
   }
 
+  /** Keeps what its checksum vouches for, of that what can be true with markers below `offset`, and forgets the rest. */
+  async keepVerifiedBelow(offset: number, baseOffset: number): Promise<void> {
+    // Behind what the checksum speaks of, a power cut may have left the length of the file and not what was in it.
+    if (this.entries.isOnDisk) {
+      if (!(await this.keepBelow(offset, baseOffset))) await this.clear()
+    } else if ((await this.all()) !== undefined) await this.truncate(offset)
+    else await this.clear()
+  }
+
   /** Drops all entries, whatever they say. */
   async clear(): Promise<void> {
     await this.entries.truncate(0)

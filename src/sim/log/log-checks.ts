@@ -2,6 +2,7 @@
 
 import type { Log } from '../../log/log.ts'
 import { assert } from '../../std/assert.ts'
+import { checkCompacted } from './log-compacted.ts'
 import type { LogModel } from './log-model.ts'
 import type { TopicState } from './log-topic.ts'
 import {
@@ -14,12 +15,13 @@ import {
   type SeenBatch,
   whyKept,
 } from './log-view.ts'
-import { lastSequenceOf } from './model-batch.ts'
+import { lastSequenceOf, type ModelBatch } from './model-batch.ts'
 
 /** Reads it from its start to where it is written to. Undefined when something of it cannot be read, because bits of it have been changed. */
 export async function checkAll(topic: TopicState, maxBytes: number, nowMs: () => number): Promise<void> {
   const log = topic.log!
   const model = topic.model!
+  const { firstDirtyOffset = 0 } = log
   const batches = await readWhole(topic, log, model, maxBytes, nowMs)
   if (log.failure !== undefined) return
   if (!topic.mayBeDamaged) checkEpochs(log, model)
@@ -27,6 +29,7 @@ export async function checkAll(topic: TopicState, maxBytes: number, nowMs: () =>
   topic.repeatAll()
   if (batches === undefined) return
   if (model.isCompacted) checkLastBatches(log, model, batches)
+  if (model.isCompacted) checkCompacted(model, batches, firstDirtyOffset)
   const upTo = log.lastStableOffset
   const aborted = await log.abortedTransactions(log.logStartOffset, upTo).catch(() => undefined)
   if (aborted === undefined) {
@@ -113,6 +116,7 @@ function checkEpochs(log: Log, model: LogModel): void {
     )
     const next = model.batches[index + 1]
     if (next !== undefined && next.leaderEpoch === leaderEpoch) continue
+    checkUnusedEpoch(log, model, batch, next)
     const end = log.endOffsetForEpoch(leaderEpoch)
     const most = next?.firstOffset ?? log.logEndOffset
     assert(
@@ -121,6 +125,19 @@ function checkEpochs(log: Log, model: LogModel): void {
         `L3 ${model.name}: epoch ${leaderEpoch} ends at ${JSON.stringify(end)}, between ${batch.lastOffset + 1} and ${most} is right`,
     )
   }
+}
+
+/** KIP-279: of an epoch between those of two batches, the one before it, and where that ends. */
+function checkUnusedEpoch(log: Log, model: LogModel, batch: ModelBatch, next: ModelBatch | undefined): void {
+  const asked = batch.leaderEpoch + 1
+  // Where a leader has left out offsets, it may have been known that an epoch began there.
+  if (next === undefined || asked >= next.leaderEpoch || next.firstOffset > batch.lastOffset + 1) return
+  const end = log.endOffsetForEpoch(asked)
+  assert(
+    end?.leaderEpoch === batch.leaderEpoch && end.endOffset === next.firstOffset,
+    () =>
+      `L3 ${model.name}: before epoch ${asked} is said to be ${JSON.stringify(end)}, and ${batch.leaderEpoch} to ${next.firstOffset} is right`,
+  )
 }
 
 /** The last batch of a producer tells of its sequence numbers when nothing else does: compaction keeps it, if only its header. */
@@ -173,6 +190,7 @@ export async function checkLookups(topic: TopicState, share: number, nowMs: () =
   const batches = await readWhole(topic, log, model, 5000, nowMs)
   if (batches === undefined || batches.length === 0) return
   const records = batches.flatMap(batch => batch.records).filter(record => record.offset >= start)
+  if (records.length === 0) return
   const times = records.map(record => record.timestampMs)
   const least = Math.min(...times)
   const most = Math.max(...times)

@@ -21,6 +21,8 @@ export class LogDiskTrouble {
   readonly #story: LogStory
   /** Operations may fail, or have failed, since the process began. */
   isAcute = false
+  #hasRotted = false
+  #calmSinceMs = 0
   #isFull = false
   #isSlow = false
   /** Contents of small files with a flipped bit in them. */
@@ -30,6 +32,21 @@ export class LogDiskTrouble {
 
   constructor(story: LogStory) {
     this.#story = story
+  }
+
+  /** The process is about to end. */
+  promisesFallDue(): void {
+    if (this.isAcute || this.#isFull || this.#isSlow) return
+    const { nowMs } = this.#story.host.machine.events
+    for (const topic of this.#story.topics) {
+      if (topic.log?.refusal === undefined && topic.busy === undefined) topic.promises.fallDue(nowMs, this.#calmSinceMs)
+    }
+  }
+
+  /** Something has failed, or lied, or rotted, at some time in the story. */
+  get hasSpoilt(): boolean {
+    const { 'flipped bit': flipped, misdirected, short } = this.#story.host.machine.faults.counts
+    return this.#hasRotted || this.#story.host.hasFailed || flipped + misdirected + short > 0
   }
 
   /** After a failed sync nobody knows what the disk holds, until its machine has begun anew. */
@@ -42,6 +59,7 @@ export class LogDiskTrouble {
   /** A new process finds a disk that works. */
   healed(): void {
     this.isAcute = false
+    this.#calmSinceMs = this.#story.host.machine.events.nowMs
     this.#isFull = false
     this.#isSlow = false
   }
@@ -115,6 +133,7 @@ export class LogDiskTrouble {
     const eio = host.failed.some(({ code }) => code === 'EIO')
     assert(eio || host.offline.size === 0, () => `a disk that was only full took ${[...host.offline].join()} offline`)
     this.#isFull = false
+    this.#calmSinceMs = host.machine.events.nowMs
     for (const { model } of topics) if (model !== undefined) model.wasFull = false
     this.#story.count('room again')
   }
@@ -181,6 +200,7 @@ export class LogDiskTrouble {
   async rot(step: StepOf<'rot'>, topic: TopicState): Promise<void> {
     const { host } = this.#story
     await this.#story.quiet()
+    this.#hasRotted = true
     if (step.file === 'text') return this.#rotText(step, topic)
     // Markers and the index of those that abort tell the same: when both are spoilt, nobody knows what was aborted.
     const isOnlyCopy = step.file === 'txnindex' ? topic.mayBeDamaged : topic.hasRottenTransactions

@@ -1,22 +1,37 @@
 /** The machine in a story about logs: it starts and ends the process that has the logs, and notes what its disk does meanwhile. */
 
-import type { Io } from '../../io/io.ts'
-import type { DiskOperation } from '../../io/memory-faults.ts'
+import type { Disk, Io } from '../../io/io.ts'
+import type { DiskOperation, DiskOperationKind } from '../../io/memory-faults.ts'
 import type { Machine } from '../../io/memory.ts'
 import type { PowerLoss } from '../../io/memory-volume.ts'
 import { segmentFileName } from '../../log/file-names.ts'
 import type { LogConfig } from '../../log/log-config.ts'
 import { LogManager, type LogManagerOptions } from '../../log/log-manager.ts'
 import { assert } from '../../std/assert.ts'
-import { silentLogging } from '../../std/logger.ts'
+import { Logging, type LogRecord } from '../../std/logger.ts'
 import { SeededRandom } from '../../std/random.ts'
 import type { Simulator } from '../simulator.ts'
-import type { LogPlan } from './log-steps.ts'
+import type { LogPlan, Within } from './log-steps.ts'
 
 /** Nothing that is asked of a log takes longer, unless it never ends. */
 const patienceMs = 3_600_000
 /** No Kafka has more than that; a story has far less. */
 const producerIdExpirationMs = 7 * 86_400_000
+
+/** So long may pass until the disk has been asked for what an end of the process waits for. */
+const withinMsMax = 1000
+const changingNames: ReadonlySet<DiskOperationKind> = new Set([
+  'makeDirectory',
+  'rename',
+  'remove',
+  'removeDirectory',
+  'syncDirectory',
+])
+const awaitedKinds: Readonly<Record<Within['of'], ReadonlySet<DiskOperationKind>>> = {
+  renames: new Set(['rename']),
+  names: changingNames,
+  changes: new Set([...changingNames, 'write', 'sync', 'truncate']),
+}
 
 export interface FailedOperation {
   readonly operation: DiskOperation
@@ -34,9 +49,15 @@ export class LogHost {
   #manager: LogManager | undefined
   /** Since the process began. */
   failed: FailedOperation[] = []
+  /** Anything but for want of room, at any time. */
+  hasFailed = false
   offline = new Set<string>()
   /** Of log files, since somebody began to listen. */
   dataReads: string[] | undefined
+  /** What the logs have warned of since somebody last asked. */
+  #complaints: LogRecord[] = []
+  #isClosing = false
+  #awaited: { readonly kinds: ReadonlySet<DiskOperationKind>; left: number } | undefined
 
   constructor(simulator: Simulator, plan: LogPlan, configOf: (topic: string) => LogConfig) {
     this.#simulator = simulator
@@ -54,6 +75,12 @@ export class LogHost {
 
   get isOpen(): boolean {
     return this.#manager !== undefined
+  }
+
+  /** Of the process that is, or has just closed its logs. */
+  get disk(): Disk {
+    assert(this.#io !== undefined, 'no process')
+    return this.#io.disk
   }
 
   get nowMs(): number {
@@ -82,6 +109,16 @@ export class LogHost {
     assert(openPaths.length === 0, () => `files are open after the logs were closed: ${openPaths.join()}`)
   }
 
+  /** The process is going to be ended in some other way before that is done, or behind it. */
+  beginToClose(): void {
+    this.#isClosing = true
+    const { manager } = this
+    manager.close().then(
+      () => (this.#isClosing = false),
+      () => (this.#isClosing = false),
+    )
+  }
+
   crash(): void {
     this.machine.crash()
     this.#ended()
@@ -104,6 +141,21 @@ export class LogHost {
 
   run(ms: number): Promise<void> {
     return this.#simulator.run(ms)
+  }
+
+  /** Until the disk has been asked for so many operations, or that takes too long. */
+  async runWithin({ of, operations }: Within): Promise<void> {
+    const endMs = this.machine.events.nowMs + withinMsMax
+    this.#awaited = { kinds: awaitedKinds[of], left: operations }
+    // When the logs are closed nothing more comes.
+    const isClosing = this.#isClosing
+    const isOver = (): boolean => isClosing && !this.#isClosing
+    await this.waitUntil(() => this.#awaited!.left <= 0 || this.machine.events.nowMs >= endMs || isOver())
+    this.#awaited = undefined
+  }
+
+  takeComplaints(): readonly LogRecord[] {
+    return this.#complaints.splice(0)
   }
 
   /** Text of a file as it is on the disk; undefined when it is not there. */
@@ -133,8 +185,10 @@ export class LogHost {
   }
 
   #note(operation: DiskOperation, code: string | undefined): void {
+    if (code !== undefined) this.hasFailed = true
     if (code !== undefined) this.failed.push({ operation, code, atMs: this.machine.events.nowMs })
     const { kind, path } = operation
+    if (this.#awaited?.kinds.has(kind) === true) this.#awaited.left -= 1
     if (this.dataReads !== undefined && kind === 'read' && isLogFile(path)) this.dataReads.push(path)
   }
 
@@ -144,7 +198,11 @@ export class LogHost {
       nodeId: 1,
       clusterId: undefined,
       configFor: this.#configOf,
-      logging: silentLogging(),
+      logging: new Logging({
+        level: 'warn',
+        sink: record => this.#complaints.push(record),
+        nowMs: () => this.machine.events.nowMs,
+      }),
       cacheBudgetBytes: this.#plan.cacheBudgetBytes,
       retentionCheckIntervalMs: 50_000,
       flushOffsetCheckpointIntervalMs: 5000,

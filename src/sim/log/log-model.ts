@@ -6,7 +6,7 @@
  */
 
 import { assert } from '../../std/assert.ts'
-import type { LogConfig } from '../../log/log-config.ts'
+import { isCompacted, type LogConfig } from '../../log/log-config.ts'
 import { syncsBeforeAcknowledging } from './log-shapes.ts'
 import type { ModelBatch } from './model-batch.ts'
 import { ProducersModel } from './producer-model.ts'
@@ -51,6 +51,12 @@ export class LogModel {
   startingOverAt: number | undefined
   /** Something that moves the start was under way when the log was closed. */
   mayMoveStart = false
+  /** What was cut off was below such a one, and the checkpoint may still say so. */
+  #highWatermarkBefore = 0
+  /** A crash takes it no further back than this. */
+  savedHighWatermark = 0
+  /** The last that was surely of this log, how far it got, and when it had not begun yet. */
+  cleaning: { readonly endOffset: number; readonly startedMs: number } | undefined
   /** How often something was cut off its end. */
   cutCount = 0
   /** Where the log was empty last. */
@@ -99,6 +105,8 @@ export class LogModel {
     )
     this.acknowledgedEnd = Math.max(this.acknowledgedEnd, writtenEndOffset)
     if (this.syncs) this.durable(writtenEndOffset)
+    // So many are synced before the last of them is acknowledged.
+    else this.durable(Math.max(0, writtenEndOffset - this.config.flushMessages + 1))
   }
 
   durable(endOffset: number): void {
@@ -159,6 +167,9 @@ export class LogModel {
   /** It is cut off, and does not come back. */
   cutTo(offset: number): void {
     this.cutCount += 1
+    this.savedHighWatermark = 0
+    if (this.highWatermark > offset) this.#highWatermarkBefore = Math.max(this.#highWatermarkBefore, this.highWatermark)
+    if (this.cleaning !== undefined && this.cleaning.endOffset > offset) this.cleaning = undefined
     this.emptyEpoch = undefined
     this.#cuttingAt = Number.POSITIVE_INFINITY
     this.startingOverAt = undefined
@@ -223,11 +234,36 @@ export class LogModel {
     )
     assert(end <= this.endOffset || isEmptied, () => `L10 ${told}; it was written to ${this.endOffset}`)
     assert(isEmptied || this.#isBoundary(end), () => `L10 ${told}, in the middle of a batch`)
+    const mostHighWatermark = Math.max(this.highWatermark, this.#highWatermarkBefore)
     assert(
-      bounds.highWatermark <= Math.max(end, start) && bounds.highWatermark >= start,
-      () => `L7 ${told}: high watermark ${bounds.highWatermark}`,
+      bounds.highWatermark <= Math.max(start, Math.min(end, mostHighWatermark)) && bounds.highWatermark >= start,
+      () => `L7 ${told}: high watermark ${bounds.highWatermark}, was ${this.highWatermark}`,
+    )
+    assert(
+      bounds.highWatermark >= Math.min(end, this.savedHighWatermark),
+      () =>
+        `L7 ${told}: high watermark ${bounds.highWatermark}, and ${this.savedHighWatermark} was reached seconds ago`,
     )
     this.#wentOnAt(bounds, after, isEmptied)
+  }
+
+  /** The cleaner has been at work since then, and may have got as far as the last stable offset. */
+  noteCleaning(startedMs: number): void {
+    if (!isCompacted(this.config)) return
+    // Nobody asks what is decided of a log with batches that may not be readable.
+    const decidedEnd = this.rotFrom === Number.POSITIVE_INFINITY ? this.stableOffset : this.highWatermark
+    this.cleanableEnd = Math.max(this.cleanableEnd, decidedEnd)
+    for (const batch of this.batches) batch.cleanedMs ??= startedMs
+  }
+
+  /** Some offset to cut off from, a share of the way from `from` to the end. */
+  boundaryAt(from: number, share: number): number {
+    const wanted = from + share * (this.endOffset - from)
+    if (share === 1) return this.endOffset
+    const index = this.batches.findIndex(each => each.firstOffset >= wanted)
+    if (index < 0) return Math.max(from, this.endOffset)
+    // Behind a batch, and not within a gap: a log that is closed with nothing at its end is not told from one that lacks it.
+    return Math.max(from, (this.batches[index - 1]?.lastOffset ?? this.emptyAt - 1) + 1)
   }
 
   /** The batch of which `offset` is a part, or the next one. */

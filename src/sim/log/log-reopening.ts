@@ -23,7 +23,8 @@ export async function reopen(
   for (const topic of story.topics) topic.leave()
   for (const each of again) {
     void host.open().catch(() => {})
-    await host.run(each.afterMs)
+    if (each.within === undefined) await host.run(each.afterMs)
+    else await host.runWithin(each.within)
     story.count(`${each.how} while opening`)
     if (each.how === 'crash') host.crash()
     else host.losePower(Math.floor(each.afterMs * 1e6))

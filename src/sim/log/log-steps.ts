@@ -10,6 +10,12 @@ export type ProducerMode = 'next' | 'retry' | 'gap' | 'old epoch' | 'new epoch'
 export type FileKind = 'log' | 'index' | 'timeindex' | 'txnindex' | 'snapshot' | 'text'
 export type Misread = 'flipped bit' | 'misdirected' | 'short'
 
+/** `names`: of those that change what is in a folder, or make that durable; otherwise of all that change anything. */
+export interface Within {
+  readonly of: 'renames' | 'names' | 'changes'
+  readonly operations: number
+}
+
 /** What a step is about, and, when it is not waited for, how long the story lets it run before it goes on. */
 interface OfTopic {
   readonly topic: number
@@ -48,8 +54,16 @@ export type Step =
   | {
       readonly kind: 'crash' | 'power cut'
       readonly downMs: number
+      /** Not at once, but within what has just been begun: when the disk has been asked for so many operations. */
+      readonly within?: Within
+      /** The process is being ended in order meanwhile. */
+      readonly closing?: boolean
       /** Further ends of the next starts, each so long after its beginning. */
-      readonly again: readonly { readonly how: 'crash' | 'power cut'; readonly afterMs: number }[]
+      readonly again: readonly {
+        readonly how: 'crash' | 'power cut'
+        readonly afterMs: number
+        readonly within?: Within | undefined
+      }[]
       /** What the power cut leaves depends on this alone. */
       readonly salt: number
     }
@@ -169,12 +183,17 @@ const directories = ['/logs-a', '/logs-b']
 export const keyCount = 6
 /** 0 has no producer id, 1 and 2 are idempotent, 3 to 5 are transactional. */
 export const producerCount = 6
+const compactionShare = 0.15
 const stepsMin = 8
 const stepsMax = 45
 
 export function planLogStory(seed: number): LogPlan {
   const random = new SeededRandom(seed).fork('log plan')
-  const theme = random.pick(themes)
+  // Drawn apart, so that the rest of a seed's story stays what it was.
+  const apart = new SeededRandom(seed).fork('log plan: ends within')
+  const drawn = random.pick(themes)
+  // Compaction takes the most steps of all until something of it is in place.
+  const theme = apart.chance(compactionShare) ? themes.find(({ name }) => name === 'compaction')! : drawn
   const topicCount = random.pick([1, 1, 2, 3])
   const topics = Array.from({ length: topicCount }, (_, index): TopicPlan => {
     const shape = random.pick(theme.shapes ?? shapeNames)
@@ -183,14 +202,15 @@ export function planLogStory(seed: number): LogPlan {
   const weights = Object.entries({ ...base, ...theme.weights }) as [StepKind, number][]
   const drawer = new StepDrawer(random, topicCount)
   const count = random.between(stepsMin, stepsMax)
+  const within = new StepDrawer(apart, topicCount)
   return {
     directories,
     topics,
     cacheBudgetBytes: random.pick([0, 2000, 1_000_000]),
     dedupeBufferBytes: random.pick([120, 10_000]),
-    steps: Array.from({ length: count }, () => drawer.draw(pickWeighted(random, weights))).flatMap(step =>
-      cutBehind.has(step.kind) && random.chance(0.2) ? [step, drawer.draw('power cut')] : [step],
-    ),
+    steps: Array.from({ length: count }, () => drawer.draw(pickWeighted(random, weights)))
+      .flatMap(step => (cutBehind.has(step.kind) && random.chance(0.2) ? [step, drawer.draw('power cut')] : [step]))
+      .flatMap(step => within.endWithin(step)),
   }
 }
 
@@ -282,6 +302,40 @@ class StepDrawer {
       default:
         return this.#drawOther(kind)
     }
+  }
+
+  /**
+   * What changes files as a whole takes a few operations of the disk, between which every end of the process counts as much as any other, however little time there is; so do a start and
+   * an orderly end.
+   */
+  endWithin(step: Step): Step[] {
+    const random = this.#random
+    if (step.kind === 'crash' || step.kind === 'power cut') {
+      return [
+        {
+          ...step,
+          again: step.again.map(each => ({ ...each, within: random.chance(0.5) ? this.#within() : undefined })),
+        },
+      ]
+    }
+    const isEnd = step.kind === 'restart'
+    const share = step.kind === 'clean' ? 0.5 : isEnd ? 0.3 : 0.15
+    if (!(isEnd || cutBehind.has(step.kind)) || !random.chance(share)) return [step]
+    const end = {
+      kind: random.pick(['crash', 'power cut', 'power cut', 'power cut'] as const),
+      downMs: 0,
+      within: this.#within(),
+      closing: isEnd,
+      again: this.#again(),
+      salt: random.uint32(),
+    }
+    return isEnd ? [end] : [{ ...step, lingerMs: 0 } as Step, end]
+  }
+
+  #within(): Within {
+    const random = this.#random
+    const most = random.pick([5, 12, 30])
+    return { of: random.pick(['renames', 'names', 'names', 'changes'] as const), operations: random.between(1, most) }
   }
 
   #drawOther(kind: Exclude<StepKind, Extract<Step, OfTopic>['kind']> | 'full disk'): Step {

@@ -13,8 +13,10 @@ import type { SeededRandom } from '../../std/random.ts'
 import { type Counts, count } from '../scenario.ts'
 import type { Simulator } from '../simulator.ts'
 import { checkAll, checkLookups, checkReadCommitted } from './log-checks.ts'
+import { checkComplaints } from './log-complaints.ts'
 import { LogDiskTrouble } from './log-disk-trouble.ts'
 import { hasRetention } from './log-shapes.ts'
+import { checkFiles } from './log-files.ts'
 import { LogHost } from './log-host.ts'
 import { LogModel } from './log-model.ts'
 import { reopen } from './log-reopening.ts'
@@ -32,6 +34,7 @@ export class LogStory {
   readonly #random: SeededRandom
   readonly #trouble: LogDiskTrouble
   readonly #tasks = new Set<Promise<void>>()
+  #hasGoneDown = false
   #violation: Error | undefined
   /** When the cleanings began that are under way. */
   readonly #cleanings = new Set<number>()
@@ -71,6 +74,7 @@ export class LogStory {
 
   /** What every log says of itself is compared with what it may say. */
   observe(): void {
+    checkComplaints(this.host.takeComplaints(), this.topics, this.#trouble.hasSpoilt)
     for (const topic of this.topics) {
       const { log, model } = topic
       if (log === undefined || model === undefined) continue
@@ -81,8 +85,9 @@ export class LogStory {
       }
       const startBefore = model.logStartOffset
       model.observe(log)
+      topic.promises.note(this.host.machine.events.nowMs, model)
       this.checkRemoved(topic, startBefore)
-      for (const startedMs of this.#cleanings) noteCleaning(model, startedMs)
+      for (const startedMs of this.#cleanings) model.noteCleaning(startedMs)
     }
     this.#trouble.checkFailedSyncs()
   }
@@ -226,8 +231,7 @@ export class LogStory {
       if (model !== undefined) model.mayMoveStart = isBusy || hasRetention(model.config)
     const offline = new Set(this.host.offline)
     for (const { log } of this.topics) if (log?.refusal !== undefined) offline.add(log.directory)
-    this.era += 1
-    await this.host.close()
+    await this.#close(offline)
     // What failed under the closing was not closed in order.
     for (const directory of this.host.offline) offline.add(directory)
     await this.host.run(0)
@@ -240,9 +244,31 @@ export class LogStory {
     this.#trouble.healed()
   }
 
+  /** In order; what is left on the disk then is held against itself, unless something has happened to it. */
+  async #close(offline: ReadonlySet<string>): Promise<void> {
+    this.era += 1
+    const isWhole = !this.#trouble.hasSpoilt && offline.size === 0
+    await this.host.close()
+    if (!isWhole || this.#trouble.hasSpoilt || this.host.offline.size > 0) return
+    await this.host.wait(checkFiles(this.host.disk, this.plan.directories, this.topics, this.#hasGoneDown))
+    this.count('files verified')
+  }
+
   async goDown(step: StepOf<'crash' | 'power cut'>): Promise<void> {
-    const cut = step.kind === 'power cut' || this.#trouble.needsPowerCut
     this.observe()
+    if (step.closing === true) {
+      this.era += 1
+      this.host.beginToClose()
+    }
+    if (step.within !== undefined) {
+      this.count(`${step.kind} within ${step.closing === true ? 'an orderly end' : 'a step'}`)
+      await this.host.runWithin(step.within)
+      this.#rethrow()
+      if (step.closing !== true) this.observe()
+    }
+    const cut = step.kind === 'power cut' || this.#trouble.needsPowerCut
+    this.#hasGoneDown = true
+    this.#trouble.promisesFallDue()
     this.era += 1
     if (cut) this.#losePower(step.salt)
     else this.host.crash()
@@ -336,16 +362,6 @@ export class LogStory {
     model.highWatermark = offset
   }
 
-  #boundaryAt(topic: TopicState, from: number, share: number): number {
-    const model = topic.model!
-    const wanted = from + share * (model.endOffset - from)
-    if (share === 1) return model.endOffset
-    const index = model.batches.findIndex(each => each.firstOffset >= wanted)
-    if (index < 0) return Math.max(from, model.endOffset)
-    // Behind a batch, and not within a gap: a log that is closed with nothing at its end is not told from one that lacks it.
-    return Math.max(from, (model.batches[index - 1]?.lastOffset ?? model.emptyAt - 1) + 1)
-  }
-
   async #truncate(step: StepOf<'truncate'>, topic: TopicState): Promise<void> {
     await this.host.wait(this.#written(topic))
     const log = topic.log!
@@ -355,7 +371,7 @@ export class LogStory {
     const { isCompacted: isCleaned, cleanableEnd } = topic.model!
     const isMost = step.share * 10 - Math.floor(step.share * 10) < 0.7
     const from = isCleaned ? Math.max(log.highWatermark, cleanableEnd) : isMost ? log.highWatermark : log.logStartOffset
-    const offset = this.#boundaryAt(topic, from, step.share)
+    const offset = topic.model!.boundaryAt(from, step.share)
     return this.#begin(step, topic, this.#cutOff(topic, offset))
   }
 
@@ -452,8 +468,16 @@ export class LogStory {
       this.observe()
       this.#cleanings.delete(startedMs)
       if (done) this.count('compacted')
+      if (done) this.#noteCleaned(startedMs)
     })
     if (step.lingerMs === undefined && topic.log?.refusal === undefined) await this.compare(topic, 2000)
+  }
+
+  /** Which log it was is known where there is one that may be. */
+  #noteCleaned(startedMs: number): void {
+    const [topic, ...others] = this.topics.filter(({ plan }) => isCompacted(plan.config))
+    const endOffset = topic?.log?.firstDirtyOffset
+    if (others.length === 0 && endOffset !== undefined) topic!.model!.cleaning = { endOffset, startedMs }
   }
 
   #deleteTopic(step: StepOf<'delete topic'>, topic: TopicState): Promise<void> {
@@ -556,12 +580,11 @@ export class LogStory {
       () => `files that nobody needs are left: ${left.join()}`,
     )
     const offline = new Set(this.topics.flatMap(({ log }) => (log?.refusal === undefined ? [] : [log.directory])))
-    this.era += 1
-    await this.host.close()
+    await this.#close(offline)
     this.#losePower(this.#random.uint32())
     await reopen(this, 'stop', offline, [])
     for (const topic of this.topics) if (topic.log !== undefined) await this.compare(topic, 700)
-    await this.host.close()
+    await this.#close(offline)
     this.count('story')
   }
 
@@ -572,14 +595,4 @@ export class LogStory {
   #topicNamed(name: string): TopicState {
     return this.topics.find(topic => topic.name === name)!
   }
-}
-
-/** The cleaner has been at work since then, and may have got as far as the last stable offset. */
-function noteCleaning(model: LogModel, startedMs: number): void {
-  if (!isCompacted(model.config)) return
-  // Nobody asks what is decided of a log with batches that may not be readable.
-  const { rotFrom, stableOffset, highWatermark } = model
-  const decidedEnd = rotFrom === Number.POSITIVE_INFINITY ? stableOffset : highWatermark
-  model.cleanableEnd = Math.max(model.cleanableEnd, decidedEnd)
-  for (const batch of model.batches) batch.cleanedMs ??= startedMs
 }

@@ -8,6 +8,7 @@ import type { CompressionType } from '../../protocol/records/compression/index.t
 import { buildEndTransactionBatch } from '../../protocol/records/control.ts'
 import { assert } from '../../std/assert.ts'
 import type { LogModel } from './log-model.ts'
+import { LogPromises } from './log-promises.ts'
 import { keyCount, type StepOf, type TopicPlan } from './log-steps.ts'
 import type { ModelBatch, ModelRecord } from './model-batch.ts'
 import { lastSequenceOf } from './model-batch.ts'
@@ -38,6 +39,7 @@ export class TopicState {
   hasRottenIndexes = false
   /** So is something of its indexes of aborted transactions. */
   hasRottenTransactions = false
+  readonly promises = new LogPromises()
   /** The highest start that somebody asked for. */
   deletedTo = 0
   /** Called when the log is no more. */
@@ -130,7 +132,7 @@ export class TopicState {
       baseSequence: -1,
       isTransactional: true,
       marker,
-      records: [{ offset: firstOffset, timestampMs, key, value: '\0\0\0\0\0\0' }],
+      records: [{ offset: firstOffset, timestampMs, key, value: '\0\0\0\0\0\0', headers: '' }],
       bytes: this.#rewrites ? undefined : Buffer.from(bytes),
       appendedMs: nowMs,
       cleanedMs: undefined,
@@ -218,7 +220,8 @@ export class TopicState {
   #record(key: number, valueBytes: number, timestampMs: number): Omit<ModelRecord, 'offset'> {
     const isTombstone = key >= keyCount
     const value = isTombstone ? null : `${this.name}/${this.#values++} `.padEnd(valueBytes, '.')
-    return { timestampMs, key: `key ${key % keyCount}`, value }
+    const headers = key % keyCount === 3 ? `h=${this.#values}` : ''
+    return { timestampMs, key: `key ${key % keyCount}`, value, headers }
   }
 
   #judge(sent: Prepared, verdicts: readonly Verdict[], outcome: AppendOutcome, bytes: Buffer, nowMs: number): void {
@@ -275,11 +278,12 @@ export class TopicState {
       baseSequence: sent.baseSequence,
       isTransactional: sent.isTransactional,
       marker: undefined,
-      records: sent.records.map(({ key, value, timestampMs }, index) => ({
+      records: sent.records.map(({ key, value, headers, timestampMs }, index) => ({
         offset: firstOffset + index,
         timestampMs: isStamped ? logAppendTimeMs : timestampMs,
         key,
         value,
+        headers,
       })),
       bytes: this.#rewrites ? undefined : Buffer.from(bytes),
       appendedMs: nowMs,
@@ -300,9 +304,11 @@ function encode(sent: Prepared): Buffer {
   return buildBatch(sent.records.map(toInput), { ...identity, compression: codec })
 }
 
-function toInput({ timestampMs, key, value }: Omit<ModelRecord, 'offset'>) {
+function toInput({ timestampMs, key, value, headers }: Omit<ModelRecord, 'offset'>) {
+  const [name, text] = headers.split('=')
   return {
     timestampMs,
+    headers: text === undefined ? [] : [{ key: name!, value: Buffer.from(text) }],
     key: key === null ? null : Buffer.from(key),
     value: value === null ? null : Buffer.from(value),
   }

@@ -5,7 +5,7 @@
 
 import * as header from '../../protocol/records/batch-header.ts'
 import { decodeBatch, verifyChecksum } from '../../protocol/records/decode.ts'
-import { forEachBatch } from '../../protocol/records/walk.ts'
+import { batchSizeAt, forEachBatch } from '../../protocol/records/walk.ts'
 import { assert } from '../../std/assert.ts'
 import type { Log } from '../../log/log.ts'
 import type { LogModel } from './log-model.ts'
@@ -35,6 +35,10 @@ export async function readOnce(log: Log, offset: number, maxBytes: number, upTo:
   if (outcome.kind === 'out-of-range') return 'out of range'
   const bytes = Buffer.concat(outcome.slices)
   assert(
+    bytes.length <= maxBytes || batchSizeAt(bytes, 0, bytes.length) === bytes.length,
+    () => `a reader of at most ${maxBytes} bytes at ${offset} gets ${bytes.length}`,
+  )
+  assert(
     bytes.length === outcome.sizeBytes,
     () => `${bytes.length} bytes were read, and ${outcome.sizeBytes} announced`,
   )
@@ -60,11 +64,12 @@ function seen(bytes: Buffer): SeenBatch {
     firstOffset: header.baseOffset(bytes, 0),
     lastOffset: header.lastOffset(bytes, 0),
     isControl: header.isControl(bytes, 0),
-    records: records.map(({ offset, timestampMs, key, value }) => ({
+    records: records.map(({ offset, timestampMs, key, value, headers }) => ({
       offset,
       timestampMs,
       key: text(key),
       value: text(value),
+      headers: headers.map(each => `${each.key}=${text(each.value)}`).join(),
     })),
   }
 }
@@ -126,7 +131,10 @@ function checkBatch(model: LogModel, original: ModelBatch, found: SeenBatch, now
     if (there === undefined) gone.push(record)
     else
       assert(
-        there.timestampMs === record.timestampMs && there.key === record.key && there.value === record.value,
+        there.timestampMs === record.timestampMs &&
+          there.key === record.key &&
+          there.value === record.value &&
+          there.headers === record.headers,
         () => `L2 ${told()}: ${JSON.stringify(there)}, not ${JSON.stringify(record)}`,
       )
   }

@@ -5,6 +5,8 @@ export interface ModelRecord {
   readonly timestampMs: number
   readonly key: string | null
   readonly value: string | null
+  /** Names and values in one text; empty where there are none. */
+  readonly headers: string
 }
 
 export interface ModelBatch {

@@ -14,6 +14,10 @@ const faults = [
   'write kept behind a lost one',
   'write torn at 512 bytes',
   'write torn at 4 KiB',
+  'crash within a step',
+  'crash within an orderly end',
+  'power cut within a step',
+  'power cut within an orderly end',
   'crash while opening',
   'power cut while opening',
   'failure noticed',
@@ -55,13 +59,14 @@ const events = [
   'clean start',
   'clean start without a read',
   'unclean start',
+  'files verified',
 ] as const
 
 export const logScenario: Scenario = {
   name: 'log',
   summary: 'the logs of one broker on a disk that loses power, fails, fills up, lies and rots',
   kinds: [...stepKinds, ...faults, ...events],
-  seedsForKinds: 700,
+  seedsForKinds: 1500,
   planOf: seed => planLogStory(seed).steps.map(describeStep),
   run: async (simulator, kept) => {
     const plan = planLogStory(simulator.seed)

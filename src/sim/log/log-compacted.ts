@@ -1,0 +1,46 @@
+/**
+ * What compaction has to have removed, in what a reader gets: of the part that the log says is compacted, all but the newest record of each key, and all of aborted transactions; of what a cleaning went through, tombstones and
+ * markers whose time was over when it began. The times are in the batches, where Kafka has them too (KIP-534).
+ */
+
+import * as header from '../../protocol/records/batch-header.ts'
+import { assert } from '../../std/assert.ts'
+import type { LogModel } from './log-model.ts'
+import { isAborted, type SeenBatch } from './log-view.ts'
+
+/** `firstDirtyOffset` as the log said it before these were read. */
+export function checkCompacted(model: LogModel, batches: readonly SeenBatch[], firstDirtyOffset: number): void {
+  const newest = new Map<string | null, number>()
+  for (const { records, isControl, lastOffset, firstOffset } of batches.toReversed()) {
+    if (isControl || lastOffset >= firstDirtyOffset || records.length === 0) continue
+    const original = model.batches.find(each => each.firstOffset === firstOffset)!
+    assert(
+      !isAborted(model, original),
+      () => `L9 ${model.name}: batch ${firstOffset}, which was aborted, is there below ${firstDirtyOffset}`,
+    )
+    for (const { key, offset } of records.toReversed()) {
+      const newer = newest.get(key)
+      assert(
+        newer === undefined,
+        () => `L9 ${model.name}: ${key} is there at ${offset} and ${newer}, and compacted to ${firstDirtyOffset}`,
+      )
+      newest.set(key, offset)
+    }
+  }
+  checkHorizons(model, batches)
+}
+
+function checkHorizons({ name, cleaning }: LogModel, batches: readonly SeenBatch[]): void {
+  if (cleaning === undefined) return
+  const { endOffset, startedMs } = cleaning
+  for (const { bytes, records, isControl, firstOffset, lastOffset } of batches) {
+    const isWaiting = isControl ? header.hasDeleteHorizon(bytes, 0) : true
+    if (lastOffset >= endOffset || !isWaiting || !records.some(({ value }) => isControl || value === null)) continue
+    const horizonMs = header.deleteHorizonMs(bytes, 0)
+    assert(
+      horizonMs !== undefined && horizonMs > startedMs,
+      () =>
+        `L9 ${name}: batch ${firstOffset} has a ${isControl ? 'marker' : 'tombstone'} that was to go at ${horizonMs}, and the log was compacted to ${endOffset} from ${startedMs} on`,
+    )
+  }
+}
