@@ -101,6 +101,24 @@ export class Stage {
     assert(answer?.errorCode === 0, () => `UpdateFeatures was answered ${answer?.errorCode}`)
   }
 
+  /** At once. */
+  async reboot(how: 'crash' | 'power cut' | 'restart'): Promise<void> {
+    if (how === 'restart') return this.#restart()
+    if (how === 'power cut') this.#machine.losePower()
+    else this.#machine.crash()
+    await this.start()
+  }
+
+  /** Everything that is synced in files of such names takes so much longer, until the returned function is called. */
+  slowSyncs(path: RegExp, delayMs: number): () => void {
+    return this.#machine.faults.delayOn({ kind: 'sync', path, delayMs })
+  }
+
+  /** The same for what is read. */
+  slowReads(path: RegExp, delayMs: number): () => void {
+    return this.#machine.faults.delayOn({ kind: 'read', path, delayMs })
+  }
+
   async #down(how: 'crash' | 'power cut'): Promise<void> {
     // Often in the middle of things: what takes long is cut short.
     const { faults } = this.#machine

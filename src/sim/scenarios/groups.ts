@@ -2,7 +2,8 @@
  * One broker, twenty members of four groups (eager, cooperative, KIP-848, and one that consumes, transforms and produces in transactions; any but the first may migrate between the protocols)
  * and ten transactional producers, through crashes, power cuts, pauses on both sides of the session timeout, late requests, processes that were started twice, full and slow disks,
  * syncs that fail, clocks that jump. What clients saw goes through the black-box checker, event by event. Beside them are three who know exactly what they have to be told: an auditor of committed
- * offsets and transactions, an impostor with memberships that are over, and a producer that says everything twice.
+ * offsets and transactions, an impostor with memberships that are over, and a producer that says everything twice. When they are done scenes are rehearsed, in which each answer and its time are
+ * known beforehand.
  */
 
 import { Auditor, expiryMs } from '../groups/auditor.ts'
@@ -10,6 +11,7 @@ import { castOf } from '../groups/cast.ts'
 import { Impostor } from '../groups/impostor.ts'
 import { Keeper } from '../groups/keeper.ts'
 import { Repeater } from '../groups/repeater.ts'
+import { rehearse } from '../groups/rehearsals/rehearse.ts'
 import { readAll, untilRead } from '../groups/ending.ts'
 import { SimClient } from '../groups/sim-client.ts'
 import { Stage } from '../groups/stage.ts'
@@ -83,6 +85,8 @@ export const groupsScenario: Scenario = {
     'transaction timed out',
     'transactional id expired',
     'producer forgotten',
+    'scene interrupted',
+    'asked while it loads',
   ],
   seedsForKinds: 60,
   run: simulator => simulator.settle(tell(simulator), 24 * 60 * 60 * 1000),
@@ -124,6 +128,7 @@ async function tell(simulator: Simulator): Promise<Counts> {
   }
   await story.together(Promise.all([suffered(), ...everybody]))
   await readAll(inspector)
+  await rehearse(story, stage, clusterVersion)
   const keepers = (['classic', 'consumer'] as const).map(
     protocol => new Keeper(new SimClient(story, `kept-${protocol}`), protocol),
   )

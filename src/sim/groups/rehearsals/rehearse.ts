@@ -1,0 +1,33 @@
+/** All scenes, one after another, when a story is over. */
+
+import type { Stage } from '../stage.ts'
+import type { GroupStory } from '../story.ts'
+import { rehearseClassic, rehearseLateDivision, rehearsePatience, rehearseStatic } from './classic-scenes.ts'
+import { rehearseModern, rehearseModernStatic } from './modern-scenes.ts'
+import { rehearseLoading, rehearsePendingOffsets, rehearseSlowCommit } from './offset-scenes.ts'
+import { Rehearsal } from './rehearsal.ts'
+import { rehearseSlowMarkers, rehearseTimeout, rehearseTransactions } from './transaction-scenes.ts'
+
+const scenes = [
+  rehearseClassic,
+  rehearseStatic,
+  rehearseLateDivision,
+  rehearsePatience,
+  rehearseModern,
+  rehearseModernStatic,
+  rehearseTransactions,
+  rehearseTimeout,
+  rehearseSlowMarkers,
+  rehearseSlowCommit,
+  rehearsePendingOffsets,
+  rehearseLoading,
+] as const
+
+export async function rehearse(story: GroupStory, stage: Stage, clusterVersion: number): Promise<void> {
+  const rehearsal = new Rehearsal(story, stage, clusterVersion)
+  await rehearsal.prepare()
+  for (const scene of scenes) {
+    await scene(rehearsal)
+    await rehearsal.end()
+  }
+}
