@@ -69,8 +69,8 @@ function expectGeneration(
   }
   expectEqual(
     'G1: what the leader is told of members',
-    leads.members.map(({ memberId }) => memberId).toSorted(),
-    [...new Set([leads.memberId, follows.memberId])].toSorted(),
+    leads.members.map(({ memberId }) => memberId).toSorted(inOrder),
+    [...new Set([leads.memberId, follows.memberId])].toSorted(inOrder),
   )
   expectEqual('what a follower is told of members', follows.members, [])
 }
@@ -229,6 +229,10 @@ async function memberFallsSilent(
   expectError('G2: a heartbeat of who was silent', await second.beat(), 'UNKNOWN_MEMBER_ID')
   await divide(rehearsal, first)
   return [first]
+}
+
+function inOrder(a: string, b: string): number {
+  return a < b ? -1 : 1
 }
 
 async function expectRebalance(rehearsal: Rehearsal, ...members: ClassicActor[]): Promise<void> {

@@ -23,7 +23,7 @@ export async function expectListed(rehearsal: Rehearsal, groupId: string, wanted
 }
 
 function sorted(value: object): object {
-  return Object.fromEntries(Object.entries(value).toSorted())
+  return Object.fromEntries(Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1)))
 }
 
 /** Of its first partition; undefined: nothing. */

@@ -44,7 +44,10 @@ async function pause(rehearsal: Rehearsal): Promise<void> {
 async function takeEverything(rehearsal: Rehearsal, member: ModernActor): Promise<void> {
   const { errorCode, memberEpoch, assignment } = await member.join()
   expectError('G1: a join', errorCode, 'NONE')
-  assert(memberEpoch > 0 && assignment !== null, () => `G1: the first member was given ${memberEpoch}, ${assignment}`)
+  assert(
+    memberEpoch > 0 && assignment !== null,
+    () => `G1: the first member was given epoch ${memberEpoch} and ${assignment === null ? 'nothing' : 'something'}`,
+  )
   expectEqual('G1: what the only member has', member.assigned, all)
   expectError('G5: a heartbeat', (await member.report()).errorCode, 'NONE')
   await expectDescribed(rehearsal, member.options.groupId, 'Stable', [member])

@@ -103,8 +103,9 @@ async function expectPending(rehearsal: Rehearsal, groupId: string, offset: numb
     offset,
     errorCode: 0,
   })
-  const { errorCode } = (await look(rehearsal, groupId, true))!
-  expectError('P4: an offset that is about to change', errorCode, 'UNSTABLE_OFFSET_COMMIT')
+  const told = await look(rehearsal, groupId, true)
+  assert(told !== undefined, 'V1: OffsetFetch was not answered')
+  expectError('P4: an offset that is about to change', told.errorCode, 'UNSTABLE_OFFSET_COMMIT')
 }
 
 /** Offsets that are refused leave nothing behind, wherever they are refused: by the transaction's coordinator, or, where nobody asks it, by the partition. */

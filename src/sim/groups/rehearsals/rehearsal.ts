@@ -158,7 +158,7 @@ export function expectError(what: string, told: number, ...wanted: readonly Erro
 }
 
 export function expectEqual(what: string, told: unknown, wanted: unknown): void {
-  const [a, b] = [told, wanted].map(value => (typeof value === 'object' ? JSON.stringify(value) : String(value)))
+  const [a, b] = [JSON.stringify(told), JSON.stringify(wanted)]
   assert(a === b, () => `${what} is ${a}, and not ${b}`)
 }
 
