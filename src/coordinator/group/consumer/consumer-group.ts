@@ -234,13 +234,16 @@ export class ConsumerGroup implements Group {
     if (member.instanceId !== null) this.staticMembers.set(member.instanceId, member.memberId)
   }
 
-  /** For replay. */
+  /** For replay. It has let go of its partitions with the deletion of its current assignment, which comes before. */
   deleteMember(memberId: string): void {
     const before = this.members.get(memberId)
     if (before === undefined) return
+    assert(
+      before.assignedPartitions.size === 0 && before.partitionsPendingRevocation.size === 0,
+      () => `G1: ${memberId} is deleted, and has partitions`,
+    )
     this.members.delete(memberId)
     this.#count(before, undefined)
-    this.#releasePartitions(before)
     if (before.instanceId !== null) this.staticMembers.delete(before.instanceId)
   }
 

@@ -10,7 +10,7 @@ import { deleteGroup, expectCommitted } from './group-views.ts'
 import { expectEqual, expectError, topic, type Rehearsal } from './rehearsal.ts'
 import { initialize, newActor } from './transaction-scenes.ts'
 import { describeTransaction, untilComplete } from './transaction-views.ts'
-import { TransactionalActor } from './transactional-actor.ts'
+import type { TransactionalActor } from './transactional-actor.ts'
 
 /** Of somebody who is no member; undefined: there was no answer in time. */
 async function commit(rehearsal: Rehearsal, groupId: string, committedOffset: number): Promise<number | undefined> {

@@ -55,7 +55,7 @@ export async function untilComplete(rehearsal: Rehearsal, actor: TransactionalAc
   const { nowMs } = rehearsal
   return rehearsal.awaitBetween('P6: the markers of a decision', { fromMs: nowMs, toMs: nowMs + 1000 }, async () => {
     const told = await describeTransaction(rehearsal, actor)
-    return /^Prepare/.test(told.transactionState) ? undefined : told
+    return told.transactionState.startsWith('Prepare') ? undefined : told
   })
 }
 
