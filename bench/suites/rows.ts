@@ -1,4 +1,5 @@
 /** What suites with running brokers share. */
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { BenchBroker } from '../brokers.ts'
 import type { Measured, Metric, Row, SuiteOptions } from '../harness.ts'
 import { processUse } from '../process-use.ts'
@@ -24,12 +25,20 @@ export function row(
   }
 }
 
-/** The last row of a suite: what the brokers hold after all that came before. */
+/** By then a broker that gives memory back when it has nothing to do has done so. */
+const quietMs = 3000
+
+/** The last row of a suite: what the brokers hold after all that came before, and what they go on holding. */
 export function memoryRow(options: SuiteOptions, suite: string): Row {
-  const metrics = { resident: { unit: 'MB', better: 'lower' } } as const
-  const measured = row(options, `after all of ${suite}`, metrics, async ({ pid }) => ({
-    resident: processUse(pid).residentBytes / 1e6,
-  }))
+  const metrics = {
+    'resident at once': { unit: 'MB', better: 'lower' },
+    'resident, 3 s later': { unit: 'MB', better: 'lower' },
+  } as const
+  const measured = row(options, `after all of ${suite}`, metrics, async ({ pid }) => {
+    const atOnce = processUse(pid).residentBytes / 1e6
+    if (!options.smoke) await sleep(quietMs)
+    return { 'resident at once': atOnce, 'resident, 3 s later': processUse(pid).residentBytes / 1e6 }
+  })
   return { ...measured, pairs: 1 }
 }
 

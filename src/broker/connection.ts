@@ -369,21 +369,13 @@ export class Connection implements SocketHandler, MemoryUser, TurnTaker {
     )
   }
 
-  /** Answers that lie one behind the other in memory, as small ones do, go out as one. */
   #takeOut({ buffers, sent }: Response): void {
     if (this.#closed) {
       sent?.()
       return
     }
     for (const buffer of buffers) {
-      const last = this.#outgoing.at(-1)
-      if (last !== undefined && last.buffer === buffer.buffer && last.byteOffset + last.length === buffer.byteOffset) {
-        this.#outgoing[this.#outgoing.length - 1] = Buffer.from(
-          last.buffer,
-          last.byteOffset,
-          last.length + buffer.length,
-        )
-      } else this.#outgoing.push(buffer)
+      this.#outgoing.push(buffer)
       this.#outgoingBytes += buffer.length
     }
     if (sent !== undefined) this.#unsent.push({ endBytes: this.#writtenBytes + this.#outgoingBytes, sent })
@@ -391,7 +383,7 @@ export class Connection implements SocketHandler, MemoryUser, TurnTaker {
 
   #send(): void {
     if (this.#outgoing.length > 0 && !this.#closed) {
-      if (this.#socket.write(this.#outgoing)) {
+      if (this.#socket.write(joined(this.#outgoing))) {
         this.#writtenBytes += this.#outgoingBytes
         this.#giveBackSent()
       } else {
@@ -454,6 +446,22 @@ export class Connection implements SocketHandler, MemoryUser, TurnTaker {
       else this.#socket.destroy()
     })
   }
+}
+
+/** Buffers that lie one behind the other in memory, as small answers do, as one. */
+function joined(buffers: readonly Uint8Array[]): readonly Uint8Array[] {
+  if (buffers.length === 1) return buffers
+  const runs: Uint8Array[] = []
+  for (let index = 0; index < buffers.length;) {
+    const first = buffers[index++]!
+    const memory = first.buffer
+    let endAt = first.byteOffset + first.length
+    const from = index
+    for (let next = buffers[index]; next?.buffer === memory && next.byteOffset === endAt; next = buffers[++index])
+      endAt += next.length
+    runs.push(index === from ? first : Buffer.from(memory, first.byteOffset, endAt - first.byteOffset))
+  }
+  return runs
 }
 
 /** An IPv4 address as such, which a socket that listens for both families gives in the form of IPv6. */

@@ -50,6 +50,8 @@ export class Dispatcher {
     }
     this.#byKey = byKey
     this.#broker = broker
+    // A client says its name and the names of its topics with each request.
+    this.#reader.rememberValues()
   }
 
   /** Whether a request may start before earlier ones of its connection are answered. Looks at the API key alone. */
