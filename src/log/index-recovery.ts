@@ -93,12 +93,13 @@ export async function rebuildIndexes(
       position = batchPosition + size
       return false
     })
-    await segment.writeIndexes(builder.endOffset)
+    await segment.rewriteIndexes(builder.endOffset)
   }
   // As long as it was: what is broken in it stays.
   if (expectedPosition < segment.writtenBytes && !(await isUnwritten(segment.logFile, expectedPosition)))
     isUncertain = true
   segment.recovered(segment.writtenBytes, { ...builder.maxTimestamp, isUncertain }, false)
   segment.seal()
+  await segment.rewriteIndexes(builder.endOffset)
   await segment.syncIndexes(builder.endOffset)
 }

@@ -216,7 +216,7 @@ async function truncateNow(core: LogCore, offset: number): Promise<void> {
   await core.lowerFirstDirtyOffset(offset)
   const cut = segments.all.filter(segment => segment.baseOffset > offset)
   await cutOffSegments(core, cut)
-  await segments.active.truncate(offset, core.context.io.clock.nowMs())
+  const contentEnd = await segments.active.truncate(offset, core.context.io.clock.nowMs())
   // Before anything new is written: what was cut off must not come back after a power cut and follow it, nor may entries of the indexes that speak of it.
   await segments.active.syncLog()
   await segments.active.syncIndexes(offset)
@@ -225,6 +225,10 @@ async function truncateNow(core: LogCore, offset: number): Promise<void> {
   await core.epochs.flush()
   cutOffsets(core, offset)
   core.snapshotOffset = await rebuildProducerState(core, offset)
+  if (contentEnd === offset) return
+  // Within a gap, or behind one: no batch tells where the log ends, so the name of a segment does.
+  writer.startSegment(offset)
+  await writer.finishRolls()
 }
 
 async function startOverAt(core: LogCore, offset: number): Promise<void> {

@@ -240,6 +240,16 @@ export class LogSegment {
   }
 
   /**
+   * The same for indexes that are built anew of records that are durable, so that no recovery looks at them again. What the time index tells is durable before the offset index goes as far: of
+   * what lies behind the latter's last entry the batches are asked, and of nothing else.
+   */
+  async rewriteIndexes(endOffset: number): Promise<void> {
+    await this.timeIndex.entries.write(() => this.timeIndex.countInMemoryBelow(endOffset))
+    await this.timeIndex.entries.sync()
+    await this.writeIndexes(endOffset)
+  }
+
+  /**
    * Keeps the index entries of what is below `offset`, as far as the log agrees with them, and drops the rest. The position from which batches may be missing in
    * the indexes; `undefined` when they are not to be believed at all.
    */
@@ -249,9 +259,9 @@ export class LogSegment {
       position: 0,
     }
     if (kept.position > 0 && !(await confirmsPosition(this, kept))) return undefined
-    const forgotten = await this.timeIndex.keepBelow(offset)
-    // An entry of what lies above is true, or was never finished; a broken one of what lies below would be missed.
-    if (forgotten !== undefined && !(await confirmsTimestamp(this, forgotten))) return undefined
+    // Both get entries at a time. An entry of what lies above is true, or was never finished; a broken one of what lies below would be missed.
+    if (kept.position > 0 && this.timeIndex.entries.entryCount === 0) return undefined
+    if (!(await this.timeIndex.keepBelow(offset, entry => confirmsTimestamp(this, entry)))) return undefined
     return (await this.transactionIndex.keepBelow(offset, this.baseOffset)) ? kept : undefined
   }
 
@@ -261,6 +271,8 @@ export class LogSegment {
    */
   async clearIndexes(offset = Number.MAX_SAFE_INTEGER): Promise<void> {
     await this.offsetIndex.truncate(this.baseOffset)
+    // An old one must not come back beside a time index that is only half there: see `rewriteIndexes`.
+    await this.offsetIndex.entries.sync()
     await this.timeIndex.truncate(this.baseOffset)
     await this.transactionIndex.keepVerifiedBelow(offset, this.baseOffset)
     this.#durableNames = 'nothing'
@@ -375,15 +387,24 @@ export class LogSegment {
     return 0
   }
 
-  /** Drops everything at and above `offset`, which must be the first offset of a batch or beyond the last. Nothing may be on its way to the file. */
-  async truncate(offset: number, nowMs: number): Promise<void> {
+  /**
+   * Drops everything at and above `offset`, which no batch may hold that begins before it. Nothing may be on its way to the file. Gives back the offset behind the last batch that is left,
+   * which lies below `offset` where there is a gap.
+   */
+  async truncate(offset: number, nowMs: number): Promise<number> {
     await this.loadIndexes()
     let end = this.#writtenBytes
-    const from = offset <= this.baseOffset ? 0 : await this.positionFor(offset, () => {})
+    let endOffset = this.baseOffset
+    // From a batch that stays.
+    const from = offset <= this.baseOffset ? 0 : await this.positionFor(offset - 1, () => {})
     await this.scan(
       from,
       (bytes, at, _size, position) => {
-        if (lastOffsetOf(bytes, at) < offset) return true
+        const lastOffset = lastOffsetOf(bytes, at)
+        if (lastOffset < offset) {
+          endOffset = lastOffset + 1
+          return true
+        }
         end = position
         return false
       },
@@ -402,6 +423,7 @@ export class LogSegment {
       this.#rollingBaseMs = undefined
     }
     await this.warmUp()
+    return endOffset
   }
 
   /** Renames the files for deletion. Reads that have them open go on. */

@@ -167,7 +167,7 @@ class SegmentRecovery {
     if (kept.position > 0) this.#fittingAt = kept.position
     const builder = new IndexBuilder(segment, producers, config, this.#position)
     do {
-      while (await this.#scanSome(builder)) await segment.writeIndexes(this.#endOffset)
+      while (await this.#scanSome(builder)) await segment.rewriteIndexes(this.#endOffset)
     } while (this.#position < segment.sizeBytes && this.#endOffset < recoveryPoint && (await this.#passDamage()))
     this.#maxTimestamp = builder.maxTimestamp
     return segment.sizeBytes - this.#position
@@ -181,6 +181,8 @@ class SegmentRecovery {
     segment.recovered(this.#position, this.#maxTimestamp, isDurable)
     if (!isDurable && this.#position > this.#startPosition) await this.#writeAgain()
     segment.seal()
+    // Some of it may be below the recovery point, and is not looked at by the next recovery, if this one is interrupted.
+    await segment.rewriteIndexes(this.#endOffset)
     // Before the next segment gets its index files.
     if (!segment.isNew) await segment.syncAll(this.#endOffset)
   }

@@ -82,8 +82,11 @@ export class TimeIndex {
     return this.#last
   }
 
-  /** Keeps the longest prefix of entries that grow and are of batches below `offset`, and forgets the rest. Gives back the first that is forgotten, unless it is zeros. */
-  async keepBelow(offset: number): Promise<TimestampOffset | undefined> {
+  /**
+   * Keeps the longest prefix of entries that grow and are of batches below `offset`, and forgets the rest. False where the first that would be forgotten, unless it is zeros, is not
+   * `confirmed`: then everything stays as it is, so that the next one who looks finds the same.
+   */
+  async keepBelow(offset: number, confirmed: (entry: TimestampOffset) => Promise<boolean>): Promise<boolean> {
     const count = this.entries.entryCount
     const bytes = count === 0 ? new Uint8Array(0) : await this.entries.readEntries(0, count)
     let kept: TimestampOffset = { timestampMs: -1, offset: this.#baseOffset }
@@ -97,9 +100,10 @@ export class TimeIndex {
       kept = entry
       keptCount++
     }
+    if (forgotten !== undefined && !(await confirmed(forgotten))) return false
     await this.entries.trim(keptCount)
     this.#last = kept
-    return forgotten
+    return true
   }
 
   /** Drops the entries of batches at and above `offset`. */

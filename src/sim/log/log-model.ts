@@ -61,6 +61,8 @@ export class LogModel {
   cutCount = 0
   /** Where the log was empty last. */
   emptyAt = 0
+  /** Where the log was cut off with no batch before it. */
+  #endsInGap: number[] = []
   /** What is at and above this is being cut off: of that nothing is durable any more. */
   #cuttingAt = Number.POSITIVE_INFINITY
   /** The disk has been full since the last look: what was not acknowledged may have been cut off. */
@@ -164,8 +166,8 @@ export class LogModel {
     this.durableEnd = Math.min(this.durableEnd, offset)
   }
 
-  /** It is cut off, and does not come back. */
-  cutTo(offset: number): void {
+  /** It is cut off, and does not come back. True when no batch ends there. */
+  cutTo(offset: number): boolean {
     this.cutCount += 1
     this.savedHighWatermark = 0
     if (this.highWatermark > offset) this.#highWatermarkBefore = Math.max(this.#highWatermarkBefore, this.highWatermark)
@@ -184,6 +186,10 @@ export class LogModel {
     this.highWatermark = Math.min(this.highWatermark, offset)
     this.stableOffset = Math.min(this.stableOffset, offset)
     this.cleanableEnd = Math.min(this.cleanableEnd, offset)
+    const contentEnd = this.#contentEnd(offset)
+    this.#endsInGap = this.#endsInGap.filter(end => end < offset)
+    if (contentEnd < offset) this.#endsInGap.push(offset)
+    return contentEnd < offset
   }
 
   /** The log is empty and goes on at `offset`. */
@@ -262,8 +268,10 @@ export class LogModel {
     if (share === 1) return this.endOffset
     const index = this.batches.findIndex(each => each.firstOffset >= wanted)
     if (index < 0) return Math.max(from, this.endOffset)
-    // Behind a batch, and not within a gap: a log that is closed with nothing at its end is not told from one that lacks it.
-    return Math.max(from, (this.batches[index - 1]?.lastOffset ?? this.emptyAt - 1) + 1)
+    const behind = Math.max(from, (this.batches[index - 1]?.lastOffset ?? this.emptyAt - 1) + 1)
+    const gap = this.batches[index]!.firstOffset - behind
+    // Replicas of compacted logs have gaps: into one, or to where it ends.
+    return gap > 0 ? behind + Math.floor(((share * 10) % 1) * (gap + 1)) : behind
   }
 
   /** The batch of which `offset` is a part, or the next one. */
@@ -334,6 +342,7 @@ export class LogModel {
     return (
       offset === this.endOffset ||
       offset === this.emptyAt ||
+      this.#endsInGap.includes(offset) ||
       this.batches.some(batch => batch.lastOffset + 1 === offset)
     )
   }

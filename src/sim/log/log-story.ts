@@ -384,7 +384,7 @@ export class LogStory {
     const cutting = topic.log!.truncateTo(offset).then(() => {
       if (era !== this.era) return
       topic.cutAt = undefined
-      model.cutTo(offset)
+      if (model.cutTo(offset)) this.count('cut off within a gap')
       model.producers.reread(model.logStartOffset, model.isCompacted)
       // What cannot be read tells nothing of its producer.
       if (topic.mayBeDamaged) model.producers.forgetAll(model.batches)

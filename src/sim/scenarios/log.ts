@@ -53,6 +53,7 @@ const events = [
   'removed by retention',
   'records deleted',
   'cut off',
+  'cut off within a gap',
   'started over',
   'moved',
   'topic deleted',
