@@ -219,7 +219,7 @@ async function truncateNow(core: LogCore, offset: number): Promise<void> {
   const contentEnd = await segments.active.truncate(offset, core.context.io.clock.nowMs())
   // Before anything new is written: what was cut off must not come back after a power cut and follow it, nor may entries of the indexes that speak of it.
   await segments.active.syncLog()
-  await segments.active.syncIndexes(offset)
+  await segments.active.syncCutIndexes()
   core.forgetFrom(offset)
   core.epochs.truncateFromEnd(offset)
   await core.epochs.flush()

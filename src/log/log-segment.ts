@@ -337,6 +337,11 @@ export class LogSegment {
     if (this.lacksDurableNames) await this.#syncNames('all')
   }
 
+  /** Makes durable what has been cut off the indexes. Makes none that is not there, which would tell recovery that everything before the segment is durable. */
+  async syncCutIndexes(): Promise<void> {
+    await allSettled([this.offsetIndex, this.timeIndex, this.transactionIndex].map(({ entries }) => entries.sync()))
+  }
+
   /** Makes the files that are missing. Everything before the segment is durable. */
   async createFiles(): Promise<void> {
     if (!this.#isNew && !this.#isProvisional) return
