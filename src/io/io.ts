@@ -113,8 +113,8 @@ export interface DiskFile {
   /** Reads into `target` from `position`; returns how many bytes there were, fewer than asked only at the end of the file. */
   read(target: Uint8Array, position: number): Promise<number>
   /**
-   * As `read`, but at once, where that is likely to be quick: a few kilobytes that the system has in memory. `undefined` where it is not, and nothing is read then. For one
-   * read after another that each are too small for a trip to another thread.
+   * As `read`, but at once, where the device is quick at present; `undefined` where it is not, and nothing is read then. For a few kilobytes that the system is likely to have in
+   * memory: everything waits for this call, and if it has not, for the disk.
    */
   readNow(target: Uint8Array, position: number): number | undefined
   /** Writes all buffers one behind the other from `position`, wholly or fails. The buffers must not change until it settles. */

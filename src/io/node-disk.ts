@@ -9,12 +9,10 @@
 import * as fs from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { assert } from '../std/assert.ts'
-import { Fifo } from '../std/fifo.ts'
 import type { Clock, DirectoryEntry, Disk, DiskFile, DiskLock, FileStat, OpenOptions } from './io.ts'
+import { deviceFor } from './node-device.ts'
+import type { Device, Gate } from './node-device.ts'
 import { takeFileLock } from './node-lock.ts'
-import { QuickReads } from './node-quick-reads.ts'
-
-type Callback<T> = (error: NodeJS.ErrnoException | null, value: T) => void
 
 const onWindows = process.platform === 'win32'
 
@@ -26,77 +24,6 @@ const windowsRetryMs = 50
 const buffersPerWriteMax = 1024
 
 const smallFileBytesMax = 4096
-
-/** What is shared by all calls that concern one device. */
-interface Device {
-  /** For calls on open files, and syncs. */
-  readonly files: Gate
-  /** For calls that name a path, which are rare once a broker runs, except for opening cold files. */
-  readonly paths: Gate
-  readonly quickReads: QuickReads
-}
-
-/** Above this an operation is a large one: megabytes take milliseconds, which those who move a few kilobytes are not to wait for. */
-const smallBytesMax = 128 * 1024
-
-/**
- * Lets at most so many operations run at a time; the others wait in order. Small ones go before large ones, and large ones leave a quarter of the places to them: else
- * a batch of a kilobyte would wait for all that is read from cold segments.
- */
-class Gate {
-  readonly #runningMax: number
-  readonly #largeRunningMax: number
-  readonly #waiting = new Fifo<() => void>()
-  readonly #largeWaiting = new Fifo<() => void>()
-  #running = 0
-  #largeRunning = 0
-
-  constructor(runningMax: number) {
-    this.#runningMax = runningMax
-    this.#largeRunningMax = Math.max(1, runningMax - Math.ceil(runningMax / 4))
-  }
-
-  /** Starts `operation`, which moves so many bytes, when there is room; it has ended when it calls back. */
-  run<T>(operation: (callback: Callback<T>) => void, bytes = 0): Promise<T> {
-    const isLarge = bytes > smallBytesMax
-    return new Promise<T>((settle, fail) => {
-      const start = (): void => {
-        this.#running += 1
-        if (isLarge) this.#largeRunning += 1
-        try {
-          operation((error, value) => {
-            this.#leave(isLarge)
-            if (error) fail(error)
-            else settle(value)
-          })
-        } catch (error) {
-          // Node throws at once for what no system call could take, such as a path with a zero byte.
-          this.#leave(isLarge)
-          fail(error)
-        }
-      }
-      if (this.#running < this.#runningMax && (!isLarge || this.#largeRunning < this.#largeRunningMax)) start()
-      else if (isLarge) this.#largeWaiting.push(start)
-      else this.#waiting.push(start)
-    })
-  }
-
-  #leave(wasLarge: boolean): void {
-    this.#running -= 1
-    if (wasLarge) this.#largeRunning -= 1
-    if (this.#waiting.length > 0) this.#waiting.shift()!()
-    else if (this.#largeRunning < this.#largeRunningMax) this.#largeWaiting.shift()?.()
-  }
-}
-
-/** Together three quarters of the threads, so that a second device finds some when the first one stalls. */
-function deviceFor(threads: number, clock: Clock): Device {
-  return {
-    files: new Gate(Math.max(2, threads >> 1)),
-    paths: new Gate(Math.max(2, threads >> 2)),
-    quickReads: new QuickReads(clock),
-  }
-}
 
 export class NodeDisk implements Disk {
   /** By device number. A stalled disk fills its own gates and no others. */
@@ -319,6 +246,7 @@ class NodeFile implements DiskFile {
 
   readNow(target: Uint8Array, position: number): number | undefined {
     this.#assertOpen()
+    if (this.#device.files.isStalled) return undefined
     return this.#device.quickReads.run(target.length, () => {
       let filledBytes = 0
       while (filledBytes < target.length) {

@@ -6,6 +6,7 @@ import type { OpenFiles } from './open-files.ts'
 import type { ProducerStateOptions } from './producer-state.ts'
 import type { WorkLimit } from './work-limit.ts'
 import type { ReadAheads } from './read-ahead.ts'
+import type { WriteRounds } from './recent-writes.ts'
 import type { TailCache } from './tail-cache.ts'
 
 export interface LogContext {
@@ -22,6 +23,7 @@ export interface LogDirectoryHost {
   readonly pace: DiskPace
   readonly readLimit: WorkLimit
   readonly readAheads: ReadAheads
+  readonly writeRounds: WriteRounds
   /** Of segments that are finished in the background. */
   readonly rollLimit: WorkLimit
   /** The disk has failed under a log: the directory goes offline. */

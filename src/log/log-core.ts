@@ -339,6 +339,10 @@ export class LogCore {
     await this.#rebuilding?.get(segment)
   }
 
+  get recentFrom(): number {
+    return this.writer.recentFrom
+  }
+
   /** Positions and cached batches are not what they were. */
   forgetFrom(offset: number): void {
     this.tail?.truncate(offset)

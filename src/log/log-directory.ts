@@ -8,6 +8,7 @@ import type { Disk, DiskError, DiskLock } from '../io/io.ts'
 import type { Uuid } from '../protocol/uuid.ts'
 import { DiskPace } from './disk-pace.ts'
 import { ReadAheads } from './read-ahead.ts'
+import { WriteRounds } from './recent-writes.ts'
 import { FileReplacer, replaceContent, replaceFile } from './atomic-file.ts'
 import { formatOffsetCheckpoint } from './checkpoint-file.ts'
 import type { OffsetEntry } from './checkpoint-file.ts'
@@ -43,6 +44,7 @@ export class LogDirectory implements LogDirectoryHost {
   readonly pace = new DiskPace()
   readonly readLimit = new WorkLimit(readsAtATime)
   readonly readAheads = new ReadAheads()
+  readonly writeRounds = new WriteRounds()
   readonly rollLimit = new WorkLimit(rollsAtATime)
   readonly logs = new Set<Log>()
   /** Logs that are about to be moved here: the checkpoints speak of them already. */

@@ -43,6 +43,8 @@ export interface LogReaderOwner {
   /** What an index lookup may be off by. */
   readonly indexIntervalBytes: number
   readonly closed: boolean
+  /** From here on everything has been written lately: the system has it in memory. */
+  readonly recentFrom: number
   /** Another number whenever what has been read of the files may not be in them any more. */
   readonly cuts: number
   readonly logEndOffset: number
@@ -242,7 +244,9 @@ export class LogReader {
 
   /** What has been read ahead, where that is what is needed, or what can be had at once, or else a trip to another thread. */
   async #chunkAt(segment: LogSegment, position: number, length: number, gathering: Gathering): Promise<Chunk> {
-    const now = readChunkNow(segment, position, length)
+    // A disk that stalls must not hold up everybody: only where none is likely to be asked.
+    const isRecent = gathering.nextOffset >= this.#owner.recentFrom
+    const now = isRecent ? readChunkNow(segment, position, length) : undefined
     if (now !== undefined) return now
     gathering.hasWaited = true
     return this.#owner.host.readLimit.run(() => readChunk(segment, position, length))

@@ -23,6 +23,7 @@ import type { LogSegments } from './log-segments.ts'
 import { RELATIVE_OFFSET_MAX } from './offset-index.ts'
 import { writeSnapshotContent } from './producer-recovery.ts'
 import type { CompletedTransaction } from './producer-state.ts'
+import { RecentWrites } from './recent-writes.ts'
 import type { KeptBatch } from './tail-cache.ts'
 
 export interface PlacedBatch {
@@ -75,6 +76,7 @@ export class LogWriter {
   #warming: Promise<void> | undefined
   #rolls: Roll[] = []
   #finishing = false
+  readonly #recent = new RecentWrites()
   #flushTimer: Timer | undefined
   /** Operations on the files as a whole follow one another. */
   #lastExclusive: Promise<unknown> | undefined
@@ -115,6 +117,11 @@ export class LogWriter {
   /** So much waits to be written that no more may come. */
   get isFull(): boolean {
     return this.#queue !== undefined && this.#queue.isFull
+  }
+
+  /** From here on everything has been written lately: the system has it in memory. */
+  get recentFrom(): number {
+    return this.#recent.since(this.#owner.host.writeRounds.round)
   }
 
   /** Batches wait for the active segment to become warm. */
@@ -349,6 +356,9 @@ export class LogWriter {
 
   #written(segment: LogSegment, position: number, endOffset: number): void {
     assert(endOffset > this.#fileEndOffset, () => `L3: written to ${endOffset} after ${this.#fileEndOffset}`)
+    const { writeRounds } = this.#owner.host
+    writeRounds.wrote(position - segment.writtenBytes)
+    this.#recent.wrote(this.#fileEndOffset, writeRounds.round)
     this.#background(segment.written(position, endOffset))
     this.#fileEndOffset = endOffset
     if (this.#rolls.length > 0 && this.#rolls[0]!.baseOffset <= segment.baseOffset) this.#finishInBackground()

@@ -107,6 +107,28 @@ test('a log that is closed touches its file no more', () =>
     )
   }))
 
+test('at once is only read what was written lately, which a restart ends', () =>
+  simulate(5, async simulator => {
+    const machine = simulator.machine('a')
+    machine.faults.atHandProbability = 1
+    const overrides = { configFor: () => smallConfig, cacheBudgetBytes: 0 }
+    const before = await openLog(machine.boot(), overrides)
+    for (let index = 0; index < 10; index++) append(before.log, [`value ${index}`])
+    await committed(before.log)
+    machine.faults.delayOn({ kind: 'read', path: /\.log$/, delayMs: 100 })
+    assert.equal((await timedRead(before.log, simulator, 3)).ms, 0)
+    machine.faults.heal()
+    await before.manager.close()
+    const { log, manager } = await openLog(machine.boot(), overrides)
+    append(log, ['value 10'])
+    await committed(log)
+    machine.faults.delayOn({ kind: 'read', path: /\.log$/, delayMs: 100 })
+    assert.ok((await timedRead(log, simulator, 3)).ms >= 100)
+    assert.equal((await timedRead(log, simulator, 10)).ms, 0)
+    machine.faults.heal()
+    await manager.close()
+  }))
+
 test('so many bytes are held at the most, the oldest goes first, and its memory is given back', async () => {
   const aheads = new ReadAheads()
   const megabyte = 1024 * 1024

@@ -14,6 +14,7 @@ import { replaceFile } from '../atomic-file.ts'
 import { BoundedDisk } from '../bounded-disk.ts'
 import { DiskPace } from '../disk-pace.ts'
 import { ReadAheads } from '../read-ahead.ts'
+import { WriteRounds } from '../recent-writes.ts'
 import * as names from '../file-names.ts'
 import { DEFAULT_LOG_CONFIG } from '../log-config.ts'
 import type { LogContext, LogDirectoryHost } from '../log-context.ts'
@@ -234,6 +235,7 @@ function hostOf({ name }: PartitionFolder, folder: string): LogDirectoryHost {
     pace: new DiskPace(),
     readLimit: new WorkLimit(1),
     readAheads: new ReadAheads(),
+    writeRounds: new WriteRounds(),
     rollLimit: new WorkLimit(1),
     failed: () => {},
     saveLogStartOffsets: async () => {},
