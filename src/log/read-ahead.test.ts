@@ -119,6 +119,7 @@ test('at once is only read what was written lately, which a restart ends', () =>
     assert.equal((await timedRead(before.log, simulator, 0)).ms, 0)
     machine.faults.heal()
     await before.manager.close()
+    machine.crash()
     const { log, manager } = await openLog(machine.boot(), overrides)
     append(log, ['value 10'])
     await committed(log)
