@@ -87,9 +87,10 @@ export async function main(args: readonly string[]): Promise<void> {
   }
 }
 
-/** `ottla` and `ottla --port 0` mean `ottla start …`. */
+/** `ottla` and `ottla --port 0` mean `ottla start …`; `ottla help log dump`, of which the parser would read one word, means `ottla log dump --help`. */
 function withDefaultVerb(args: readonly string[]): string[] {
   const first = args[0]
+  if (first === 'help' && args.length > 2) return [...args.slice(1), '--help']
   const isStart = first === undefined || (first.startsWith('-') && !['-h', '--help', '-V', '--version'].includes(first))
   return isStart ? ['start', ...args] : [...args]
 }

@@ -253,3 +253,14 @@ test('a folder that was locked by a broker killed with SIGKILL is free at once',
   const second = await startedBroker(t, ['--port', '0', '--data', folder])
   assert.equal(second.ready.data?.[0], folder)
 })
+
+test('help of a command within a command is that of the inner one', async t => {
+  for (const args of [
+    ['help', 'log', 'dump'],
+    ['log', 'dump', '--help'],
+  ]) {
+    const { code, stdout } = await ottla(t, args).ended
+    assert.equal(code, 0)
+    assert.match(stdout, /^Usage: ottla log dump /)
+  }
+})

@@ -28,6 +28,9 @@ export class Targets {
     const targets: Target[] = []
     try {
       for (const folder of folders) {
+        const stat = await disk.stat(resolve(folder))
+        if (stat === undefined) throw new Unusable(`${folder}: there is no such folder`)
+        if (!stat.directory) throw new Unusable(`${folder} is a file: name the partition's folder that it lies in`)
         const target = await findTarget(disk, resolve(folder))
         if (target === undefined) throw new Unusable(`${folder} is neither a partition's folder nor a log directory`)
         const { directory } = target

@@ -60,7 +60,14 @@ test('2 while a broker holds the lock, and where there is nothing to check', asy
   await manager.close()
   assert.equal((await log(t, 'verify', directory)).code, 0)
   assert.equal((await log(t, 'verify', import.meta.dirname)).code, 2)
-  assert.equal((await log(t, 'verify', join(directory, 'nothing'))).code, 2)
+  const missing = await log(t, 'verify', join(directory, 'nothing'))
+  assert.deepEqual([missing.code, /nothing: there is no such folder$/m.test(missing.stderr)], [2, true], missing.stderr)
+  const file = await log(t, 'verify', segmentPath(folder, 0))
+  assert.deepEqual(
+    [file.code, /0\.log is a file: name the partition's folder/.test(file.stderr)],
+    [2, true],
+    file.stderr,
+  )
   assert.equal((await log(t, 'verify')).code, 2)
 })
 

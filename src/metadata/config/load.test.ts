@@ -46,6 +46,10 @@ test('an unknown key is named with its line and the nearest known key', () => {
   ])
 })
 
+test('a value without a key is a mistake of its own', () => {
+  assert.deepEqual(problemsOf('\n=5'), ['server.properties:2: a value without the name of a setting'])
+})
+
 test('every mistake is named at once, each with its place', () => {
   const { problems } = load(
     {

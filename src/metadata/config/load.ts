@@ -118,13 +118,19 @@ function settingsOfFile(file: { readonly path: string; readonly text: string }, 
   for (const { line, message } of problems) findings.problems.push(`${file.path}:${line}: ${message}`)
   const lines = new Map<string, number>()
   for (const { key, line } of properties) {
+    if (key === '') {
+      findings.problems.push(`${file.path}:${line}: a value without the name of a setting`)
+      continue
+    }
     const earlier = lines.get(key)
     if (earlier !== undefined) {
       findings.warnings.push(`${file.path}:${line}: ${key} is set again; line ${earlier} does not count`)
     }
     lines.set(key, line)
   }
-  return properties.map(({ key, value, line }) => ({ key, value, origin: `${file.path}:${line}`, mayBeForeign: false }))
+  return properties
+    .filter(({ key }) => key !== '')
+    .map(({ key, value, line }) => ({ key, value, origin: `${file.path}:${line}`, mayBeForeign: false }))
 }
 
 function settingOfOverride(text: string, findings: Findings): Setting[] {
