@@ -220,11 +220,23 @@ export class LogReader {
   /** Not when the files have changed since the read began: the position is one in what was there before. */
   #remember({ nextOffset, options }: Gathering, place: Cursor, readsAhead = false): void {
     if (place.cuts !== this.#owner.cuts) return
+    const ahead = this.#takeAheadOfAnother(nextOffset, place)
     this.#dropCursor(nextOffset)
-    const ahead = readsAhead ? this.#readAhead(place, options.maxBytes) : undefined
-    this.#cursors.set(nextOffset, { ...place, ahead })
+    this.#cursors.set(nextOffset, {
+      ...place,
+      ahead: ahead ?? (readsAhead ? this.#readAhead(place, options) : undefined),
+    })
     if (this.#cursors.size <= cursorsMax) return
     for (const oldest of this.#cursors.keys()) return this.#dropCursor(oldest)
+  }
+
+  /** Several readers at one place, as of several groups, share what is read for the first of them. */
+  #takeAheadOfAnother(offset: number, place: Cursor): ReadAhead | undefined {
+    const other = this.#cursors.get(offset)
+    if (other?.segment !== place.segment || other.position !== place.position || other.cuts !== place.cuts)
+      return undefined
+    this.#cursors.delete(offset)
+    return other.ahead
   }
 
   #dropCursor(offset: number): void {
@@ -233,7 +245,7 @@ export class LogReader {
   }
 
   /** Not where others wait to be read what they asked for, nor of a file that is none of the log's any more. */
-  #readAhead({ segment, position }: Cursor, maxBytes: number): ReadAhead | undefined {
+  #readAhead({ segment, position }: Cursor, { maxBytes }: ReadOptions): ReadAhead | undefined {
     if (this.#owner.closed || !this.#owner.segments.all.includes(segment)) return undefined
     const { readLimit, readAheads } = this.#owner.host
     const length = Math.min(Math.max(readBytesMin, Math.min(maxBytes, readBytesMax)), segment.writtenBytes - position)

@@ -61,6 +61,23 @@ test('a reader that stops where it may not read on, or that comes by once, has n
     assert.equal(reads, before + 3)
   }))
 
+test('of several readers at one place one has it read ahead', () =>
+  slowlyRead(async ({ log, simulator, machine }) => {
+    let reads = 0
+    machine.faults.onOperation = ({ kind, path }) => {
+      if (kind === 'read' && path.endsWith('.log')) reads += 1
+    }
+    const both = async (offset: number): Promise<void> => {
+      await Promise.all([timedRead(log, simulator, offset), timedRead(log, simulator, offset)])
+      await simulator.sleep(150)
+    }
+    for (const offset of [0, 1, 2]) await both(offset)
+    const before = reads
+    for (let offset = 3; offset < 13; offset++) await both(offset)
+    // One of each two reads itself, after a look at the index; one chunk is read for the next ones.
+    assert.ok(reads - before <= 10 * 3, `${reads - before} reads`)
+  }))
+
 test('what was cut off is not given to readers, though it was read ahead', () =>
   slowlyRead(async ({ log, simulator }) => {
     for (const offset of [0, 1]) await timedRead(log, simulator, offset)
