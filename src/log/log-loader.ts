@@ -127,6 +127,9 @@ export async function loadLog(context: LogContext, host: LogDirectoryHost, optio
     log.fail(failure)
   } else if (log.recoveryPoint < log.logEndOffset) {
     await log.flush()
+  } else if (!options.isClean) {
+    // Of an end that a power cut has taken, the file may still tell.
+    await loading.epochs.flush()
   }
   return { log, litter }
 }

@@ -44,9 +44,10 @@ export class SegmentIndexes {
   }
 
   get transactions(): TransactionIndex {
-    this.#transactions ??= this.#begun(
-      new TransactionIndex(this.#openFiles, this.#segment.pathOf(TRANSACTION_INDEX_SUFFIX)),
-    )
+    if (this.#transactions === undefined) {
+      this.#transactions = new TransactionIndex(this.#openFiles, this.#segment.pathOf(TRANSACTION_INDEX_SUFFIX))
+      if (this.#isNew) this.#transactions.startEmpty()
+    }
     return this.#transactions
   }
 

@@ -28,6 +28,8 @@ const entriesPerRead = 128
 const entriesVerifiedEachTime = 1024
 const noChecksum = 'none'
 const nothing: Checksum = { count: 0, crc: 0 }
+/** Matches no file. */
+const notAll: Checksum = { count: 0, crc: 1 }
 
 /** Of the first entries of the file. */
 interface Checksum {
@@ -56,6 +58,12 @@ export class TransactionIndex {
   constructor(openFiles: OpenFiles, path: string) {
     this.#disk = openFiles.disk
     this.entries = new IndexFile(openFiles, path, entryBytes)
+  }
+
+  /** For files that cannot exist yet: nothing on disk is looked at. */
+  startEmpty(): void {
+    this.entries.startEmpty()
+    this.#checksum = noChecksum
   }
 
   /** Of the newest entry, as far as known; −1 when there is none. */
@@ -100,18 +108,19 @@ export class TransactionIndex {
   async saveChecksum(): Promise<void> {
     if (!this.#isChanged) return
     const { tailStart: count } = this.entries
-    const path = this.checksumPath
-    const slash = path.lastIndexOf('/')
     const checksum = await this.#checksumOf(count)
-    if (checksum === noChecksum) await this.#disk.remove(path)
-    else {
-      const text = sealText(`${checksum.count} ${checksum.crc}\n`)
-      await replaceFile(this.#disk, path.slice(0, slash), path.slice(slash + 1), text)
-    }
+    if (checksum === noChecksum) await this.#disk.remove(this.checksumPath)
+    else await this.#writeChecksum(checksum)
     // More may have come meanwhile, and be in the one in memory.
     if (this.#checksumOfAll() === undefined) this.#checksum = checksum
     // Those that wait in memory, since their markers were not written yet, are to come into the next one.
     this.#isChanged = this.entries.entryCount !== count
+  }
+
+  #writeChecksum({ count, crc }: Checksum): Promise<void> {
+    const path = this.checksumPath
+    const slash = path.lastIndexOf('/')
+    return replaceFile(this.#disk, path.slice(0, slash), path.slice(slash + 1), sealText(`${count} ${crc}\n`))
   }
 
   /** Of what was to be written, where that is known: a bit may have flipped since in what is there. */
@@ -135,7 +144,7 @@ export class TransactionIndex {
 
   async #verify(): Promise<boolean> {
     const { entryCount } = this.entries
-    if (entryCount === 0) return true
+    // Of one without entries too: it was emptied, perhaps, to be built anew, and a crash has come between.
     this.#checksum ??= await this.#readChecksum()
     if (this.#checksum === noChecksum) return true
     const { count, crc } = this.#checksum
@@ -161,9 +170,9 @@ export class TransactionIndex {
    * what it should be.
    */
   async collect(from: number, to: number, found: AbortedTransaction[]): Promise<boolean | undefined> {
+    if (!(await this.isVerified())) return undefined
     const count = this.entries.entryCount
     if (count === 0) return false
-    if (!(await this.isVerified())) return undefined
     const floor = await this.entries.floor((source, at) => readEntry(source, at).lastOffset < from, readEntry)
     if (floor === undefined) return undefined
     for (let start = floor.count; start < count; start += entriesPerRead) {
@@ -222,6 +231,8 @@ export class TransactionIndex {
     let keptCount = 0
     let lastOffset = baseOffset - 1
     for (const entry of entries) {
+      // Zeros are what was never durable; of something else nobody knows what it was.
+      if (!isPossible(entry) && !isZeros(entry)) return false
       if (!isPossible(entry) || entry.lastOffset <= lastOffset || entry.lastOffset >= offset) break
       lastOffset = entry.lastOffset
       keptCount += 1
@@ -232,8 +243,11 @@ export class TransactionIndex {
     return true
   }
 
-  /** Keeps what its checksum vouches for, of that what can be true with markers below `offset`, and forgets the rest. */
+  /** Keeps what its checksum vouches for, of that what can be true with markers below `offset`, and forgets the rest, which is to be built anew. */
   async keepVerifiedBelow(offset: number, baseOffset: number): Promise<void> {
+    this.#checksum ??= await this.#readChecksum()
+    // Until that is done, also after a crash, one beside it says that this is not all.
+    if (this.#checksum === noChecksum && this.entries.entryCount > 0) await this.#writeChecksum(notAll)
     // Behind what the checksum speaks of, a power cut may have left the length of the file and not what was in it.
     if (this.entries.isOnDisk) {
       if (!(await this.keepBelow(offset, baseOffset))) await this.clear()
@@ -272,4 +286,8 @@ function readEntry(source: Uint8Array, at: number): FileEntry {
 function isPossible({ version, producerId, firstOffset, lastOffset, lastStableOffset }: FileEntry): boolean {
   const isTransaction = version === currentVersion && producerId >= 0 && firstOffset >= 0 && firstOffset <= lastOffset
   return isTransaction && lastStableOffset >= 0 && lastStableOffset <= lastOffset + 1
+}
+
+function isZeros(entry: FileEntry): boolean {
+  return Object.values(entry).every(value => value === 0)
 }

@@ -342,6 +342,7 @@ export class LogModel {
     return (
       offset === this.endOffset ||
       offset === this.emptyAt ||
+      offset === this.#cuttingAt ||
       this.#endsInGap.includes(offset) ||
       this.batches.some(batch => batch.lastOffset + 1 === offset)
     )

@@ -154,7 +154,8 @@ export class LogStory {
         const { writtenEndOffset } = log
         const { cutCount } = model
         return this.#begin(step, topic, log.flush(), () => {
-          if (model.cutCount === cutCount) model.durable(writtenEndOffset)
+          // One that the topic's deletion overtakes promises nothing.
+          if (model.cutCount === cutCount && topic.log === log) model.durable(writtenEndOffset)
         })
       }
       case 'roll':
