@@ -4,6 +4,7 @@
  * Two things keep the comparison from being exact. What happened before the log's first segment is only known from the snapshot there. And compaction
  * takes batches away that a snapshot still tells of: once offsets are missing, what a snapshot knows more than the batches do is believed.
  */
+import * as header from '../../protocol/records/batch-header.ts'
 import { lastOffsetOf } from '../log-batch.ts'
 import type { ProducerEntry } from '../producer-entry.ts'
 import { decodeProducerSnapshot } from '../producer-snapshot.ts'
@@ -20,6 +21,10 @@ export class ProducerCheck {
   #knowsBefore: boolean
   /** Offsets are missing, or batches could not be read. */
   #hasGaps = false
+  /** Producers with batches of a transaction that have come by since their last marker. */
+  readonly #hasBatches = new Set<number>()
+  /** Offsets of markers of transactions of which nothing is there: retention has removed it, and nobody needs to be told that it was aborted. */
+  readonly #bareMarkers = new Set<number>()
 
   constructor(fromOffset: number) {
     this.#fromOffset = fromOffset
@@ -45,6 +50,11 @@ export class ProducerCheck {
   batch(bytes: Uint8Array, at: number): CompletedTransaction | undefined {
     if (lastOffsetOf(bytes, at) < this.#producers.mapEndOffset) return undefined
     const completed = this.#producers.append(bytes, at)
+    if (header.magic(bytes, at) === 2 && header.isTransactional(bytes, at)) {
+      const producerId = header.producerId(bytes, at)
+      if (!header.isControl(bytes, at)) this.#hasBatches.add(producerId)
+      else if (!this.#hasBatches.delete(producerId)) this.#bareMarkers.add(header.baseOffset(bytes, at))
+    }
     return completed?.isAborted === true ? completed : undefined
   }
 
@@ -118,7 +128,7 @@ export class ProducerCheck {
       if (problem !== undefined) yield problem
     }
     for (const { producerId, firstOffset, lastOffset } of expected.values()) {
-      if (!isRequired(lastOffset)) continue
+      if (!isRequired(lastOffset) || this.#bareMarkers.has(lastOffset)) continue
       yield `it lacks the transaction of producer ${producerId} from ${firstOffset} to ${lastOffset}, which was aborted`
     }
     const rest = index.length % TRANSACTION_ENTRY_BYTES

@@ -14,6 +14,10 @@ import { describe, test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { textOf } from '../atomic-file.ts'
 import { createNodeIo } from '../../io/node.ts'
+import { buildBatch } from '../../protocol/records/builder.ts'
+import { buildEndTransactionBatch } from '../../protocol/records/control.ts'
+import { simulate } from '../../sim/simulator.ts'
+import { openLog, smallConfig } from '../log.fixture.ts'
 import { filledDirectory, flipByte, segmentPath } from './filled-log.fixture.ts'
 import type { Filled } from './filled-log.fixture.ts'
 import type { Finding } from './finding.ts'
@@ -282,4 +286,32 @@ describe('in what belongs to the records', () => {
       assert.deepEqual(found, [...expected])
     })
   }
+})
+
+test('nobody misses the entry of an aborted transaction of which retention has left the marker alone', async () => {
+  await simulate(1, async simulator => {
+    const io = simulator.machine('a').boot()
+    const { manager, log } = await openLog(io, { configFor: () => smallConfig })
+    const identity = { producerId: 9, producerEpoch: 0 }
+    const records = buildBatch([{ timestampMs: 1000, key: null, value: Buffer.from('v') }], {
+      ...identity,
+      baseSequence: 0,
+      isTransactional: true,
+    })
+    assert.equal(log.appendAsLeader(records, { leaderEpoch: 0, origin: 'client' }).kind, 'appended')
+    await log.roll()
+    const marker = buildEndTransactionBatch({ type: 'ABORT', coordinatorEpoch: 0 }, { ...identity, timestampMs: 1000 })
+    assert.equal(log.appendAsLeader(marker, { leaderEpoch: 0, origin: 'coordinator' }).kind, 'appended')
+    await log.roll()
+    log.updateHighWatermark(log.writtenEndOffset)
+    assert.equal(await log.deleteRecordsBefore(1), undefined)
+    assert.equal(await log.applyRetention(1000), 1)
+    await manager.close()
+    const index = `/data/t-0/${'1'.padStart(20, '0')}.txnindex`
+    assert.ok((await io.disk.stat(index)) !== undefined)
+    // The cleaner leaves it out, as soon as it sees the marker alone.
+    await io.disk.remove(index)
+    await io.disk.remove(`${index}.crc`)
+    assert.deepEqual(await findingsOn(io.disk, '/data'), [])
+  })
 })

@@ -9,6 +9,7 @@ import { isDamage, isPassing } from '../../log/log-context.ts'
 import { assert } from '../../std/assert.ts'
 import { escapeForPattern } from './pattern.ts'
 import type { FileKind, StepOf } from './log-steps.ts'
+import type { ModelBatch } from './model-batch.ts'
 import type { LogStory } from './log-story.ts'
 import type { TopicState } from './log-topic.ts'
 import { checkRange, readOnce, whyKept } from './log-view.ts'
@@ -306,6 +307,10 @@ export class LogDiskTrouble {
     // A segment goes as a whole, so that deleted records in it count, too.
     const live = model.batches.filter(batch => batch.lastOffset >= log.firstSegmentOffset)
     const limitMs = nowMs - retentionMs
+    const isOldBatch = ({ records }: ModelBatch): boolean => records.every(record => record.timestampMs < limitMs)
+    if (retentionMs >= 0 && !model.isCompacted) checkFirstSegment(topic, live, isOldBatch)
+    const isDeleted = (batch: ModelBatch): boolean => batch.lastOffset < log.logStartOffset
+    if (!model.isCompacted) checkFirstSegment(topic, live, isDeleted)
     const isOld = retentionMs >= 0 && live.every(batch => batch.records.every(record => record.timestampMs < limitMs))
     if (isOld && live.length > 0 && !model.isCompacted) {
       assert(
@@ -314,6 +319,23 @@ export class LogDiskTrouble {
       )
     }
   }
+}
+
+/** Batches that are to go, and are more than a segment can hold, have at least one to themselves. */
+function checkFirstSegment(
+  { name, plan }: TopicState,
+  live: readonly ModelBatch[],
+  mayGo: (batch: ModelBatch) => boolean,
+): void {
+  let uselessBytes = 0
+  for (const batch of live) {
+    if (batch.bytes === undefined || !mayGo(batch)) break
+    uselessBytes += batch.bytes.length
+  }
+  assert(
+    uselessBytes <= plan.config.segmentBytes,
+    () => `L9 ${name} keeps ${uselessBytes} bytes from ${live[0]!.firstOffset} on that are too old, or were deleted`,
+  )
 }
 
 /** Behind these bytes of a batch, its checksum tells of every change. What is before is stamped by each leader, and nobody's checksum covers it: that is Kafka's format. */

@@ -31,7 +31,8 @@ export const shapes = {
   /** Records that are soon too old, or too many. */
   aging: { ...small, segmentBytes: 700, retentionMs: 100_000 },
   bounded: { ...small, segmentBytes: 700, retentionBytes: 2500 },
-  compact: { ...compacted, flushMessages: 1 },
+  /** What it says of retention is not for a topic that is only compacted. */
+  compact: { ...compacted, flushMessages: 1, retentionMs: 20_000, retentionBytes: 1000 },
   'compact,delete': { ...compacted, cleanupPolicy: ['compact', 'delete'], retentionMs: 120_000 },
   lagging: { ...compacted, minCompactionLagMs: 30_000, maxCompactionLagMs: 100_000, segmentBytes: 900 },
 } as const satisfies Record<string, LogConfig>

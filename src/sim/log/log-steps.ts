@@ -377,7 +377,7 @@ class StepDrawer {
       batches: Array.from({ length: random.pick([1, 1, 2, 5]) }, () => this.#keys(5)),
       valueBytes: random.pick([1, 30, 120, 500]),
       codec: random.chance(0.85) ? 'none' : random.pick(['snappy', 'lz4'] as const),
-      ageMs: random.chance(0.8) ? 0 : random.pick([-5000, 5000, 100_000]),
+      ageMs: random.chance(0.8) ? 0 : random.pick([-100_000, -5000, 5000, 100_000, 150_000]),
       ...(random.chance(0.5) ? this.#linger() : {}),
     }
   }
