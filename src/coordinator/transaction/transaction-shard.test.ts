@@ -42,6 +42,19 @@ describe('AddPartitionsToTxn', () => {
   })
 })
 
+describe('a cluster of transaction.version 0', () => {
+  it('refuses what its records cannot say, as Kafka does, and the transactions of older clients go on', () => {
+    const { coordinator, producer } = begun({ settings: { transactionVersion: 0 } })
+    assert.equal(coordinator.add(id, producer, { t: [0] }, 2), 'UNSUPPORTED_VERSION')
+    assert.equal(coordinator.end(id, producer, 'ABORT', 2), 'UNSUPPORTED_VERSION')
+    assert.equal(coordinator.end(id, producer, 'COMMIT', 2), 'INVALID_TXN_STATE')
+    assert.equal(stateOf(coordinator), 'Empty')
+    assert.equal(coordinator.add(id, producer, { t: [0] }, 0), 'NONE')
+    assert.equal(coordinator.end(id, producer, 'COMMIT', 2), 'UNSUPPORTED_VERSION')
+    assert.deepEqual(coordinator.end(id, producer, 'COMMIT', 0), producer)
+  })
+})
+
 describe('InitProducerId', () => {
   it('begins with epoch 0 of an id that nobody has had, and takes the next epoch each time', () => {
     const { coordinator, producer } = begun()

@@ -148,6 +148,7 @@ export class TransactionShard implements CoordinatorShard<TransactionRecord> {
     const problem = problemOf(current, request)
     if (problem !== undefined) return respond(problem)
     if (current!.state === 'Ongoing' && holdsAll(current!.partitions, request.partitions)) return respond('NONE')
+    if (!this.#canLog(clientTransactionVersion)) return respond('UNSUPPORTED_VERSION')
     if (!this.#settings().admitsPartitions(addedCount(current!.partitions, request.partitions)))
       return respond('COORDINATOR_NOT_AVAILABLE')
     const begun = withPartitions(current!, request.partitions, clientTransactionVersion, this.#context.nowMs())
@@ -169,6 +170,7 @@ export class TransactionShard implements CoordinatorShard<TransactionRecord> {
     if (step.kind === 'refused') return respond(step.error)
     if (step.kind === 'done') return respond(producerOf(current))
     const { clientTransactionVersion } = request
+    if (!this.#canLog(clientTransactionVersion)) return respond('UNSUPPORTED_VERSION')
     const needsNext = clientTransactionVersion >= 2 && isEpochExhausted(current.producerEpoch)
     if (needsNext && spareProducerId === undefined) return respond(NEEDS_PRODUCER_ID)
     const nextProducerId = needsNext ? spareProducerId! : NO_PRODUCER_ID
@@ -202,6 +204,11 @@ export class TransactionShard implements CoordinatorShard<TransactionRecord> {
   /** What is committed of all. */
   *list(): Generator<TransactionMetadata> {
     for (const [, transaction] of this.#transactions.committedEntries()) yield transaction
+  }
+
+  /** Records of a cluster of version 0 cannot say that a client is of version 2: whoever loads them would take its epochs for others. Kafka fails there, and leaves the transaction undecided for ever. */
+  #canLog(clientTransactionVersion: TransactionVersion): boolean {
+    return clientTransactionVersion < 2 || this.#settings().transactionVersion > 0
   }
 
   #admitsLongId(transactionalId: string): boolean {

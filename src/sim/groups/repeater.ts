@@ -83,7 +83,7 @@ export class Repeater {
     )
   }
 
-  /** A sequence that does not come next. */
+  /** A sequence that does not come next, or first of an epoch. */
   async #leaveOut(): Promise<void> {
     const values = this.#newValues()
     const { errorCode } = await this.#produce(this.#nextSequence + 1, values)
@@ -101,6 +101,7 @@ export class Repeater {
     const oldSequence = this.#nextSequence
     this.#nextSequence = 0
     this.#batches.length = 0
+    await this.#leaveOut()
     await this.#send()
     const { errorCode } = await this.#produce(oldSequence, this.#newValues(), before)
     assert(

@@ -129,8 +129,8 @@ async function tell(simulator: Simulator): Promise<Counts> {
   await story.together(Promise.all([suffered(), ...everybody]))
   await readAll(inspector)
   await rehearse(story, stage, clusterVersion)
-  const keepers = (['classic', 'consumer'] as const).map(
-    protocol => new Keeper(new SimClient(story, `kept-${protocol}`), protocol),
+  const keepers = (['classic', 'consumer', 'workers'] as const).map(
+    kind => new Keeper(new SimClient(story, `kept-${kind}`), kind),
   )
   await Promise.all([
     auditor.expire(keepers.map(({ groupId }) => groupId)),

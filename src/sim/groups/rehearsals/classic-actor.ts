@@ -9,7 +9,7 @@ import type { OffsetCommitResponse } from '../../../protocol/messages/offset-com
 import type { SyncGroupResponse } from '../../../protocol/messages/sync-group.ts'
 import { insist } from '../insist.ts'
 import type { SimClient } from '../sim-client.ts'
-import { topic, type Rehearsal } from './rehearsal.ts'
+import { topic, saidWith, type Rehearsal } from './rehearsal.ts'
 
 export interface ClassicActorOptions {
   readonly groupId: string
@@ -72,7 +72,7 @@ export class ClassicActor {
 
   /** Its error. */
   async commit(committedOffset: number, generation = this.generation, memberId = this.memberId): Promise<number> {
-    const partitions = [{ partitionIndex: 0, committedOffset, committedMetadata: 'said so' }]
+    const partitions = [{ partitionIndex: 0, committedOffset, ...saidWith }]
     const topics = [{ name: topic, partitions }]
     const body = { ...this.#identity, memberId, generationIdOrMemberEpoch: generation, topics }
     const errorOfOne = (told: OffsetCommitResponse): number => told.topics[0]!.partitions[0]!.errorCode

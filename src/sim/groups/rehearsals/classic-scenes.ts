@@ -7,7 +7,7 @@ import { apis } from '../../../protocol/apis.ts'
 import { assert } from '../../../std/assert.ts'
 import { brokerSettings } from '../story.ts'
 import { ClassicActor, protocolName } from './classic-actor.ts'
-import { deleteGroup, expectCommitted, expectGone, expectListed } from './group-views.ts'
+import { deleteGroup, dismissGroup, expectCommitted, expectGone, expectListed } from './group-views.ts'
 import { expectEqual, expectError, expectWait, promptMs, type Rehearsal } from './rehearsal.ts'
 
 const initialDelayMs = brokerSettings['group.initial.rebalance.delay.ms']
@@ -120,7 +120,7 @@ async function refuseStrangers(rehearsal: Rehearsal, leader: ClassicActor, follo
   expectError('G5: JoinGroup of a member that has not changed', again.errorCode, 'NONE')
   expectEqual('G1: the generation of a member that has not changed', again.generationId, generation)
   expectError('G5: a heartbeat', await leader.beat(), 'NONE')
-  await expectCommitted(rehearsal, leader.options.groupId, offset, 'said so')
+  await expectCommitted(rehearsal, leader.options.groupId, offset)
   await deleteGroup(rehearsal, leader.options.groupId, 'NON_EMPTY_GROUP')
 }
 
@@ -259,7 +259,7 @@ async function goHome(rehearsal: Rehearsal, members: readonly ClassicActor[]): P
   expectError('G2: a commit of who has left', await members[0]!.commit(9), 'UNKNOWN_MEMBER_ID')
   expectError('G3: a commit of somebody without a group', await members[0]!.commit(77, -1, ''), 'NONE')
   await rehearsal.maybeInterrupt()
-  await expectCommitted(rehearsal, groupId, 77, 'said so')
+  await expectCommitted(rehearsal, groupId, 77)
   if (rehearsal.random.chance(0.5)) {
     // Generations go on where they were, also when nobody had the group in mind.
     const again = new ClassicActor(rehearsal, options)
@@ -349,7 +349,7 @@ async function expire(rehearsal: Rehearsal, silent: ClassicActor, other: Classic
   await other.join()
   await divide(rehearsal, other)
   expectError('G5: LeaveGroup', await other.leave(), 'NONE')
-  await deleteGroup(rehearsal, groupId, 'NONE')
+  await dismissGroup(rehearsal, groupId)
 }
 
 /** One that waits for the others is replaced: it is told so at once, and does not wait in vain. */
@@ -375,7 +375,7 @@ async function replaceWaiting(rehearsal: Rehearsal, former: ClassicActor, other:
     const isStatic = member.options.instanceId !== undefined
     expectError('G5: LeaveGroup', await member.leave(isStatic ? '' : member.memberId), 'NONE')
   }
-  await deleteGroup(rehearsal, groupId, 'NONE')
+  await dismissGroup(rehearsal, groupId)
 }
 
 /** The leader's division is being written, and the disk is slow, when somebody comes: it must not be that of the next generation. */
@@ -407,7 +407,7 @@ export async function rehearseLateDivision(rehearsal: Rehearsal): Promise<void> 
     expectEqual('G1: what a member of the next generation has', text(assignment), text(late[index]!.assignment))
   heal()
   for (const member of [leader, follower, third]) expectError('G5: LeaveGroup', await member.leave(), 'NONE')
-  await deleteGroup(rehearsal, groupId, 'NONE')
+  await dismissGroup(rehearsal, groupId)
 }
 
 /** Members grant one another as long as the most patient of them does. */
@@ -427,5 +427,43 @@ export async function rehearsePatience(rehearsal: Rehearsal): Promise<void> {
   expectWait('G5: the most patient member grants the others its time', rehearsal.nowMs - beganMs, longMs)
   expectError('G2: a commit before the division', await third.commit(1), 'REBALANCE_IN_PROGRESS')
   expectError('G5: LeaveGroup', await third.leave(), 'NONE')
-  await deleteGroup(rehearsal, groupId, 'NONE')
+  await dismissGroup(rehearsal, groupId)
+}
+
+/** Whoever waits for the others, or for the leader, is not to send heartbeats meanwhile; as soon as it has been answered it is (G5). */
+export async function rehearseWaiting(rehearsal: Rehearsal): Promise<void> {
+  const options = { groupId: rehearsal.name('waiting'), sessionTimeoutMs: 1500, rebalanceTimeoutMs: 8000 }
+  const leader = new ClassicActor(rehearsal, options)
+  const follower = new ClassicActor(rehearsal, options)
+  await Promise.all([leader.join(), rehearsal.sleep(initialDelayMs / 2).then(() => follower.join())])
+  await divide(rehearsal, leader, follower)
+  const third = new ClassicActor(rehearsal, options)
+  const arriving = third.join()
+  await expectRebalance(rehearsal, leader, follower)
+  const joining = Promise.all([arriving, follower.join()])
+  const longerMs = options.sessionTimeoutMs + 1000
+  for (const endMs = rehearsal.nowMs + longerMs; rehearsal.nowMs < endMs; await rehearsal.sleep(400))
+    expectError('G5: a heartbeat', await leader.beat(), 'REBALANCE_IN_PROGRESS')
+  for (const { errorCode, generationId } of [await leader.join(), ...(await joining)]) {
+    expectError('G5: JoinGroup of who has waited', errorCode, 'NONE')
+    expectEqual('G1: the generation of who has waited', generationId, 2)
+  }
+  const followers = [follower, third]
+  const syncing = Promise.all(followers.map(each => each.sync()))
+  await stayAlive(rehearsal, [leader], longerMs)
+  const parts = [leader, ...followers].map(({ memberId }) => ({ memberId, assignment: partOf(memberId, 2) }))
+  for (const { errorCode } of [await leader.sync(parts), ...(await syncing)])
+    expectError('G1: SyncGroup of who has waited', errorCode, 'NONE')
+  const lastMs = rehearsal.nowMs
+  const bounds = {
+    fromMs: lastMs + options.sessionTimeoutMs,
+    toMs: lastMs + options.sessionTimeoutMs + promptMs,
+  }
+  await rehearsal.awaitBetween('G5: the end of the session of who has waited', bounds, async () => {
+    await third.beat()
+    return (await leader.beat()) === 0 ? undefined : true
+  })
+  expectError('G2: a heartbeat of who was silent', await follower.beat(), 'UNKNOWN_MEMBER_ID')
+  for (const member of [leader, third]) expectError('G5: LeaveGroup', await member.leave(), 'NONE')
+  await dismissGroup(rehearsal, options.groupId)
 }

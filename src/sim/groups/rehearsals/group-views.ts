@@ -4,7 +4,7 @@ import { apis } from '../../../protocol/apis.ts'
 import { ErrorCode } from '../../../protocol/errors.ts'
 import type { ErrorName } from '../../../protocol/errors.ts'
 import { assert } from '../../../std/assert.ts'
-import { expectEqual, expectError, topic, type Rehearsal } from './rehearsal.ts'
+import { expectEqual, expectError, saidWith, topic, type Rehearsal } from './rehearsal.ts'
 
 interface Listed {
   readonly groupState: string
@@ -26,27 +26,23 @@ function sorted(value: object): object {
   return Object.fromEntries(Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1)))
 }
 
-/** Of its first partition; undefined: nothing. */
+/** Of its first partition, with what was said with it; undefined: nothing. */
 export async function expectCommitted(
   rehearsal: Rehearsal,
   groupId: string,
   offset: number | undefined,
-  metadata = '',
 ): Promise<void> {
+  const { committedMetadata, committedLeaderEpoch } = saidWith
+  const wanted = offset === undefined ? [-1, '', -1] : [offset, committedMetadata, committedLeaderEpoch]
   for (const requireStable of [false, true]) {
     const groups = [{ groupId, topics: [{ name: topic, partitionIndexes: [0] }] }]
     const body = { requireStable, groups }
     const answer = await rehearsal.ask(apis.OffsetFetch, 9, body, told => told.groups[0]!.errorCode)
     expectError(`G3: OffsetFetch of ${groupId}`, answer.groups[0]!.errorCode, 'NONE')
-    const [{ errorCode, committedOffset, metadata: said }] = answer.groups[0]!.topics[0]!.partitions as [
-      (typeof answer.groups)[number]['topics'][number]['partitions'][number],
-    ]
-    expectError(`G3: OffsetFetch of ${groupId}`, errorCode, 'NONE')
-    expectEqual(
-      `G3: what ${groupId} has committed`,
-      [committedOffset, said],
-      [offset ?? -1, offset === undefined ? '' : metadata],
-    )
+    const told = answer.groups[0]!.topics[0]!.partitions[0]!
+    expectError(`G3: OffsetFetch of ${groupId}`, told.errorCode, 'NONE')
+    const { committedOffset, metadata, committedLeaderEpoch: leaderEpoch } = told
+    expectEqual(`G3: what ${groupId} has committed`, [committedOffset, metadata, leaderEpoch], wanted)
   }
 }
 
@@ -54,6 +50,13 @@ export async function deleteGroup(rehearsal: Rehearsal, groupId: string, wanted:
   const body = { groupsNames: [groupId] }
   const answer = await rehearsal.ask(apis.DeleteGroups, 2, body, ({ results }) => results[0]!.errorCode)
   expectError(`G3: DeleteGroups of ${groupId}`, answer.results[0]!.errorCode, wanted)
+}
+
+/** The same of one that is empty and has nothing committed, which the broker removes by itself. */
+export async function dismissGroup(rehearsal: Rehearsal, groupId: string): Promise<void> {
+  const body = { groupsNames: [groupId] }
+  const answer = await rehearsal.ask(apis.DeleteGroups, 2, body, ({ results }) => results[0]!.errorCode)
+  expectError(`G3: DeleteGroups of ${groupId}`, answer.results[0]!.errorCode, 'NONE', 'GROUP_ID_NOT_FOUND')
 }
 
 /** Nothing is left of it. */

@@ -6,7 +6,7 @@ import type { OffsetCommitResponse } from '../../../protocol/messages/offset-com
 import type { OffsetFetchResponse } from '../../../protocol/messages/offset-fetch.ts'
 import { insist } from '../insist.ts'
 import type { SimClient } from '../sim-client.ts'
-import { topic, type Rehearsal } from './rehearsal.ts'
+import { topic, saidWith, type Rehearsal } from './rehearsal.ts'
 
 export interface ModernActorOptions {
   readonly groupId: string
@@ -94,7 +94,7 @@ export class ModernActor {
   /** Its error. */
   async commit(partitionIndex: number, committedOffset: number, memberEpoch = this.epoch): Promise<number> {
     const { groupId, instanceId: groupInstanceId = null } = this.options
-    const topics = [{ name: topic, partitions: [{ partitionIndex, committedOffset, committedMetadata: 'said so' }] }]
+    const topics = [{ name: topic, partitions: [{ partitionIndex, committedOffset, ...saidWith }] }]
     const identity = { groupId, memberId: this.memberId, groupInstanceId, generationIdOrMemberEpoch: memberEpoch }
     const errorOf = (answer: OffsetCommitResponse): number => answer.topics[0]!.partitions[0]!.errorCode
     return errorOf(await insist(this.#client, apis.OffsetCommit, 9, { ...identity, topics }, errorOf))

@@ -7,7 +7,7 @@ import { apis } from '../../../protocol/apis.ts'
 import type { ConsumerGroupDescribeResponse } from '../../../protocol/messages/consumer-group-describe.ts'
 import { assert } from '../../../std/assert.ts'
 import { sessionTimeoutMs } from '../story.ts'
-import { deleteGroup, expectCommitted, expectGone, expectListed } from './group-views.ts'
+import { deleteGroup, dismissGroup, expectCommitted, expectGone, expectListed } from './group-views.ts'
 import { joinEpoch, leaveStaticEpoch, ModernActor } from './modern-actor.ts'
 import { expectEqual, expectError, partitionCount, promptMs, topic, type Rehearsal } from './rehearsal.ts'
 
@@ -85,7 +85,7 @@ async function refuseStrangers(rehearsal: Rehearsal, member: ModernActor): Promi
   const offset = rehearsal.random.between(1, 1000)
   expectError('G3: a commit', await member.commit(0, offset), 'NONE')
   expectError('G2: OffsetFetch of a member', await member.fetchOffset(), 'NONE')
-  await expectCommitted(rehearsal, groupId, offset, 'said so')
+  await expectCommitted(rehearsal, groupId, offset)
   await deleteGroup(rehearsal, groupId, 'NON_EMPTY_GROUP')
 }
 
@@ -107,6 +107,7 @@ async function share(rehearsal: Rehearsal, first: ModernActor, second: ModernAct
   }
   assert(second.epoch > before, () => `G1: a second member came, and its epoch is ${second.epoch}`)
   expectEqual('G1: what the second has while the first has it', second.assigned, [])
+  await expectReconciling(rehearsal, first)
   const told = await first.beat()
   expectError('G5: a heartbeat', told.errorCode, 'NONE')
   expectEqual('G1: the epoch of a member that has to give up', told.memberEpoch, before)
@@ -130,11 +131,18 @@ async function share(rehearsal: Rehearsal, first: ModernActor, second: ModernAct
   expectEqual('G1: what the first still has', partitionsOf(own.assignment), all)
 }
 
+/** One has to give something up, or to hear of what is free. */
+async function expectReconciling(rehearsal: Rehearsal, { options }: ModernActor): Promise<void> {
+  const { groupState } = await describe(rehearsal, options.groupId)
+  expectEqual('G5: the state of a group with something to do', groupState, 'Reconciling')
+}
+
 /** It says so; the second has its half from then on. */
 async function giveUp(rehearsal: Rehearsal, first: ModernActor, second: ModernActor): Promise<void> {
   const before = first.epoch
   const took = await first.report()
   expectError('G5: a heartbeat', took.errorCode, 'NONE')
+  await expectReconciling(rehearsal, first)
   expectEqual('G1: the epoch of a member that has given up', first.epoch, second.epoch)
   // It has not heard that: then it may say the same again, and only that.
   const owned = first.assigned
@@ -263,7 +271,7 @@ async function goHome(rehearsal: Rehearsal, member: ModernActor): Promise<void> 
   expectError('G2: a commit of who has left', await member.commit(0, 1), 'UNKNOWN_MEMBER_ID')
   expectError('G3: a commit of somebody without a group', await member.commit(0, 78, -1), 'NONE')
   await rehearsal.maybeInterrupt()
-  await expectCommitted(rehearsal, groupId, 78, 'said so')
+  await expectCommitted(rehearsal, groupId, 78)
   await deleteGroup(rehearsal, groupId, 'NONE')
   await rehearsal.maybeInterrupt()
   await expectGone(rehearsal, groupId)
@@ -327,7 +335,7 @@ export async function rehearseModernStatic(rehearsal: Rehearsal): Promise<void> 
   }
   await takeOver(rehearsal, other, epoch)
   expectError('G5: a leave', await other.leave(), 'NONE')
-  await deleteGroup(rehearsal, groupId, 'NONE')
+  await dismissGroup(rehearsal, groupId)
 }
 
 async function describe(rehearsal: Rehearsal, groupId: string): Promise<Described> {

@@ -25,6 +25,9 @@ const onTheWayMs = 20
 export const topic = 'rehearsed'
 export const partitionCount = 4
 
+/** What goes with every offset that is committed, and has to come back with it. */
+export const saidWith = { committedMetadata: 'said so', committedLeaderEpoch: 3 } as const
+
 export class Rehearsal {
   readonly story: GroupStory
   readonly stage: Stage

@@ -2,22 +2,37 @@
 
 import type { Stage } from '../stage.ts'
 import type { GroupStory } from '../story.ts'
-import { rehearseClassic, rehearseLateDivision, rehearsePatience, rehearseStatic } from './classic-scenes.ts'
+import {
+  rehearseClassic,
+  rehearseLateDivision,
+  rehearsePatience,
+  rehearseStatic,
+  rehearseWaiting,
+} from './classic-scenes.ts'
+import { rehearseMigration } from './migration-scenes.ts'
 import { rehearseModern, rehearseModernStatic } from './modern-scenes.ts'
 import { rehearseLoading, rehearsePendingOffsets, rehearseSlowCommit } from './offset-scenes.ts'
 import { Rehearsal } from './rehearsal.ts'
-import { rehearseSlowMarkers, rehearseTimeout, rehearseTransactions } from './transaction-scenes.ts'
+import {
+  rehearseProducerIds,
+  rehearseSlowMarkers,
+  rehearseTimeout,
+  rehearseTransactions,
+} from './transaction-scenes.ts'
 
 const scenes = [
   rehearseClassic,
   rehearseStatic,
   rehearseLateDivision,
   rehearsePatience,
+  rehearseWaiting,
   rehearseModern,
   rehearseModernStatic,
+  rehearseMigration,
   rehearseTransactions,
   rehearseTimeout,
   rehearseSlowMarkers,
+  rehearseProducerIds,
   rehearseSlowCommit,
   rehearsePendingOffsets,
   rehearseLoading,

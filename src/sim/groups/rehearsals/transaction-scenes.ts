@@ -3,7 +3,9 @@
  * worth when the power goes (P1 to P7).
  */
 
+import { apis } from '../../../protocol/apis.ts'
 import { assert } from '../../../std/assert.ts'
+import { insist } from '../insist.ts'
 import { cleanupIntervalMs, errorName, transactionalIdExpirationMs } from '../story.ts'
 import type { TransactionalVersion } from '../transactional-producer.ts'
 import { expectEqual, expectError, partitionCount, promptMs, type Rehearsal } from './rehearsal.ts'
@@ -20,6 +22,8 @@ import {
 
 /** Of transactions that are not to end by themselves. */
 const timeoutMs = 120_000
+/** So many ids the controller gives a broker at a time. */
+const producerIdBlock = 1000
 /** How often the broker looks for those whose time is up. */
 const abortIntervalMs = 500
 
@@ -191,6 +195,20 @@ async function recover(rehearsal: Rehearsal, actor: TransactionalActor): Promise
   await expectTransaction(rehearsal, successor, { state: 'Empty', timeoutMs: timeoutMs / 2, partitions: [] })
 }
 
+/** More producer ids than the broker is given at a time: none of them twice (P7), nor any that somebody has had before. */
+export async function rehearseProducerIds(rehearsal: Rehearsal): Promise<void> {
+  if (rehearsal.random.chance(0.8)) return
+  const client = rehearsal.actor('many')
+  const asked = Array.from({ length: producerIdBlock + 5 }, () =>
+    insist(client, apis.InitProducerId, 4, { transactionalId: null, transactionTimeoutMs: 0 }, told => told.errorCode),
+  )
+  for (const [index, { errorCode, producerId, producerEpoch }] of (await Promise.all(asked)).entries()) {
+    expectError('P7: a producer id', errorCode, 'NONE')
+    const who = `${client.name}'s idempotent producer ${index}`
+    rehearsal.story.issued(who, who, producerId, producerEpoch)
+  }
+}
+
 /** One that is left open is aborted when its time is up, and not before (P5); whoever it was cannot go on with it (P2). */
 export async function rehearseTimeout(rehearsal: Rehearsal): Promise<void> {
   const actor = newActor(rehearsal)
@@ -231,6 +249,10 @@ export async function rehearseSlowMarkers(rehearsal: Rehearsal): Promise<void> {
   const starts = await Promise.all(partitions.map(partition => endOf(rehearsal, partition, 0)))
   for (const partition of partitions)
     expectError('P3: a record of a transaction', (await actor.write(partition, 'slow')).errorCode, 'NONE')
+  // One that begins later, and stays open, holds up nobody before it.
+  const later = newActor(rehearsal)
+  await initialize(rehearsal, later)
+  expectError('P3: a record of another transaction', (await later.write(0, 'later')).errorCode, 'NONE')
   const result = rehearsal.random.chance(0.5) ? 'COMMIT' : 'ABORT'
   const slowMs = rehearsal.random.pick([700, transactionalIdExpirationMs + 3 * cleanupIntervalMs])
   const heal = rehearsal.slowSyncs(/rehearsed-\d\//, slowMs)
@@ -265,12 +287,17 @@ export async function rehearseSlowMarkers(rehearsal: Rehearsal): Promise<void> {
   await rehearsal.interrupt('power cut')
   heal()
   const state = result === 'COMMIT' ? 'CompleteCommit' : 'CompleteAbort'
+  expectEqual('P4: the last stable offset before what is open', await endOf(rehearsal, 0, 1), starts[0]! + 1)
+  expectError('P6: the end of another transaction', (await later.end('ABORT')).errorCode, 'NONE')
+  await untilComplete(rehearsal, later)
+  // A record and a marker of each.
+  const counts = [4, 2]
   for (const [index, partition] of partitions.entries()) {
     const told = await read(rehearsal, partition, starts[index]!)
     expectEqual(
       'P3, P6: what is read of what is complete',
       [told.values, told.lastStableOffset],
-      [result === 'COMMIT' ? ['slow'] : [], starts[index]! + 2],
+      [result === 'COMMIT' ? ['slow'] : [], starts[index]! + counts[index]!],
     )
   }
   await expectTransaction(rehearsal, actor, { state, timeoutMs, partitions: [] })

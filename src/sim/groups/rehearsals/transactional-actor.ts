@@ -11,7 +11,7 @@ import { BatchBuilder } from '../../../protocol/records/builder.ts'
 import { insist } from '../insist.ts'
 import type { SimClient } from '../sim-client.ts'
 import type { TransactionalVersion } from '../transactional-producer.ts'
-import { topic, type Rehearsal } from './rehearsal.ts'
+import { topic, saidWith, type Rehearsal } from './rehearsal.ts'
 
 export interface Identity {
   readonly producerId: number
@@ -109,7 +109,7 @@ export class TransactionalActor {
     identity: Identity,
   ): Promise<number> {
     const { transactionalId } = this
-    const partitions = [{ partitionIndex, committedOffset, committedMetadata: 'said so' }]
+    const partitions = [{ partitionIndex, committedOffset, ...saidWith }]
     const body = { transactionalId, groupId, ...identity, topics: [{ name: topic, partitions }] }
     const committed = ({ topics }: TxnOffsetCommitResponse): number => topics[0]!.partitions[0]!.errorCode
     const version = this.version < 2 ? 3 : 5
