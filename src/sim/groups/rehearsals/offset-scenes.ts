@@ -54,7 +54,7 @@ export async function rehearseSlowCommit(rehearsal: Rehearsal): Promise<void> {
   await rehearsal.sleep(200)
   await expectOffset(rehearsal, 'that is not safe yet', groupId, 1)
   // Whoever wants to be sure waits.
-  const sure = look(rehearsal, groupId, true)
+  const sure = look(rehearsal, groupId, true).then(told => ({ told, atMs: rehearsal.nowMs }))
   if (rehearsal.random.chance(0.4)) {
     await rehearsal.interrupt('power cut')
     heal()
@@ -66,8 +66,9 @@ export async function rehearseSlowCommit(rehearsal: Rehearsal): Promise<void> {
     // What came behind it is still on its way.
     await expectOffset(rehearsal, 'that another comes behind', groupId, 2)
     expectEqual('the error of the commit behind it', await next, 0)
-    const told = await sure
+    const { told, atMs } = await sure
     assert(told?.errorCode === 0 && told.offset >= 2, () => `G3: what is told when it is sure is ${told?.offset}`)
+    assert(atMs - beganMs >= slowMs - 20, () => `G3: somebody was told for sure before it was safe`)
     await rehearsal.interrupt('power cut')
     heal()
     await expectCommitted(rehearsal, groupId, 3)
