@@ -10,6 +10,7 @@ import { groupAdminSteps } from './corpus/group-admin.ts'
 import { groupMigrationSteps } from './corpus/group-migration.ts'
 import { groupOffsetSteps } from './corpus/group-offsets.ts'
 import { prepareGroups } from './corpus/group-steps.ts'
+import { hostileNameSteps } from './corpus/hostile-names.ts'
 import { offsetSteps } from './corpus/offsets.ts'
 import { produceSteps } from './corpus/produce.ts'
 import { staticMemberSteps } from './corpus/static-members.ts'
@@ -39,6 +40,7 @@ export function corpus(): Step[] {
     ...deleteTopicSteps(),
     ...transactionSteps(),
     ...groupSteps(),
+    ...hostileNameSteps(),
     ...prepareTimedOutTransactions(),
     ...timedOutTransactionSteps('level 2', [0, 2]),
     ...featureLevelSteps(),

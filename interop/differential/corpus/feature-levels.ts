@@ -1,5 +1,5 @@
 /**
- * Transactions at `transaction.version` 1, which was before KIP-890 gave each an epoch and let the broker add partitions by itself; and a cluster without the
+ * Transactions at `transaction.version` 1 and 0, which were before KIP-890 gave each an epoch and let the broker add partitions by itself; and a cluster without the
  * consumer rebalance protocol. Last: it changes what the whole cluster does.
  */
 
@@ -12,8 +12,12 @@ import { timedOutTransactionSteps } from './timed-out-transactions.ts'
 export function featureLevelSteps(): Step[] {
   return [
     ...setLevel('transaction.version', 1),
-    ...olderTransactions(),
+    ...olderTransactions(1),
     ...timedOutTransactionSteps('level 1', [0]),
+    ...setLevel('transaction.version', 0),
+    ...olderTransactions(0),
+    ...newerThanTheCluster(),
+    ...timedOutTransactionSteps('level 0', [0]),
     ...setLevel('transaction.version', 2),
     ...again(),
     ...withoutConsumerGroups(),
@@ -62,9 +66,11 @@ function settled(id: string, name: string): Step[] {
   })
 }
 
-function olderTransactions(): Step[] {
-  return [3, 4, 5].flatMap(version => {
-    const id = `level-1-${version}`
+function olderTransactions(level: 0 | 1): Step[] {
+  // At level 0 Kafka cannot write what a client of level 2 asks for, and leaves it undecided for ever.
+  const isAsked = (step: Step): boolean => level > 0 || !isOfLevel2(step)
+  return (level === 0 ? [3, 4] : [3, 4, 5]).flatMap(version => {
+    const id = `level-${level}-${version}`
     const end = (name: string, committed: boolean, change: (producer: Producer) => object = () => ({})) =>
       ask('EndTxn', [version, version], `${id}: ${name}`, (_, memory) => {
         const producer = producerOf(memory, id)
@@ -103,6 +109,8 @@ function olderTransactions(): Step[] {
     }))
     return [
       ...init(id),
+      ...(version < 5 ? end('refused: commits what has not begun', true) : []),
+      ...(version < 5 ? end('refused: aborts what has not begun', false) : []),
       ...put(11, 'before the partition was added', 0),
       ...put(12, 'at level 2, before the partition was added', 0),
       ...commit(4, 'before the group was added'),
@@ -120,8 +128,34 @@ function olderTransactions(): Step[] {
       ...seen(id, `${id} has committed`),
       ...init(id).map(step => ({ ...step, name: `${id} begins again` })),
       ...put(11, 'after it began again', 0),
-    ]
+    ].filter(isAsked)
   })
+}
+
+function isOfLevel2({ api, version }: Step): boolean {
+  return (api === 'Produce' && version >= 12) || (api === 'TxnOffsetCommit' && version >= 5)
+}
+
+/** What clients of level 2 ask of a cluster of level 0, which they would know: each with an id of its own. */
+function newerThanTheCluster(): Step[] {
+  const producer = (memory: Memory, id: string) => ({ transactionalId: id, ...producerOf(memory, id) })
+  const ids = ['newer, produces', 'newer, commits offsets', 'newer, aborts', 'newer, commits'] as const
+  const [produces, commitsOffsets, aborts, commits] = ids
+  return [
+    ...ids.flatMap(init),
+    ...ask('Produce', [12, 12], produces, (_, memory) => {
+      const options = { ...producerOf(memory, produces), baseSequence: 0, isTransactional: true }
+      const partitionData = [{ index: 0, records: batch({ count: 1, options }) }]
+      return { transactionalId: produces, acks: -1, timeoutMs: 30_000, topicData: [{ name: topic, partitionData }] }
+    }),
+    ...ask('TxnOffsetCommit', [5, 5], commitsOffsets, (_, memory) => ({
+      groupId: 'newer',
+      ...producer(memory, commitsOffsets),
+      topics: [{ name: topic, partitions: [{ partitionIndex: 0, committedOffset: 3, committedMetadata: '' }] }],
+    })),
+    ...ask('EndTxn', [5, 5], aborts, (_, memory) => ({ ...producer(memory, aborts), committed: false })),
+    ...ask('EndTxn', [5, 5], commits, (_, memory) => ({ ...producer(memory, commits), committed: true })),
+  ]
 }
 
 /** Back at level 2, with an id that lived at level 1. */

@@ -52,7 +52,7 @@ const comingBack: Readonly<Record<string, (version: 0 | 2, id: string, partition
 }
 
 /** Where those of each level begin, and how many there are in all. */
-const partitions = { 'level 2': 0, 'level 1': 32, all: 48 } as const
+const partitions = { 'level 2': 0, 'level 1': 32, 'level 0': 48, all: 64 } as const
 
 function only(partition: number) {
   return { topics: [{ name: topic, partitions: [partition] }] }
@@ -75,7 +75,10 @@ export function prepareTimedOutTransactions(): Step[] {
   ]
 }
 
-export function timedOutTransactionSteps(level: 'level 2' | 'level 1', versions: readonly (0 | 2)[]): Step[] {
+export function timedOutTransactionSteps(
+  level: 'level 2' | 'level 1' | 'level 0',
+  versions: readonly (0 | 2)[],
+): Step[] {
   const begun: Step[] = []
   const late: Step[] = []
   let begunCount = 0
