@@ -13,6 +13,7 @@ import { rehearseMigration } from './migration-scenes.ts'
 import { rehearseModern, rehearseModernStatic } from './modern-scenes.ts'
 import { rehearseLoading, rehearsePendingOffsets, rehearseSlowCommit } from './offset-scenes.ts'
 import { Rehearsal } from './rehearsal.ts'
+import { rehearseTopics } from './topic-scenes.ts'
 import {
   rehearseProducerIds,
   rehearseSlowMarkers,
@@ -29,6 +30,7 @@ const scenes = [
   rehearseModern,
   rehearseModernStatic,
   rehearseMigration,
+  rehearseTopics,
   rehearseTransactions,
   rehearseTimeout,
   rehearseSlowMarkers,
