@@ -1,5 +1,6 @@
 /** Compares everything that a log answers about its content with its model: records, epochs, producers, transactions, timestamps. */
 
+import { isCompacted } from '../../log/log-config.ts'
 import type { Log } from '../../log/log.ts'
 import { assert } from '../../std/assert.ts'
 import { checkCompacted } from './log-compacted.ts'
@@ -106,6 +107,7 @@ function checkEpochs(log: Log, model: LogModel): void {
     log.latestEpoch === model.latestEpoch || (isEmpty && log.latestEpoch === undefined),
     () => `L3 ${model.name}: its latest epoch is ${log.latestEpoch}, and ${model.latestEpoch} is right`,
   )
+  if (!isCompacted(model.config)) checkFirstEpoch(log, model)
   for (const [index, batch] of model.batches.entries()) {
     if (batch.firstOffset < log.logStartOffset) continue
     const { leaderEpoch, firstOffset } = batch
@@ -125,6 +127,19 @@ function checkEpochs(log: Log, model: LogModel): void {
         `L3 ${model.name}: epoch ${leaderEpoch} ends at ${JSON.stringify(end)}, between ${batch.lastOffset + 1} and ${most} is right`,
     )
   }
+}
+
+/** Of an epoch before all that there are, itself, and where the log begins: nothing is known of what has been removed. */
+function checkFirstEpoch(log: Log, model: LogModel): void {
+  const first = model.batches.find(batch => batch.lastOffset >= log.logStartOffset)
+  if (first === undefined || first.leaderEpoch === 0) return
+  const asked = first.leaderEpoch - 1
+  const end = log.endOffsetForEpoch(asked)
+  const start = Math.max(first.firstOffset, log.logStartOffset)
+  assert(
+    end?.leaderEpoch === asked && end.endOffset === start,
+    () => `L3 ${model.name}: epoch ${asked} ends at ${JSON.stringify(end)}, and the log begins at ${start}`,
+  )
 }
 
 /** KIP-279: of an epoch between those of two batches, the one before it, and where that ends. */

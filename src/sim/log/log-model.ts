@@ -51,6 +51,8 @@ export class LogModel {
   startingOverAt: number | undefined
   /** Something that moves the start was under way when the log was closed. */
   mayMoveStart = false
+  /** What is below this has been read, from where the log knows its producers, and not appended since. */
+  #readTo = 0
   /** What was cut off was below such a one, and the checkpoint may still say so. */
   #highWatermarkBefore = 0
   /** A crash takes it no further back than this. */
@@ -169,6 +171,7 @@ export class LogModel {
   /** It is cut off, and does not come back. True when no batch ends there. */
   cutTo(offset: number): boolean {
     this.cutCount += 1
+    this.#readTo = offset
     this.savedHighWatermark = 0
     if (this.highWatermark > offset) this.#highWatermarkBefore = Math.max(this.#highWatermarkBefore, this.highWatermark)
     if (this.cleaning !== undefined && this.cleaning.endOffset > offset) this.cleaning = undefined
@@ -321,8 +324,14 @@ export class LogModel {
       return lastOffset === undefined && knownFrom !== undefined && producers.get(producerId)?.mayBeForgotten !== true
     })
     const undecided = this.producers.undecidedAt(this.highWatermark)
+    // Whose marker was there when the log was read passes for decided, as in Kafka.
+    const unreplicated = undecided.filter(({ lastOffset }) => lastOffset !== undefined && lastOffset >= this.#readTo)
     const firstOf = (each: { firstOffset: number }): number => Math.max(this.logStartOffset, each.firstOffset)
-    const most = Math.min(this.highWatermark, ...open.map(({ knownFrom }) => Math.max(this.logStartOffset, knownFrom!)))
+    const holders = [...open, ...unreplicated.filter(({ knownFrom }) => knownFrom !== undefined)]
+    const most = Math.min(
+      this.highWatermark,
+      ...holders.map(({ knownFrom }) => Math.max(this.logStartOffset, knownFrom!)),
+    )
     const least = Math.min(this.highWatermark, ...undecided.map(firstOf))
     assert(
       lastStableOffset >= least && lastStableOffset <= most && lastStableOffset >= this.stableOffset,
