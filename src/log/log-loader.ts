@@ -121,14 +121,16 @@ export async function loadLog(context: LogContext, host: LogDirectoryHost, optio
     if (!isDamage(cause)) throw cause
     failure ??= cause
   }
+  // Of an end that a power cut has taken.
+  const tellsOfMore =
+    !(epochEntries instanceof MalformedFile) && epochEntries.some(entry => entry.startOffset > end.logEndOffset)
   const log = makeLog(loading, host, topicId, end)
   if (failure !== undefined) {
     context.logger.error('a log cannot be opened', { log: options.folderName, directory: host.path }, failure)
     log.fail(failure)
   } else if (log.recoveryPoint < log.logEndOffset) {
     await log.flush()
-  } else if (!options.isClean) {
-    // Of an end that a power cut has taken, the file may still tell.
+  } else if (tellsOfMore) {
     await loading.epochs.flush()
   }
   return { log, litter }

@@ -177,7 +177,8 @@ class SegmentRecovery {
   async finish(truncatedBytes: number): Promise<void> {
     const segment = this.#segment
     if (truncatedBytes > 0) await segment.logFile.use(file => file.truncate(this.#position))
-    const isDurable = truncatedBytes === 0 && this.#endOffset <= this.#input.recoveryPoint
+    // One that ends at 0 was cut off there, and perhaps not durably.
+    const isDurable = truncatedBytes === 0 && this.#endOffset > 0 && this.#endOffset <= this.#input.recoveryPoint
     segment.recovered(this.#position, this.#maxTimestamp, isDurable)
     if (!isDurable && this.#position > this.#startPosition) await this.#writeAgain()
     segment.seal()
