@@ -297,6 +297,8 @@ export class Log {
     const found: AbortedTransaction[] = []
     const first = Math.max(0, core.segments.floorIndex(from))
     for (const segment of core.segments.all.slice(first)) {
+      // Whatever its index, or the checksum of that, has kept of what was cut off.
+      if (segment.sizeBytes === 0) continue
       await core.indexesSettled(segment)
       await segment.loadIndexes()
       const foundBefore = found.length

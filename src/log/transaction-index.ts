@@ -247,7 +247,10 @@ export class TransactionIndex {
   async keepVerifiedBelow(offset: number, baseOffset: number): Promise<void> {
     this.#checksum ??= await this.#readChecksum()
     // Until that is done, also after a crash, one beside it says that this is not all.
-    if (this.#checksum === noChecksum && this.entries.entryCount > 0) await this.#writeChecksum(notAll)
+    if (this.#checksum === noChecksum && this.entries.entryCount > 0) {
+      await this.#writeChecksum(notAll)
+      this.#isChanged = true
+    }
     // Behind what the checksum speaks of, a power cut may have left the length of the file and not what was in it.
     if (this.entries.isOnDisk) {
       if (!(await this.keepBelow(offset, baseOffset))) await this.clear()
@@ -266,7 +269,8 @@ export class TransactionIndex {
   async truncate(offset: number): Promise<void> {
     const floor = await this.entries.floor((source, at) => readEntry(source, at).lastOffset < offset, readEntry)
     const count = floor?.count ?? 0
-    if (count < this.entries.entryCount) this.#dropChecksum()
+    // Also of none: a checksum that a crash has left beside it speaks of what was cut off then.
+    if (count < this.entries.entryCount || count === 0) this.#dropChecksum()
     await this.entries.truncate(count)
     this.#lastOffset = floor?.value?.lastOffset ?? -1
   }
