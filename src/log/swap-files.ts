@@ -16,9 +16,13 @@ export async function finishSwaps(context: LogContext, folder: string, names: re
   const { disk } = context.io
   // Swap files from the first cleaned one on belong to an operation whose output is not whole.
   const wholeBelow = Math.min(Infinity, ...cleaned.map(offsetOf))
-  const remove = [...cleaned, ...swaps.filter(name => offsetOf(name) >= wholeBelow)]
+  const unfinished = swaps.filter(name => offsetOf(name) >= wholeBelow)
+  const remove = [...unfinished, ...cleaned]
   const keep = swaps.filter(name => offsetOf(name) < wholeBelow)
-  for (const name of remove) await disk.remove(`${folder}/${name}`)
+  // Durably before the cleaned ones: without these, what is left of them would pass for output that is whole, and replace the segments and their indexes.
+  for (const name of unfinished) await disk.remove(`${folder}/${name}`)
+  if (unfinished.length > 0) await disk.syncDirectory(folder)
+  for (const name of cleaned) await disk.remove(`${folder}/${name}`)
 
   const logs = keep.filter(name => name.endsWith(LOG_SUFFIX + SWAP_SUFFIX))
   const from = Math.min(Infinity, ...logs.map(offsetOf))

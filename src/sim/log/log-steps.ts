@@ -324,7 +324,11 @@ class StepDrawer {
     const end = {
       kind: random.pick(['crash', 'power cut', 'power cut', 'power cut'] as const),
       downMs: 0,
-      within: this.#within(),
+      // What a cleaning has written is put in place by renaming it, and what it replaces, in some steps at its end.
+      within:
+        step.kind === 'clean' && random.chance(0.6)
+          ? ({ of: 'renames', operations: random.between(2, 10) } as const)
+          : this.#within(),
       closing: isEnd,
       again: this.#again(),
       salt: random.uint32(),
