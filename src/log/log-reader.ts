@@ -186,8 +186,8 @@ export class LogReader {
     let neededBytes = readBytesMin
     while (position < segment.writtenBytes) {
       // Where a batch in front of the one that is wanted may be, an index interval more.
-      const aheadBytes = gathering.expectedOffset === gathering.nextOffset ? 0 : this.#owner.indexIntervalBytes
-      const remainingBytes = gathering.options.maxBytes - gathering.sizeBytes + aheadBytes
+      const beforeBytes = gathering.expectedOffset === gathering.nextOffset ? 0 : this.#owner.indexIntervalBytes
+      const remainingBytes = gathering.options.maxBytes - gathering.sizeBytes + beforeBytes
       const wantedBytes = Math.max(neededBytes, Math.min(remainingBytes, readBytesMax))
       const thereBytes = segment.writtenBytes - position
       const ahead = takeAhead(gathering, position, Math.min(neededBytes, thereBytes))
@@ -254,7 +254,7 @@ export class LogReader {
     return readAheads.begin(position, length, reading)
   }
 
-  /** What has been read ahead, where that is what is needed, or what can be had at once, or else a trip to another thread. */
+  /** At once where it may be, or else by another thread. */
   async #chunkAt(segment: LogSegment, position: number, length: number, gathering: Gathering): Promise<Chunk> {
     // A disk that stalls must not hold up everybody: only where none is likely to be asked.
     const isRecent = gathering.nextOffset >= this.#owner.recentFrom
