@@ -20,13 +20,22 @@ import { selectSuites, suites, type Suite } from './runner/suites.ts'
 import { makeVectors, writeVectors } from './runner/vectors.ts'
 import { differentialSuite } from './differential/suite.ts'
 import { exactlyOnceTest } from './exactly-once/exactly-once.ts'
+import { streamsTest } from './streams/streams.ts'
 import { groupSuites, runGroups } from './groups/groups.ts'
 import { kafkaFilesSuite } from './kafka-files/suite.ts'
 import { killTest } from './kill/kill.ts'
 import { moveTest } from './kill/move.ts'
 
 /** Suites that start brokers of their own. */
-const byThemselves = new Set<string>(['differential', 'kill', 'exactly-once', 'kafka-files', 'move', ...groupSuites])
+const byThemselves = new Set<string>([
+  'differential',
+  'kill',
+  'exactly-once',
+  'streams',
+  'kafka-files',
+  'move',
+  ...groupSuites,
+])
 
 const startedMs = performance.now()
 
@@ -113,6 +122,7 @@ async function runAll(selected: readonly Suite[], options: Options, dir: string)
   const groups = groupSuites.filter(has)
   if (groups.length > 0) await timed(() => runGroups(groups, options, join(dir, 'groups'), progress))
   if (has('exactly-once')) await timed(() => exactlyOnceTest(options, join(dir, 'exactly-once'), progress))
+  if (has('streams')) await timed(() => streamsTest(options, join(dir, 'streams'), progress))
   if (has('kafka-files')) await timed(() => kafkaFilesSuite(join(dir, 'kafka-files'), progress))
   if (has('move')) await timed(() => moveTest(options, join(dir, 'move'), progress))
   if (has('kill')) await timed(() => killTest(options, join(dir, 'kill'), progress))

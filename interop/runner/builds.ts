@@ -15,6 +15,7 @@ export type BuildName =
   | 'java-2.3.1'
   | 'kafka-tools'
   | 'spring'
+  | 'streams'
   | 'python'
   | 'go'
   | 'rust'
@@ -58,6 +59,15 @@ const builds: Record<BuildName, Build> = {
     steps: () => [
       copyJars('spring/pom.xml', cached('spring', 'jars')),
       compileJava(['spring/src', 'java/src/Report.java'], cached('spring', 'classes'), cached('spring', 'jars')),
+    ],
+  },
+  streams: {
+    inputs: ['streams', 'java/groups/Events.java'],
+    timeLimitMs: 5 * minuteMs,
+    output: cached('streams', 'classes'),
+    steps: () => [
+      copyJars('streams/pom.xml', cached('streams', 'jars')),
+      compileJava(['streams/src', 'java/groups/Events.java'], cached('streams', 'classes'), cached('streams', 'jars')),
     ],
   },
   python: {

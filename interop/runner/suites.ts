@@ -146,6 +146,13 @@ export const suites: readonly Suite[] = [
     timeLimitMs: 4 * 60_000,
   },
   {
+    name: 'streams',
+    family: 'groups',
+    about: 'a Kafka Streams application that counts exactly once, while its instances and the broker are killed',
+    builds: ['streams', 'go'],
+    timeLimitMs: 4 * 60_000,
+  },
+  {
     name: 'kafka-files',
     family: 'kafka-files',
     about:
