@@ -98,7 +98,7 @@ export async function rebuildIndexes(
   // As long as it was: what is broken in it stays.
   if (expectedPosition < segment.writtenBytes && !(await isUnwritten(segment.logFile, expectedPosition)))
     isUncertain = true
-  segment.recovered(segment.writtenBytes, { ...builder.maxTimestamp, isUncertain }, false)
+  segment.recovered(segment.writtenBytes, { ...builder.maxTimestamp, isUncertain }, 'nothing')
   segment.seal()
   await segment.rewriteIndexes(builder.endOffset)
   await segment.syncIndexes(builder.endOffset)

@@ -212,8 +212,7 @@ async function truncateNow(core: LogCore, offset: number): Promise<void> {
   const { segments, writer } = core
   if (offset < core.logStartOffset || offset < segments.first.baseOffset) return startOverAt(core, offset)
   if (offset > core.logEndOffset) return
-  // Below the new end: a recovery that finds the files cut off already, but not durably, is to make them so. Otherwise what was cut off would come back after a power cut.
-  await writer.lowerRecoveryPoint(Math.max(0, offset - 1))
+  await writer.lowerRecoveryPoint(offset)
   await core.lowerFirstDirtyOffset(offset)
   const cut = segments.all.filter(segment => segment.baseOffset > offset)
   await cutOffSegments(core, cut)

@@ -172,14 +172,13 @@ export class LogSegment {
     return scanBatches(this.logFile, from, this.#writtenBytes, visit, chunkBytes)
   }
 
-  /** Takes over what recovery has found out (`recovery.ts`). `isDurable` when nothing of it is news. */
-  recovered(sizeBytes: number, maxTimestamp: LargestTimestamp, isDurable: boolean): void {
+  /** Takes over what recovery has found out (`recovery.ts`), and how much of it is durable. */
+  recovered(sizeBytes: number, maxTimestamp: LargestTimestamp, durable: 'all' | 'names' | 'nothing'): void {
     this.#sizeBytes = sizeBytes
     this.#writtenBytes = sizeBytes
     this.#maxTimestamp = maxTimestamp
-    if (isDurable) return
-    this.#recordSync.isChanged = true
-    this.#durableNames = 'nothing'
+    if (durable !== 'all') this.#recordSync.isChanged = true
+    if (durable === 'nothing') this.#durableNames = 'nothing'
   }
 
   /** As Kafka decides it: by size, by time, by full indexes, and by offsets too far from the base. */

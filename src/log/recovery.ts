@@ -177,10 +177,11 @@ class SegmentRecovery {
   async finish(truncatedBytes: number): Promise<void> {
     const segment = this.#segment
     if (truncatedBytes > 0) await segment.logFile.use(file => file.truncate(this.#position))
-    // One that ends at 0 was cut off there, and perhaps not durably.
-    const isDurable = truncatedBytes === 0 && this.#endOffset > 0 && this.#endOffset <= this.#input.recoveryPoint
-    segment.recovered(this.#position, this.#maxTimestamp, isDurable)
-    if (!isDurable && this.#position > this.#startPosition) await this.#writeAgain()
+    const isBelow = truncatedBytes === 0 && this.#endOffset <= this.#input.recoveryPoint
+    // The last one may have been cut off before a crash, and not durably: what was cut off would come back after a power cut.
+    const durableBelow = this.#nextBaseOffset === undefined ? 'names' : 'all'
+    segment.recovered(this.#position, this.#maxTimestamp, isBelow ? durableBelow : 'nothing')
+    if (!isBelow && this.#position > this.#startPosition) await this.#writeAgain()
     segment.seal()
     // Some of it may be below the recovery point, and is not looked at by the next recovery, if this one is interrupted.
     await segment.rewriteIndexes(this.#endOffset)

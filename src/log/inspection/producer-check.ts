@@ -101,8 +101,14 @@ export class ProducerCheck {
       entry.producerEpoch === replayed.producerEpoch &&
       entry.lastBatch?.lastOffset === replayed.lastBatch?.lastOffset &&
       entry.lastSequence === replayed.lastSequence &&
-      entry.currentTransactionFirstOffset === replayed.currentTransactionFirstOffset
+      this.#beginsAlike(entry.currentTransactionFirstOffset, replayed.currentTransactionFirstOffset)
     )
+  }
+
+  /** A snapshot may tell of a beginning that retention has removed since; the batches then give the first that is left of the transaction. */
+  #beginsAlike(firstOffset: number, replayedFirstOffset: number): boolean {
+    if (firstOffset === replayedFirstOffset) return true
+    return !this.#knowsBefore && firstOffset >= 0 && firstOffset < this.#fromOffset && replayedFirstOffset >= 0
   }
 
   #mayBeGone(lastOffset: number | undefined): boolean {

@@ -315,3 +315,28 @@ test('nobody misses the entry of an aborted transaction of which retention has l
     assert.deepEqual(await findingsOn(io.disk, '/data'), [])
   })
 })
+
+test('a snapshot may tell of the beginning of an open transaction that retention has removed', async () => {
+  await simulate(1, async simulator => {
+    const io = simulator.machine('a').boot()
+    const { manager, log } = await openLog(io, { configFor: () => smallConfig })
+    for (const baseSequence of [0, 1]) {
+      const records = buildBatch([{ timestampMs: 1000, key: null, value: Buffer.from('v') }], {
+        producerId: 9,
+        producerEpoch: 0,
+        baseSequence,
+        isTransactional: true,
+      })
+      assert.equal(log.appendAsLeader(records, { leaderEpoch: 0, origin: 'client' }).kind, 'appended')
+      await log.roll()
+    }
+    log.updateHighWatermark(log.writtenEndOffset)
+    assert.equal(await log.deleteRecordsBefore(1), undefined)
+    assert.equal(await log.applyRetention(1000), 1)
+    await manager.close()
+    // What a power cut takes, if it comes at the right moment.
+    await io.disk.remove(`/data/t-0/${'1'.padStart(20, '0')}.snapshot`)
+    assert.ok((await io.disk.stat(`/data/t-0/${'2'.padStart(20, '0')}.snapshot`)) !== undefined)
+    assert.deepEqual(await findingsOn(io.disk, '/data'), [])
+  })
+})
