@@ -7,8 +7,12 @@ import type { Clock } from './io.ts'
 
 /** Larger ones keep a processor busy for long enough to be worth another thread. */
 const quickBytesMax = 64 * 1024
-/** What takes longer came from the disk, or the machine stood still. */
+/** What takes longer came from the disk, or the machine stood still for a moment. */
 const slowMs = 0.5
+/** Two of so many reads are slow where a disk is asked, which gives some at a time; where the machine has other things to do it is one now and then. */
+const readsPerSlowOne = 32
+/** Nobody waits for as long as this a second time. */
+const verySlowMs = 20
 /** How long such a device is left alone. */
 const firstPauseMs = 8
 const longestPauseMs = 4096
@@ -19,6 +23,8 @@ export class QuickReads {
   readonly #clock: Pick<Clock, 'monotonicMs'>
   readonly #pause = new SlowPause(slowMs, firstPauseMs, longestPauseMs)
   #inARowMs = 0
+  /** Rises with each slow read, and falls with each quick one. */
+  #slowness = 0
 
   constructor(clock: Pick<Clock, 'monotonicMs'>) {
     this.#clock = clock
@@ -40,6 +46,16 @@ export class QuickReads {
   }
 
   #took(startMs: number, endMs: number): void {
-    this.#inARowMs = this.#pause.took(startMs, endMs) ? 0 : this.#inARowMs + endMs - startMs
+    const tookMs = endMs - startMs
+    this.#inARowMs += tookMs
+    if (tookMs <= slowMs) {
+      this.#slowness = Math.max(0, this.#slowness - 1)
+      return
+    }
+    this.#slowness = Math.min(this.#slowness, readsPerSlowOne) + readsPerSlowOne
+    if (this.#slowness > readsPerSlowOne || tookMs > verySlowMs) {
+      this.#pause.took(startMs, endMs)
+      this.#inARowMs = 0
+    }
   }
 }
