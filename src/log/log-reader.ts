@@ -70,6 +70,13 @@ interface Gathering {
   expectedOffset: number | undefined
 }
 
+/** What is wanted of a segment at a time: no less than is needed. */
+interface Range {
+  readonly position: number
+  readonly neededBytes: number
+  readonly length: number
+}
+
 /** Where a chunk lies. */
 interface Place {
   readonly position: number
@@ -190,10 +197,12 @@ export class LogReader {
       const remainingBytes = gathering.options.maxBytes - gathering.sizeBytes + beforeBytes
       const wantedBytes = Math.max(neededBytes, Math.min(remainingBytes, readBytesMax))
       const thereBytes = segment.writtenBytes - position
-      const ahead = takeAhead(gathering, position, Math.min(neededBytes, thereBytes))
-      const length = Math.min(ahead?.length ?? wantedBytes, thereBytes)
-      const { bytes: chunk, memory } =
-        (await ahead?.take()) ?? (await this.#chunkAt(segment, position, length, gathering))
+      const range = {
+        position,
+        neededBytes: Math.min(neededBytes, thereBytes),
+        length: Math.min(wantedBytes, thereBytes),
+      }
+      const { bytes: chunk, memory, length } = await this.#chunkAt(segment, range, gathering)
       gathering.memories.push(memory)
       const slicesBefore = gathering.slices.length
       const isLast = position + length === segment.writtenBytes
@@ -254,14 +263,19 @@ export class LogReader {
     return readAheads.begin(position, length, reading)
   }
 
-  /** At once where it may be, or else by another thread. */
-  async #chunkAt(segment: LogSegment, position: number, length: number, gathering: Gathering): Promise<Chunk> {
+  /** At once where it may be, or what has been read ahead, or else by another thread. With as much of it as was asked for, by whoever asked. */
+  async #chunkAt(segment: LogSegment, range: Range, gathering: Gathering): Promise<Chunk & { length: number }> {
+    const { position, neededBytes, length } = range
     // A disk that stalls must not hold up everybody: only where none is likely to be asked.
     const isRecent = gathering.nextOffset >= this.#owner.recentFrom
     const now = isRecent ? readChunkNow(segment, position, length) : undefined
-    if (now !== undefined) return now
+    if (now !== undefined) return { ...now, length }
     gathering.hasWaited = true
-    return this.#owner.host.readLimit.run(() => readChunk(segment, position, length))
+    const ahead = takeAhead(gathering, position, neededBytes)
+    const chunk = await ahead?.take()
+    if (chunk !== undefined) return { ...chunk, length: ahead!.length }
+    const read = await this.#owner.host.readLimit.run(() => readChunk(segment, position, length))
+    return { ...read, length }
   }
 
   #outcome(gathering: Gathering): ReadOk {
@@ -290,8 +304,6 @@ function takeAhead(gathering: Gathering, position: number, neededBytes: number):
   const { ahead } = gathering
   gathering.ahead = undefined
   if (ahead === undefined) return undefined
-  // It has been waited for, though by nobody: what follows is not at hand either.
-  gathering.hasWaited = true
   if (ahead.position === position && ahead.length >= neededBytes) return ahead
   ahead.drop()
   return undefined
