@@ -177,7 +177,9 @@ class SegmentRecovery {
   async finish(truncatedBytes: number): Promise<void> {
     const segment = this.#segment
     if (truncatedBytes > 0) await segment.logFile.use(file => file.truncate(this.#position))
-    const isBelow = truncatedBytes === 0 && this.#endOffset <= this.#input.recoveryPoint
+    // Of one that is empty not even the names are known to be durable: it may have been made just before the crash.
+    const isEmpty = this.#endOffset === segment.baseOffset
+    const isBelow = truncatedBytes === 0 && !isEmpty && this.#endOffset <= this.#input.recoveryPoint
     // The last one may have been cut off before a crash, and not durably: what was cut off would come back after a power cut.
     const durableBelow = this.#nextBaseOffset === undefined ? 'names' : 'all'
     segment.recovered(this.#position, this.#maxTimestamp, isBelow ? durableBelow : 'nothing')
