@@ -44,6 +44,7 @@ export function diskContract(world: World): void {
       const target = new Uint8Array(8)
       assert.equal(await file.read(target, 5), 5)
       assert.equal(textOf(target.subarray(0, 5)), '56789')
+      assert.equal(await file.read(target, 9), 1)
       assert.equal(await file.read(target, 10), 0)
       assert.equal(await file.read(target, 1000), 0)
       assert.equal(await file.read(new Uint8Array(0), 0), 0)
@@ -56,7 +57,7 @@ export function diskContract(world: World): void {
       const file = await io.disk.open(`${folder}/file`)
       const target = new Uint8Array(8)
       let made = 0
-      for (const position of [0, 2, 5, 10, 1000, 0, 2, 5, 10, 1000]) {
+      for (const position of [0, 2, 5, 9, 10, 1000, 0, 2, 5, 9, 10, 1000]) {
         const expected = '0123456789'.slice(position, position + 8)
         const bytes = file.readNow(target, position)
         if (bytes === undefined) continue

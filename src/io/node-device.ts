@@ -2,6 +2,7 @@
  * What all calls of this process to one device share, so that a slow or stalled one takes neither all threads of the pool nor the thread that everything waits for.
  */
 import { Fifo } from '../std/fifo.ts'
+import { Stall } from '../std/stall.ts'
 import type { Clock } from './io.ts'
 import { QuickReads } from './node-quick-reads.ts'
 
@@ -25,9 +26,6 @@ export function deviceFor(threads: number, clock: Clock): Device {
   }
 }
 
-/** A device none of whose operations has ended for this long stalls. */
-const stalledMs = 100
-
 /** Above this an operation is a large one: megabytes take milliseconds, which those who move a few kilobytes are not to wait for. */
 const smallBytesMax = 128 * 1024
 
@@ -43,8 +41,7 @@ export class Gate {
   readonly #largeWaiting = new Fifo<() => void>()
   #running = 0
   #largeRunning = 0
-  /** When the device last showed that it works: an operation began where there was none, or ended. */
-  #progressMs = -1
+  readonly #stall = new Stall()
 
   constructor(runningMax: number, clock: Clock) {
     this.#clock = clock
@@ -54,7 +51,7 @@ export class Gate {
 
   /** Operations are under way, and none has ended for a while. */
   get isStalled(): boolean {
-    return this.#running > 0 && this.#clock.monotonicMs() - this.#progressMs > stalledMs
+    return this.#stall.isNow(this.#clock.monotonicMs())
   }
 
   /** Starts `operation`, which moves so many bytes, when there is room; it has ended when it calls back. */
@@ -62,7 +59,7 @@ export class Gate {
     const isLarge = bytes > smallBytesMax
     return new Promise<T>((settle, fail) => {
       const start = (): void => {
-        if (this.#running === 0) this.#progressMs = this.#clock.monotonicMs()
+        this.#stall.began(this.#clock.monotonicMs())
         this.#running += 1
         if (isLarge) this.#largeRunning += 1
         try {
@@ -84,7 +81,7 @@ export class Gate {
   }
 
   #leave(wasLarge: boolean): void {
-    this.#progressMs = this.#clock.monotonicMs()
+    this.#stall.ended(this.#clock.monotonicMs())
     this.#running -= 1
     if (wasLarge) this.#largeRunning -= 1
     if (this.#waiting.length > 0) this.#waiting.shift()!()

@@ -21,7 +21,7 @@ const inARowMsMax = 1
 
 export class QuickReads {
   readonly #clock: Pick<Clock, 'monotonicMs'>
-  readonly #pause = new SlowPause(slowMs, firstPauseMs, longestPauseMs)
+  readonly #pause = new SlowPause(firstPauseMs, longestPauseMs)
   #inARowMs = 0
   /** Rises with each slow read, and falls with each quick one. */
   #slowness = 0
@@ -54,7 +54,7 @@ export class QuickReads {
     }
     this.#slowness = Math.min(this.#slowness, readsPerSlowOne) + readsPerSlowOne
     if (this.#slowness > readsPerSlowOne || tookMs > verySlowMs) {
-      this.#pause.took(startMs, endMs)
+      this.#pause.begin(startMs, endMs)
       this.#inARowMs = 0
     }
   }

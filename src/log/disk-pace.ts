@@ -3,39 +3,33 @@
  * them: such a call would take everybody along.
  */
 import { SlowPause } from '../std/slow-pause.ts'
+import { Stall } from '../std/stall.ts'
 
 /** A synchronous write that takes longer than this is followed by asynchronous ones for a while. */
 const slowWriteMs = 20
 /** How long that while is: not long, since a process that has too little of a processor pays for every trip through the thread pool. */
 const firstAsyncMs = 125
 const longestAsyncMs = 8000
-/** When nothing that waits for the disk has settled for this long, it stalls. */
-const stalledMs = 100
 
 /** What all logs of a log directory know of the disk's speed. */
 export class DiskPace {
-  readonly #asyncPause = new SlowPause(slowWriteMs, firstAsyncMs, longestAsyncMs)
-  #waiting = 0
-  /** When the disk last showed that it works: an asynchronous call began where there was none, or ended. */
-  #progressMs = -1
+  readonly #asyncPause = new SlowPause(firstAsyncMs, longestAsyncMs)
+  readonly #stall = new Stall()
 
   allowsSyncWrite(monotonicMs: number): boolean {
-    if (this.#waiting > 0 && monotonicMs - this.#progressMs > stalledMs) return false
-    return this.#asyncPause.isOver(monotonicMs)
+    return !this.#stall.isNow(monotonicMs) && this.#asyncPause.isOver(monotonicMs)
   }
 
   syncWriteTook(startMs: number, endMs: number): void {
-    this.#asyncPause.took(startMs, endMs)
+    if (endMs - startMs > slowWriteMs) this.#asyncPause.begin(startMs, endMs)
   }
 
   /** An asynchronous write or sync begins; `ended` is to follow, however it ends. */
   began(monotonicMs: number): void {
-    if (this.#waiting === 0) this.#progressMs = monotonicMs
-    this.#waiting += 1
+    this.#stall.began(monotonicMs)
   }
 
   ended(monotonicMs: number): void {
-    this.#waiting -= 1
-    this.#progressMs = monotonicMs
+    this.#stall.ended(monotonicMs)
   }
 }

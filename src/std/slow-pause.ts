@@ -1,18 +1,15 @@
 /**
- * Lets something be for a while after it was slow, when the attempt itself is what shows it. A single slow one may be nobody's fault, such as of a machine that stood still; where the
- * next ones are slow as well, the pause is twice as long each time.
+ * Lets something be for a while after it was slow, when the attempt itself is what shows it. Who tries it says when it was. A single slow one may be nobody's fault, such as of a machine
+ * that stood still; where the next ones are slow as well, the pause is twice as long each time.
  */
 
 export class SlowPause {
-  readonly #slowMs: number
   readonly #firstMs: number
   readonly #longestMs: number
   #untilMs = -1
   #lastMs = 0
 
-  /** Slow is what takes longer than `slowMs`. */
-  constructor(slowMs: number, firstMs: number, longestMs: number) {
-    this.#slowMs = slowMs
+  constructor(firstMs: number, longestMs: number) {
     this.#firstMs = firstMs
     this.#longestMs = longestMs
   }
@@ -21,13 +18,11 @@ export class SlowPause {
     return nowMs >= this.#untilMs
   }
 
-  /** It was tried. Returns whether a pause begins. */
-  took(startMs: number, endMs: number): boolean {
-    if (endMs - startMs <= this.#slowMs) return false
+  /** What began and ended then was slow. */
+  begin(startMs: number, endMs: number): void {
     // As long again without a slow one, and it is forgotten.
     const isAgain = startMs - this.#untilMs < this.#lastMs
     this.#lastMs = isAgain ? Math.min(2 * this.#lastMs, this.#longestMs) : this.#firstMs
     this.#untilMs = endMs + this.#lastMs
-    return true
   }
 }
