@@ -7,12 +7,15 @@ import { apis } from '../src/protocol/apis.ts'
 import * as Batch from '../src/protocol/records/batch-header.ts'
 import { codecOf } from '../src/protocol/records/compression/index.ts'
 import type { CompressionType } from '../src/protocol/records/compression/index.ts'
+import type { Infer } from '../src/protocol/schema.ts'
 import {
   BrokerProcess,
   GoodClient,
   MiB,
   Peer,
   batchOf,
+  decodeAnswer,
+  errorName,
   eventually,
   onLinux,
   produceBody,
@@ -217,6 +220,58 @@ describe('a decompression bomb', () => {
       assert.ok(growthBytes < 250 * MiB, `${growthBytes / MiB} MiB`)
     })
   }
+
+  it('and more of them in one request hold up nobody but what comes behind them on their connection', async () => {
+    const many = 40
+    const bomb = compressedBatch('zstd', zstdCompressSync(zeros.subarray(0, 99 * MiB)))
+    const attacker = await Peer.connect(broker.port)
+    await attacker.createTopic('wide', many)
+    const bombs = new Map(Array.from({ length: many }, (_, partition) => [partition, bomb]))
+    const behind = new Map([[many - 1, batchOf(['behind'])]])
+    const whole = Buffer.concat([
+      requestBytes(apis.Produce, 9, 1, produceBody('wide', new Map([...bombs, [many - 1, batchOf(['last'])]]))),
+      requestBytes(apis.Produce, 9, 2, produceBody('wide', behind)),
+      requestBytes(apis.Metadata, 9, 3, { topics: [] }),
+    ])
+    await attacker.send(whole)
+    let isAnswered = false
+    const answer = attacker.nextFrame().finally(() => {
+      isAnswered = true
+    })
+    let others = 0
+    for (; !isAnswered; others++) assert.equal(await peer.put('records'), 'NONE')
+    const { responses } = decodeAnswer(apis.Produce, 9, 1, await answer) as Infer<typeof apis.Produce.response>
+    const errors = responses[0]!.partitionResponses.map(({ errorCode }) => errorName(errorCode))
+    assert.deepEqual(errors, [...Array.from({ length: many - 1 }, () => 'INVALID_RECORD'), 'NONE'])
+    assert.ok(others >= 5, `${others} requests of another connection went between ${many} bombs`)
+    const second = decodeAnswer(apis.Produce, 9, 2, await attacker.nextFrame()) as Infer<typeof apis.Produce.response>
+    const offsets = [responses[0]!.partitionResponses.at(-1)!, second.responses[0]!.partitionResponses[0]!].map(
+      ({ errorCode, baseOffset }) => [errorName(errorCode), baseOffset],
+    )
+    assert.deepEqual(offsets, [
+      ['NONE', 0],
+      ['NONE', 1],
+    ])
+    decodeAnswer(apis.Metadata, 9, 3, await attacker.nextFrame())
+    attacker.close()
+  })
+
+  it('and what a client that does not wait has sent is appended to its end when it has gone', async () => {
+    const many = 12
+    const bomb = compressedBatch('zstd', zstdCompressSync(zeros.subarray(0, 99 * MiB)))
+    await peer.createTopic('gone', many)
+    const attacker = await Peer.connect(broker.port)
+    const batches = new Map(Array.from({ length: many }, (_, partition) => [partition, bomb]))
+    await attacker.send(
+      requestBytes(apis.Produce, 9, 1, produceBody('gone', new Map([...batches, [many - 1, batchOf(['last'])]]))),
+    )
+    await eventually('it is being served', async () => (await peer.put('records')) === 'NONE')
+    attacker.close()
+    await eventually(
+      'the last batch is there',
+      async () => (await peer.fetch('gone', { partition: many - 1 })).highWatermark === 1,
+    )
+  })
 
   it('and more of them sent ahead hold up their own connection, and others go between', async () => {
     const many = 10

@@ -183,6 +183,26 @@ export class Connection implements SocketHandler, MemoryUser, TurnTaker {
     this.#account()
   }
 
+  /**
+   * For a request that would keep everybody waiting: `rest` does some of what is left of it, in later turns of the loop, and says when that was all. Nothing that came behind it on
+   * this connection starts before; and it goes on when the connection has closed meanwhile, since what was received is served.
+   */
+  goOnLater(rest: () => boolean): void {
+    const { turns } = this.#host
+    this.#barriers += 1
+    const goOn = (): void => {
+      while (turns.mayStart(taker)) {
+        if (!rest()) continue
+        this.#barriers -= 1
+        this.#pump()
+        this.#account()
+        return
+      }
+    }
+    const taker = new RestOfRequest(this, goOn)
+    goOn()
+  }
+
   stalled(): void {
     this.#fail(
       new StalledError(
@@ -445,6 +465,37 @@ export class Connection implements SocketHandler, MemoryUser, TurnTaker {
       else if (restMs > 0) this.#idleTimer = this.#armIdleTimer(restMs)
       else this.#socket.destroy()
     })
+  }
+}
+
+/** What is left of a request takes turns by itself, for it may outlive its connection; the time is the connection's. */
+class RestOfRequest implements TurnTaker {
+  readonly #connection: Connection
+  readonly #goOn: () => void
+
+  constructor(connection: Connection, goOn: () => void) {
+    this.#connection = connection
+    this.#goOn = goOn
+  }
+
+  get servedMs(): number {
+    return this.#connection.servedMs
+  }
+
+  set servedMs(ms: number) {
+    this.#connection.servedMs = ms
+  }
+
+  get servedAtMs(): number {
+    return this.#connection.servedAtMs
+  }
+
+  set servedAtMs(ms: number) {
+    this.#connection.servedAtMs = ms
+  }
+
+  goOn(): void {
+    this.#goOn()
   }
 }
 

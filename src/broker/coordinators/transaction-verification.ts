@@ -52,6 +52,13 @@ export type Verdict =
 
 export type Verdicts = ReadonlyMap<Partition, Verdict>
 
+/** Of a request whose batches are on their way into the logs. */
+export interface Appended<T> {
+  readonly answer: T
+  /** Settles when the last batch is appended; `undefined` when it is. Never rejects. */
+  readonly rest: Promise<void> | undefined
+}
+
 export interface TransactionVerificationOptions {
   readonly clock: Clock
   readonly keeper: TransactionPartitionsKeeper
@@ -96,18 +103,22 @@ export class TransactionVerification {
 
   /**
    * Calls `append` with the verdicts: at once where nobody has to be asked and no earlier request of the connection waits, otherwise later and in order. The next
-   * request waits until it was called, and not for a promise that it returns.
+   * request waits until all is appended, and not for the answer.
    */
   inOrder<T>(
     connection: object,
     verify: () => Verdicts | Promise<Verdicts>,
-    append: (verdicts: Verdicts) => T | Promise<T>,
+    append: (verdicts: Verdicts) => Appended<T | Promise<T>>,
   ): T | Promise<T> {
     const before = this.#lines.get(connection)
     const verdicts = before === undefined ? verify() : before.then(verify)
-    if (!(verdicts instanceof Promise)) return append(verdicts)
-    // In a box, or the line would wait until it is acknowledged.
-    const appended = verdicts.then(known => ({ answer: append(known) }))
+    if (!(verdicts instanceof Promise)) return append(verdicts).answer
+    // In its box, or the line would wait until it is acknowledged.
+    const appended = verdicts.then(async known => {
+      const box = append(known)
+      if (box.rest !== undefined) await box.rest
+      return box
+    })
     this.#lines.set(connection, appended)
     const leave = (): void => {
       if (this.#lines.get(connection) === appended) this.#lines.delete(connection)

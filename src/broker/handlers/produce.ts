@@ -13,7 +13,7 @@ import * as Batch from '../../protocol/records/batch-header.ts'
 import type { Infer, Input } from '../../protocol/schema.ts'
 import type { AppendTransaction, Partition } from '../../replication/partition.ts'
 import type { RequestContext } from '../api-handler.ts'
-import type { VerifiedBatch, Verdict, Verdicts } from '../coordinators/transaction-verification.ts'
+import type { Appended, VerifiedBatch, Verdict, Verdicts } from '../coordinators/transaction-verification.ts'
 import { Deadline } from '../deadlines.ts'
 import { Later } from '../../std/later.ts'
 import { readInt64 } from '../../protocol/records/int64.ts'
@@ -26,6 +26,7 @@ import { isInternalTopic } from '../../metadata/internal-topics.ts'
 
 type Request = Infer<typeof ProduceRequest>
 type Response = Input<typeof ProduceResponse>
+type PartitionData = Request['topicData'][number]['partitionData'][number]
 type TopicAnswer = NonNullable<Response['responses']>[number]
 /** Still to be changed when the outcome of waiting is known. */
 type PartitionAnswer = {
@@ -64,12 +65,14 @@ type Answered = Response | undefined | Later<Response | undefined>
 
 function handleProduce(request: Request, context: RequestContext): Answered | Promise<Response | undefined> {
   const producer = transactionalProducerOf(request)
-  if (producer === undefined) return produceAll(request, context, undefined, context.frameMemory ?? 'lent')
+  if (producer === undefined) {
+    return produceAll(request, context, undefined, context.frameMemory ?? 'lent', context.startedMs).answer
+  }
   if (typeof producer === 'string') return refuseAll(request, context, producer)
   const { verification } = context.broker.transactions
   let batches = request
   let memory: PooledMemory | 'lent' | undefined = context.frameMemory ?? 'lent'
-  let begun = false
+  let beganMs: number | undefined
   let waits = false
   const answer = verification.inOrder<Answered>(
     context.connection,
@@ -80,12 +83,12 @@ function handleProduce(request: Request, context: RequestContext): Answered | Pr
         TransactionVerification.styleOfProduce(context.apiVersion),
       ),
     verdicts => {
-      begun = true
-      const answered = produceAll(batches, context, verdicts, memory)
-      return waits && answered instanceof Later ? answered.toPromise() : answered
+      beganMs = waits ? context.broker.io.clock.monotonicMs() : context.startedMs
+      const { answer: answered, rest } = produceAll(batches, context, verdicts, memory, beganMs)
+      return { answer: waits && answered instanceof Later ? answered.toPromise() : answered, rest }
     },
   )
-  if (!begun) {
+  if (beganMs === undefined) {
     // The coordinator is asked, or an earlier request waits for it, and by then the frame is gone.
     waits = true
     batches = withOwnRecords(request)
@@ -108,37 +111,150 @@ function withOwnRecords(request: Request): Request {
   }
 }
 
-/** `verdicts` are there where any of the batches is transactional, of those that are; `memory` is what the batches are in. */
+/**
+ * `verdicts` are there where any of the batches is transactional, of those that are; `memory` is what the batches are in. Where it takes long the answer comes later, and so does
+ * the end of `rest`.
+ */
 function produceAll(
   request: Request,
   context: RequestContext,
   verdicts: Verdicts | undefined,
   memory: PooledMemory | 'lent' | undefined,
-): Answered {
-  const { acks } = request
-  const hints = leaderHints(context, 10)
-  const waits = new AcknowledgeWaits(() => ({ responses, nodeEndpoints: hints.endpoints() }))
-  const responses = request.topicData.map(topic => {
-    const named = nameOf(topic, context)
-    const partitionResponses = topic.partitionData.map(partition => {
-      const { index, records } = partition
-      if (acks !== -1 && acks !== 0 && acks !== 1) return failure(index, 'INVALID_REQUIRED_ACKS')
-      if (named === undefined) return failure(index, 'UNKNOWN_TOPIC_ID')
-      const found = context.broker.partitions.lookup(named, index)
-      if (typeof found === 'string') return failure(index, found)
-      if (isInternalTopic(named) && context.clientId !== adminClientId) return failure(index, 'INVALID_TOPIC_EXCEPTION')
-      const verdict = verdicts?.get(found)
-      if (verdict?.kind === 'refused') return refusedByVerification(found, verdict, hints, context)
-      return append(found, { records, memory, acks, transaction: verdict }, waits, hints, context)
-    })
-    return { name: topic.name, topicId: topic.topicId, partitionResponses }
-  })
+  beganMs: number,
+): Appended<Answered> {
+  const appending = new Appending(request, context, verdicts, memory)
+  return appending.goOn(beganMs) ? { answer: appending.answer(), rest: undefined } : appending.goOnLater()
+}
 
-  if (acks === 0) {
-    closeAfterFailure(responses, context)
-    return waits.settleUnanswered()
+/**
+ * After so long, other connections have their turn between two batches: a hundred bytes may decompress to a hundred megabytes, and a request may have thousands of
+ * such batches.
+ */
+const appendingMs = 8
+
+/** The batches of one request, on their way into the logs of their partitions: one after the other in their order. */
+class Appending {
+  readonly #context: RequestContext
+  readonly #verdicts: Verdicts | undefined
+  readonly #hints: LeaderHints
+  readonly #waits: AcknowledgeWaits
+  readonly #responses: { name: string; topicId: string; partitionResponses: PartitionAnswer[] }[] = []
+  #request: Request
+  #memory: PooledMemory | 'lent' | undefined
+  /** Which batch is next. */
+  #topicIndex = 0
+  #partitionIndex = 0
+
+  constructor(
+    request: Request,
+    context: RequestContext,
+    verdicts: Verdicts | undefined,
+    memory: PooledMemory | 'lent' | undefined,
+  ) {
+    this.#request = request
+    this.#context = context
+    this.#verdicts = verdicts
+    this.#memory = memory
+    this.#hints = leaderHints(context, 10)
+    this.#waits = new AcknowledgeWaits(() => ({
+      responses: this.#responses,
+      nodeEndpoints: this.#hints.endpoints(),
+    }))
   }
-  return waits.settle(context, request.timeoutMs)
+
+  /** Appends until that was all, or others have waited since `beganMs` for long enough, which is false; one batch in any case. */
+  goOn(beganMs: number): boolean {
+    const { topicData } = this.#request
+    const { clock } = this.#context.broker.io
+    let hasAppended = false
+    for (; this.#topicIndex < topicData.length; this.#topicIndex++) {
+      const topic = topicData[this.#topicIndex]!
+      const { partitionData } = topic
+      const answers = this.#answersOf(topic)
+      const named = nameOf(topic, this.#context)
+      for (; this.#partitionIndex < partitionData.length; this.#partitionIndex++) {
+        if (hasAppended && clock.monotonicMs() - beganMs > appendingMs) return false
+        answers.push(this.#appendOne(named, partitionData[this.#partitionIndex]!))
+        hasAppended = true
+      }
+      this.#partitionIndex = 0
+    }
+    return true
+  }
+
+  goOnLater(): Appended<Answered> {
+    const { clock } = this.#context.broker.io
+    const answer = new Later<Response | undefined>()
+    const { promise: rest, resolve } = Promise.withResolvers<void>()
+    this.#keepMemory()
+    const settle = (): void => {
+      this.#releaseMemory()
+      resolve()
+      const answered = this.answer()
+      const fail = (error: unknown): void => answer.fail(error)
+      if (answered instanceof Later) answered.whenSettled(value => answer.settle(value), fail)
+      else answer.settle(answered)
+    }
+    this.#context.connection.goOnLater(() => {
+      try {
+        if (!this.goOn(clock.monotonicMs())) return false
+      } catch (error) {
+        resolve()
+        answer.fail(error)
+        return true
+      }
+      settle()
+      return true
+    })
+    return { answer, rest }
+  }
+
+  /** Once all is appended. */
+  answer(): Answered {
+    const { acks, timeoutMs } = this.#request
+    if (acks !== 0) return this.#waits.settle(this.#context, timeoutMs)
+    closeAfterFailure(this.#responses, this.#context)
+    return this.#waits.settleUnanswered()
+  }
+
+  #answersOf({ name, topicId }: Request['topicData'][number]): PartitionAnswer[] {
+    // It has been begun when the time was over in the middle of it.
+    if (this.#responses.length > this.#topicIndex) return this.#responses[this.#topicIndex]!.partitionResponses
+    const partitionResponses: PartitionAnswer[] = []
+    this.#responses.push({ name, topicId, partitionResponses })
+    return partitionResponses
+  }
+
+  #appendOne(named: string | undefined, { index, records }: PartitionData): PartitionAnswer {
+    const { acks } = this.#request
+    const context = this.#context
+    if (acks !== -1 && acks !== 0 && acks !== 1) return failure(index, 'INVALID_REQUIRED_ACKS')
+    if (named === undefined) return failure(index, 'UNKNOWN_TOPIC_ID')
+    const found = context.broker.partitions.lookup(named, index)
+    if (typeof found === 'string') return failure(index, found)
+    if (isInternalTopic(named) && context.clientId !== adminClientId) return failure(index, 'INVALID_TOPIC_EXCEPTION')
+    const verdict = this.#verdicts?.get(found)
+    if (verdict?.kind === 'refused') return refusedByVerification(found, verdict, this.#hints, context)
+    return append(
+      found,
+      { records, memory: this.#memory, acks, transaction: verdict },
+      this.#waits,
+      this.#hints,
+      context,
+    )
+  }
+
+  /** What the batches are in is the connection's again when the first of them are appended. */
+  #keepMemory(): void {
+    if (this.#memory === 'lent') {
+      this.#request = withOwnRecords(this.#request)
+      this.#memory = undefined
+    } else this.#memory?.retain()
+  }
+
+  #releaseMemory(): void {
+    if (this.#memory !== 'lent') this.#memory?.release()
+  }
 }
 
 interface ProducedBatch {
