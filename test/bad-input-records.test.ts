@@ -221,6 +221,19 @@ describe('a decompression bomb', () => {
     })
   }
 
+  it('is forgotten as soon as it is refused, though nothing else happens', { skip: !onLinux }, async () => {
+    const bombs = [gzipSync(zeros.subarray(0, 99 * MiB)), zstdCompressSync(zeros.subarray(0, 99 * MiB))] as const
+    const residentBytes = broker.residentBytes
+    for (const [index, type] of (['gzip', 'zstd'] as const).entries()) {
+      broker.forgetPeak()
+      const answers = await peer.produce('records', new Map([[1, compressedBatch(type, bombs[index]!)]]))
+      assert.equal(answers.get(1)!.error, 'INVALID_RECORD')
+      assert.ok(broker.peakResidentBytes - residentBytes > 64 * MiB, 'it took as much as it promised')
+      const leftBytes = broker.residentBytes - residentBytes
+      assert.ok(leftBytes < 48 * MiB, `${type}: ${Math.round(leftBytes / MiB)} MiB are left of it`)
+    }
+  })
+
   it('and more of them in one request hold up nobody but what comes behind them on their connection', async () => {
     const many = 40
     const bomb = compressedBatch('zstd', zstdCompressSync(zeros.subarray(0, 99 * MiB)))

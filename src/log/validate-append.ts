@@ -8,7 +8,7 @@ import * as header from '../protocol/records/batch-header.ts'
 import type { CompressionType } from '../protocol/records/compression/index.ts'
 import { BatchFailure } from '../protocol/records/failure.ts'
 import { recompressBatch } from '../protocol/records/recompress.ts'
-import { DEFAULT_MAX_UNCOMPRESSED_BYTES } from '../protocol/records/uncompressed.ts'
+import { closeRecords, DEFAULT_MAX_UNCOMPRESSED_BYTES } from '../protocol/records/uncompressed.ts'
 import { validateBatch } from '../protocol/records/validate.ts'
 import { isCompacted } from './log-config.ts'
 import type { LogConfig } from './log-config.ts'
@@ -57,12 +57,12 @@ export function prepareAppend(
 
   let bytes = facts.sizeInBytes === records.length ? records : records.subarray(0, facts.sizeInBytes)
   const target = targetCompression(config, facts.compression, header.isControl(bytes, 0))
-  if (target !== facts.compression) {
-    bytes = recompressBatch(bytes, 0, facts.uncompressedRecords, target, levelOf(config, target))
-    if (bytes.length > config.maxMessageBytes) {
-      const message = `batch of ${bytes.length} bytes as ${target}, at most ${config.maxMessageBytes} are allowed`
-      return { kind: 'refused', error: 'MESSAGE_TOO_LARGE', message, recordErrors: [] }
-    }
+  const isRewritten = target !== facts.compression
+  if (isRewritten) bytes = recompressBatch(bytes, 0, facts.uncompressedRecords, target, levelOf(config, target))
+  if (facts.compression !== 'none') closeRecords(facts.uncompressedRecords, records)
+  if (isRewritten && bytes.length > config.maxMessageBytes) {
+    const message = `batch of ${bytes.length} bytes as ${target}, at most ${config.maxMessageBytes} are allowed`
+    return { kind: 'refused', error: 'MESSAGE_TOO_LARGE', message, recordErrors: [] }
   }
   if (bytes.length > config.segmentBytes) {
     const message = `batch of ${bytes.length} bytes, a segment has at most ${config.segmentBytes}`

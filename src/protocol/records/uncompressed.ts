@@ -1,7 +1,7 @@
 /** Finds the uncompressed records of a magic 2 batch: in place, or decompressed under a cap. */
 
 import * as Batch from './batch-header.ts'
-import { codecById, DecompressionFailure } from './compression/index.ts'
+import { codecById, DecompressionFailure, freeOwnMemory } from './compression/index.ts'
 import { BatchFailure } from './failure.ts'
 import { RecordCursor } from './record-cursor.ts'
 
@@ -37,4 +37,9 @@ export function openRecords(
       : new BatchFailure('INVALID_RECORD', `the records are not ${codec.type}: ${records.message}`)
   }
   return new RecordCursor(records, 0, records.length, count)
+}
+
+/** The records that `openRecords` gave of a batch in `bytes` are not needed any more, and nor is anything that points into them. Where they were uncompressed they are the batch's, and stay. */
+export function closeRecords(records: Uint8Array, bytes: Uint8Array): void {
+  freeOwnMemory(records, bytes)
 }

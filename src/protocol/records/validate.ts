@@ -17,7 +17,7 @@ import type { RecordError } from './failure.ts'
 import { BatchFailure } from './failure.ts'
 import { readInt32, readInt64 } from './int64.ts'
 import type { RecordCursor } from './record-cursor.ts'
-import { openRecords } from './uncompressed.ts'
+import { closeRecords, openRecords } from './uncompressed.ts'
 import { batchSizeAt, CORRUPT, INCOMPLETE } from './walk.ts'
 
 export interface ValidationPolicy {
@@ -44,7 +44,7 @@ export interface BatchFacts {
   readonly sizeInBytes: number
   readonly recordCount: number
   readonly compression: CompressionType
-  /** The records without the batch header: a view of the batch where it is uncompressed. For `recompressBatch`; not to be kept. */
+  /** The records without the batch header: a view of the batch where it is uncompressed. For `recompressBatch`, and then for `closeRecords`. */
   readonly uncompressedRecords: Uint8Array
   /** The largest timestamp of the records, whatever the header says; −1 where none has one. */
   readonly maxTimestampMs: number
@@ -123,6 +123,13 @@ function checkHeader(bytes: Uint8Array, at: number, policy: ValidationPolicy): B
 function checkRecords(bytes: Uint8Array, at: number, policy: ValidationPolicy): BatchFacts | BatchFailure {
   const cursor = openRecords(bytes, at, policy.maxUncompressedBytes)
   if (cursor instanceof BatchFailure) return cursor
+  const facts = walkRecords(bytes, at, cursor)
+  if (!(facts instanceof BatchFailure) && followsPolicy(bytes, at, facts, policy)) return facts
+  closeRecords(cursor.bytes, bytes)
+  return facts instanceof BatchFailure ? facts : blameRecords(bytes, at, policy)
+}
+
+function walkRecords(bytes: Uint8Array, at: number, cursor: RecordCursor): BatchFacts | BatchFailure {
   const recordsStart = cursor.end
 
   let firstNullKeyIndex = -1
@@ -145,7 +152,7 @@ function checkRecords(bytes: Uint8Array, at: number, policy: ValidationPolicy): 
   if (cursor.failure !== undefined) return invalid(cursor.failure)
 
   const baseTimestampMs = Batch.baseTimestampMs(bytes, at)
-  const facts: BatchFacts = {
+  return {
     sizeInBytes: Batch.sizeInBytes(bytes, at),
     recordCount: Batch.recordCount(bytes, at),
     compression: Batch.compression(bytes, at)!,
@@ -155,7 +162,6 @@ function checkRecords(bytes: Uint8Array, at: number, policy: ValidationPolicy): 
     minTimestampMs: minDelta === Infinity ? Batch.NO_TIMESTAMP : baseTimestampMs + minDelta,
     firstNullKeyIndex,
   }
-  return followsPolicy(bytes, at, facts, policy) ? facts : blameRecords(bytes, at, policy)
 }
 
 function followsPolicy(bytes: Uint8Array, at: number, facts: BatchFacts, policy: ValidationPolicy): boolean {
@@ -187,6 +193,7 @@ function blameRecords(bytes: Uint8Array, at: number, policy: ValidationPolicy): 
       recordErrors.push({ batchIndex: cursor.index, message: problem.message })
     }
   }
+  closeRecords(cursor.bytes, bytes)
   const first = recordErrors[0]!
   return new BatchFailure(
     badTimestamp ? 'INVALID_TIMESTAMP' : 'INVALID_RECORD',

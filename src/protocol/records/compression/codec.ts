@@ -57,6 +57,19 @@ export function tooLarge(maxOutputBytes: number): DecompressionFailure {
   return new DecompressionFailure('too-large', `decompresses to more than ${maxOutputBytes} bytes`)
 }
 
+/** Below this size the collector frees memory as fast as this does. */
+const freedBytesLeast = 1024 * 1024
+
+/**
+ * Gives the memory of what was decompressed back to the system at once, where it is large: a hundred megabytes would otherwise be held until something else makes the collector run, which may
+ * be long. Nothing may be used of `output` any more. Does nothing where it is a part of `input`, as what is stored uncompressed is.
+ */
+export function freeOwnMemory(output: Uint8Array, input: Uint8Array): void {
+  const memory = output.buffer
+  if (memory.byteLength < freedBytesLeast || memory === input.buffer || !(memory instanceof ArrayBuffer)) return
+  memory.transfer(0)
+}
+
 /** `-1` is gzip's way to say "default" and lies outside its range. */
 export function isValidLevel(codec: Codec, level: number): boolean {
   const levels = codec.levels

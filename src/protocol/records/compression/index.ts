@@ -8,7 +8,7 @@ import { snappy } from './snappy.ts'
 import { zstd } from './zstd.ts'
 
 export type { Codec, CompressionLevels, CompressionType, CompressOptions, FormatOptions } from './codec.ts'
-export { DecompressionFailure, isValidLevel } from './codec.ts'
+export { DecompressionFailure, freeOwnMemory, isValidLevel } from './codec.ts'
 
 const BY_ID: readonly Codec[] = [none, gzip, snappy, lz4, zstd]
 const BY_TYPE: Readonly<Record<CompressionType, Codec>> = { none, gzip, snappy, lz4, zstd }

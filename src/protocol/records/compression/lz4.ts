@@ -8,7 +8,7 @@
  */
 
 import type { Codec, CompressOptions, DecompressionFailure, FormatOptions } from './codec.ts'
-import { corrupt, tooLarge } from './codec.ts'
+import { corrupt, freeOwnMemory, tooLarge } from './codec.ts'
 import { lz4Decode, lz4DecodedBytes, lz4Encode, lz4MaxCompressedBytes } from './lz4-block.ts'
 import { lazyNative } from './native.ts'
 import { xxhash32 } from './xxhash32.ts'
@@ -105,7 +105,7 @@ function writeFrameHeader(output: Buffer, magic0: boolean): number {
   return 7
 }
 
-/** Decodes block after block, so that memory is taken for one at a time, and nothing more once the cap is reached. */
+/** Decodes block after block, and no further once the cap is reached. */
 function decompress(
   bytes: Uint8Array,
   maxOutputBytes: number,
@@ -116,16 +116,38 @@ function decompress(
   if (typeof header === 'string') return corrupt(header)
   const blocks = parseBlocks(bytes, header)
   if (typeof blocks === 'string') return corrupt(blocks)
-  const parts: Uint8Array[] = []
+  if (blocks.length > 1) return decodeBlocks(bytes, blocks, header, maxOutputBytes, native)
+  if (blocks.length === 0) return Buffer.alloc(0)
+  const output = decodeBlock(bytes, blocks[0]!, header.blockBytesMost, native)
+  if (output === undefined) return malformed(blocks[0]!)
+  return output.length > maxOutputBytes ? tooLarge(maxOutputBytes) : output
+}
+
+function decodeBlocks(
+  bytes: Uint8Array,
+  blocks: readonly Block[],
+  { blockBytesMost }: FrameHeader,
+  maxOutputBytes: number,
+  native: () => NativeLz4 | undefined,
+): Uint8Array | DecompressionFailure {
+  // All but the last are full, nearly always. What is not written to takes no memory of the system's.
+  const output = Buffer.allocUnsafeSlow(Math.min(maxOutputBytes, blocks.length * blockBytesMost))
   let total = 0
   for (const block of blocks) {
-    const part = decodeBlock(bytes, block, header.blockBytesMost, native)
-    if (part === undefined) return corrupt(`lz4 block at byte ${block.start} is malformed`)
+    const part = decodeBlock(bytes, block, blockBytesMost, native)
+    if (part === undefined) return malformed(block)
+    if (total + part.length > maxOutputBytes) {
+      freeOwnMemory(output, bytes)
+      return tooLarge(maxOutputBytes)
+    }
+    output.set(part, total)
     total += part.length
-    if (total > maxOutputBytes) return tooLarge(maxOutputBytes)
-    parts.push(part)
   }
-  return parts.length === 1 ? parts[0]! : Buffer.concat(parts, total)
+  return output.subarray(0, total)
+}
+
+function malformed({ start }: Block): DecompressionFailure {
+  return corrupt(`lz4 block at byte ${start} is malformed`)
 }
 
 /** What the block decodes to; `undefined` where it is malformed, or has more than a block of its frame may. */

@@ -2,7 +2,7 @@
 
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import type { Codec } from './codec.ts'
-import { corrupt, tooLarge } from './codec.ts'
+import { corrupt, freeOwnMemory, tooLarge } from './codec.ts'
 import { decompressCapped } from './zlib-output.ts'
 import { zstdFrameAt } from './zstd-frame.ts'
 
@@ -26,13 +26,19 @@ export const zstd: Codec = {
       if (!frame.skippable) {
         if (outputs.length === FRAMES_MOST) return corrupt(`more than ${FRAMES_MOST} zstd frames`)
         const output = decompressCapped(bytes.subarray(at, frame.end), left, zstdDecompressSync, frame.contentBytes)
-        if (!(output instanceof Uint8Array)) return output.reason === 'too-large' ? tooLarge(maxOutputBytes) : output
+        if (!(output instanceof Uint8Array)) {
+          for (const before of outputs) freeOwnMemory(before, bytes)
+          return output.reason === 'too-large' ? tooLarge(maxOutputBytes) : output
+        }
         outputs.push(output)
         left -= output.length
       }
       at = frame.end
     }
     if (outputs.length === 0) return corrupt('no zstd frame')
-    return outputs.length === 1 ? outputs[0]! : Buffer.concat(outputs)
+    if (outputs.length === 1) return outputs[0]!
+    const whole = Buffer.concat(outputs)
+    for (const output of outputs) freeOwnMemory(output, bytes)
+    return whole
   },
 }
