@@ -22,6 +22,7 @@ import { differentialSuite } from './differential/suite.ts'
 import { exactlyOnceTest } from './exactly-once/exactly-once.ts'
 import { streamsTest } from './streams/streams.ts'
 import { groupSuites, runGroups } from './groups/groups.ts'
+import { foreignRecordsTest } from './foreign-records/suite.ts'
 import { kafkaFilesSuite } from './kafka-files/suite.ts'
 import { killTest } from './kill/kill.ts'
 import { moveTest } from './kill/move.ts'
@@ -33,6 +34,7 @@ const byThemselves = new Set<string>([
   'exactly-once',
   'streams',
   'kafka-files',
+  'foreign-records',
   'move',
   ...groupSuites,
 ])
@@ -124,6 +126,7 @@ async function runAll(selected: readonly Suite[], options: Options, dir: string)
   if (has('exactly-once')) await timed(() => exactlyOnceTest(options, join(dir, 'exactly-once'), progress))
   if (has('streams')) await timed(() => streamsTest(options, join(dir, 'streams'), progress))
   if (has('kafka-files')) await timed(() => kafkaFilesSuite(join(dir, 'kafka-files'), progress))
+  if (has('foreign-records')) await timed(() => foreignRecordsTest(options, join(dir, 'foreign-records')))
   if (has('move')) await timed(() => moveTest(options, join(dir, 'move'), progress))
   if (has('kill')) await timed(() => killTest(options, join(dir, 'kill'), progress))
   return results

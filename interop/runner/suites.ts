@@ -161,6 +161,13 @@ export const suites: readonly Suite[] = [
     timeLimitMs: 5 * 60_000,
   },
   {
+    name: 'foreign-records',
+    family: 'foreign-records',
+    about: 'records in the internal topics that no coordinator wrote: what is refused, and that all else is served',
+    builds: [],
+    timeLimitMs: 2 * 60_000,
+  },
+  {
     name: 'move',
     family: 'kill',
     about:

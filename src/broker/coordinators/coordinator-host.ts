@@ -13,6 +13,7 @@ import type {
   TopicsView,
 } from '../../coordinator/runtime/coordinator.ts'
 import { CoordinatorRuntime } from '../../coordinator/runtime/runtime.ts'
+import { ReplayError } from '../../coordinator/runtime/replay-batches.ts'
 import type { LoadResult } from '../../coordinator/runtime/shard-loading.ts'
 import type { ClusterImage } from '../../metadata/cluster-image.ts'
 import type { CompressionType } from '../../protocol/records/compression/index.ts'
@@ -39,6 +40,17 @@ export interface CoordinatorHostOptions<S extends CoordinatorShard<R>, R, E> {
   readonly loadBufferBytes: number
   readonly logger: Logger
 }
+
+const refusedText =
+  'somebody else has written to a partition of a coordinator: the groups or transactional ids in it are refused with NOT_COORDINATOR, all others are served.'
+
+function remedyText(topic: string, partition: number, offset: number): string {
+  const folder = `${topic}-${partition}`
+  return `\`ottla log dump ${folder} --records --offsets ${offset}..${offset}\` shows it. To mend it, stop the broker and put back the folder ${folder} of a backup, or move it away, which forgets what it holds`
+}
+
+const passedOverText =
+  'records of types or versions that are not known here were passed over; they may be left over from a newer version'
 
 /** Between two looks at a log that has failed. */
 const retryMs = 1000
@@ -149,12 +161,19 @@ export class CoordinatorHost<S extends CoordinatorShard<R>, R, E> implements Par
 
   #loaded(partition: number, result: LoadResult | Error): void {
     const { logger, topic } = this.#options
-    if (result instanceof Error) {
-      // As in Kafka it stays so until the partition is led anew: what it holds is not what a coordinator wrote.
-      logger.error('cannot load a partition', { topic, partition }, result)
-    } else if (result.records > 0) {
-      logger.info('loaded a partition', { topic, partition, ...result, tookMs: Math.round(result.tookMs) })
+    if (result instanceof ReplayError) {
+      // As in Kafka it stays so until the partition is led anew.
+      const { offset } = result
+      logger.error(`${refusedText} ${remedyText(topic, partition, offset)}`, { topic, partition, offset }, result)
+      return
     }
+    if (result instanceof Error) {
+      logger.error('cannot load a partition', { topic, partition }, result)
+      return
+    }
+    const { records, bytes, tookMs, passedOver } = result
+    if (records > 0) logger.info('loaded a partition', { topic, partition, records, bytes, tookMs: Math.round(tookMs) })
+    if (passedOver !== undefined) logger.warn(passedOverText, { topic, partition, ...passedOver })
   }
 
   #diverged(partition: number): void {

@@ -24,7 +24,9 @@ import {
   ConsumerGroupTargetAssignmentMetadataValue,
 } from '../../protocol/internal/consumer-group-records.ts'
 import { OffsetCommitKey, OffsetCommitValue } from '../../protocol/internal/offset-commit-records.ts'
+import { INT32_MAX } from '../../protocol/schema.ts'
 import type { Infer, Input, Message } from '../../protocol/schema.ts'
+import { assert } from '../../std/assert.ts'
 import type { EncodedRecord, RecordFormat } from '../runtime/coordinator.ts'
 
 /** The version of OffsetCommitKey is 1 since long ago; 0 is read as the same. */
@@ -121,6 +123,19 @@ export const groupRecordFormat: RecordFormat<GroupRecord> = {
     const decodedValue = codecOf(entry.value, value.int16()).decode(value)
     return { type, key: decodedKey, value: decodedValue } as unknown as GroupRecord
   },
+
+  nameOf({ type, key, value }): string {
+    const what = JSON.stringify(key).slice(0, namedCharsMax)
+    return value === null ? `a tombstone of ${type} ${what}` : `a ${type} of ${what}`
+  },
+}
+
+/** Ids may be as long as their sender likes. */
+const namedCharsMax = 200
+
+/** Of a generation or an epoch. Nobody counts so far; whoever begins there could not go on. */
+export function assertHasNext(epoch: number, what: string): void {
+  assert(epoch < INT32_MAX, () => `${what} is ${epoch}, which none can follow`)
 }
 
 /** An offset that a client wants kept for so long only has a place for that in version 1 alone. */

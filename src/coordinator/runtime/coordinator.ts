@@ -13,6 +13,7 @@
  *     later:  an operation may keep its caller's callback (a join waits for others) and call it whenever it likes; on `onUnloaded` it has to
  *     timer:  context.timers.schedule(key, delayMs, operation): the operation runs as a write of its own when it is due
  *     load:   every record of the partition is replayed, in slices; meanwhile reads and writes fail with COORDINATOR_LOAD_IN_PROGRESS
+ *             what cannot be decoded or replayed was written by somebody else: the partition is refused with NOT_COORDINATOR until it is led anew
  *     transactions: records written for a producer carry its id to `replay`; `replayEndTransaction` says later what became of them
  *
  * What a coordinator must keep to:
@@ -41,6 +42,8 @@ export interface RecordFormat<R> {
    * value, and serve for the next record again.
    */
   decode(key: ByteReader, value: ByteReader | null): R | undefined
+  /** For people, in a line: what kind of record it is, and of what. */
+  nameOf(record: R): string
 }
 
 export interface EncodedRecord {
@@ -58,7 +61,10 @@ export interface RecordPlace {
 
 /** One partition's share of a coordinator. The runtime calls these; everything else are methods of its own, which operations call. */
 export interface CoordinatorShard<R> {
-  /** Applies one record: at append, and of all records there are at load. */
+  /**
+   * Applies one record: at append, and of all records there are at load. May throw at what no coordinator writes. At append that is a bug; at load somebody else has written it, and the partition is
+   * refused.
+   */
   replay(record: R, place: RecordPlace): void
   /** The transaction of this producer in this partition has ended. Needed where `write` is ever given a `producer`. */
   replayEndTransaction?(producerId: number, producerEpoch: number, result: TransactionResult, offset: number): void

@@ -9,12 +9,28 @@ import { decodeBatch, verifyChecksum } from '../../protocol/records/decode.ts'
 import { BatchFailure } from '../../protocol/records/failure.ts'
 import { openRecords } from '../../protocol/records/uncompressed.ts'
 import { batchSizeAt } from '../../protocol/records/walk.ts'
-import type { CoordinatorShard, RecordFormat, RecordPlace } from './coordinator.ts'
+import type { CoordinatorShard, RecordFormat, RecordPlace, TransactionResult } from './coordinator.ts'
 import type { Timeline } from './timeline.ts'
 
-/** The partition holds what no coordinator wrote; its shard cannot be trusted to be whole. */
+/**
+ * The partition holds what no coordinator wrote: somebody else has, or the disk has spoiled it. What was replayed of it cannot be trusted to be whole, and is dropped. Whatever a format or a shard
+ * throws here ends in one of these, assertions too: they are about a state that others made. The same assertion about a record that this broker writes is a bug, and stays one.
+ */
 export class ReplayError extends Error {
   override readonly name = 'ReplayError'
+  /** Of the record, or of the batch that it is in. */
+  readonly offset: number
+
+  constructor(offset: number, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.offset = offset
+  }
+}
+
+/** What was passed over, since it is of a type or version that this one does not know: it may be left over from a newer one. */
+export interface PassedOver {
+  readonly count: number
+  readonly firstOffset: number
 }
 
 export interface ReplayTarget<R> {
@@ -35,11 +51,16 @@ export class Replay<R> {
   /** One each for all keys and all values: a view of its own for each would cost more than what is in it. */
   readonly #key = new ByteReader(noBytes)
   readonly #value = new ByteReader(noBytes)
+  #passedOver: PassedOver | undefined
 
   constructor(target: ReplayTarget<R>) {
     this.#target = target
     this.#key.rememberValues()
     this.#value.rememberValues()
+  }
+
+  get passedOver(): PassedOver | undefined {
+    return this.#passedOver
   }
 
   /**
@@ -50,9 +71,9 @@ export class Replay<R> {
     let replayed = 0
     for (let at = 0; at < bytes.length;) {
       const size = batchSizeAt(bytes, at)
-      if (size < 0) throw new ReplayError(`no batch begins at byte ${at} of what was read from ${fromOffset}`)
-      if (!verifyChecksum(bytes, at))
-        throw new ReplayError(`the batch at offset ${Batch.baseOffset(bytes, at)} does not match its checksum`)
+      if (size < 0)
+        throw new ReplayError(fromOffset, `no batch begins at byte ${at} of what was read from ${fromOffset}`)
+      if (!verifyChecksum(bytes, at)) throw unreadable(bytes, at, 'it does not match its checksum')
       const isPlain = Batch.magic(bytes, at) === 2 && !Batch.isControl(bytes, at)
       replayed += yield* isPlain ? this.#plainBatch(bytes, at, fromOffset) : this.#otherBatch(bytes, at, fromOffset)
       at += size
@@ -75,7 +96,7 @@ export class Replay<R> {
       const offset = baseOffset + cursor.offsetDelta
       if (offset < fromOffset) continue
       const { keyAt, keyLength, valueAt, valueLength } = cursor
-      if (keyLength < 0) throw new ReplayError(`the record at offset ${offset} has no key`)
+      if (keyLength < 0) throw withoutKey(offset)
       key.reset(cursor.bytes, keyAt, keyAt + keyLength)
       if (valueLength >= 0) value.reset(cursor.bytes, valueAt, valueAt + valueLength)
       this.#moveTo(offset)
@@ -100,12 +121,10 @@ export class Replay<R> {
       this.#moveTo(offset)
       if (isControl) {
         const type = endTransactionMarker(record)?.type
-        const { shard } = this.#target
-        if (type !== undefined)
-          shard.replayEndTransaction?.(Batch.producerId(bytes, at), Batch.producerEpoch(bytes, at), type, offset)
+        if (type !== undefined) this.#marker(Batch.producerId(bytes, at), Batch.producerEpoch(bytes, at), type, offset)
       } else {
         const key = record.readKey(this.#key)
-        if (key === null) throw new ReplayError(`the record at offset ${offset} has no key`)
+        if (key === null) throw withoutKey(offset)
         this.#record(key, record.readValue(this.#value), { offset, producerId: -1, producerEpoch: -1 })
       }
       replayed += 1
@@ -126,13 +145,35 @@ export class Replay<R> {
     let record: R | undefined
     try {
       record = format.decode(key, value)
+      if (record !== undefined) shard.replay(record, place)
     } catch (cause) {
-      throw new ReplayError(`the record at offset ${place.offset} is not of this coordinator`, { cause })
+      const what = record === undefined ? '' : `, ${format.nameOf(record)},`
+      throw refused(place.offset, `the record at offset ${place.offset}${what}`, cause)
     }
-    if (record !== undefined) shard.replay(record, place)
+    if (record !== undefined) return
+    const { count, firstOffset } = this.#passedOver ?? { count: 0, firstOffset: place.offset }
+    this.#passedOver = { count: count + 1, firstOffset }
+  }
+
+  #marker(producerId: number, producerEpoch: number, type: TransactionResult, offset: number): void {
+    try {
+      this.#target.shard.replayEndTransaction?.(producerId, producerEpoch, type, offset)
+    } catch (cause) {
+      throw refused(offset, `the ${type} marker at offset ${offset} of producer ${producerId}`, cause)
+    }
   }
 }
 
 function unreadable(bytes: Uint8Array, at: number, problem: string): ReplayError {
-  return new ReplayError(`the batch at offset ${Batch.baseOffset(bytes, at)} cannot be read: ${problem}`)
+  const offset = Batch.baseOffset(bytes, at)
+  return new ReplayError(offset, `the batch at offset ${offset} cannot be read: ${problem}`)
+}
+
+function withoutKey(offset: number): ReplayError {
+  return new ReplayError(offset, `the record at offset ${offset} has no key`)
+}
+
+function refused(offset: number, what: string, cause: unknown): ReplayError {
+  const why = cause instanceof Error ? cause.message : String(cause)
+  return new ReplayError(offset, `${what} is not what a coordinator writes there: ${why}`, { cause })
 }

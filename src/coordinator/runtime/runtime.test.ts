@@ -6,8 +6,10 @@ import type { ByteReader } from '../../protocol/byte-reader.ts'
 import * as header from '../../protocol/records/batch-header.ts'
 import type { ErrorName } from '../../protocol/errors.ts'
 import type { CoordinatorResult, CoordinatorShard, RecordPlace, ShardContext } from './coordinator.ts'
+import { AssertionError } from '../../std/assert.ts'
 import { countingUuids, noTopics, TestClock, TestLog } from './runtime.fixture.ts'
 import { CoordinatorRuntime } from './runtime.ts'
+import type { LoadResult } from './shard-loading.ts'
 import { TimelineMap } from './timeline.ts'
 
 interface Add {
@@ -30,12 +32,14 @@ class Counters implements CoordinatorShard<Add> {
   }
 
   replay({ name, amount }: Add, { producerId }: RecordPlace): void {
+    if (amount < 0) throw new AssertionError(`${name} goes below zero`)
     if (producerId === -1) this.counts.set(name, (this.counts.get(name) ?? 0) + amount)
     else this.open.set(producerId, { name, amount })
   }
 
   replayEndTransaction(producerId: number, _epoch: number, result: 'COMMIT' | 'ABORT'): void {
     const pending = this.open.get(producerId)
+    if (pending?.name === 'undecidable') throw new AssertionError('it cannot be decided')
     this.open.delete(producerId)
     if (pending !== undefined && result === 'COMMIT')
       this.counts.set(pending.name, (this.counts.get(pending.name) ?? 0) + pending.amount)
@@ -66,10 +70,18 @@ const format = {
     if (name === 'bad') throw new RangeError('not ours')
     return { name, amount: Number(textOf(value!)) }
   },
+  nameOf: ({ name }: Add) => `an amount of ${name}`,
 }
 
 function textOf(reader: ByteReader): string {
   return Buffer.from(reader.rawBytes(reader.remaining)).toString()
+}
+
+function loadText(result: LoadResult | Error): string {
+  if (result instanceof Error) return result.message
+  const { records, passedOver } = result
+  const passed = passedOver === undefined ? '' : `, ${passedOver.count} from ${passedOver.firstOffset} on passed over`
+  return `${records} records${passed}`
 }
 
 class World {
@@ -98,8 +110,7 @@ class World {
         appendLingerMs: options.appendLingerMs ?? -1,
         writeTimeoutMs: 5000,
         loadBufferBytes: 1024,
-        onLoaded: (_partition, result) =>
-          this.loads.push(result instanceof Error ? result.message : `${result.records} records`),
+        onLoaded: (_partition, result) => this.loads.push(loadText(result)),
         onDiverged: () => (this.diverged += 1),
       },
     )
@@ -358,12 +369,65 @@ describe('loading', () => {
     world.commit()
     world.loaded(1)
     assert.equal(world.runtime.refusalOf(7), undefined)
+    assert.equal(world.loads.at(-1), '1 records, 1 from 0 on passed over')
     world.write(() => ({ records: [{ name: 'bad', amount: 1 }], response: '', isApplied: true }))
     world.clock.turn()
     world.commit()
     world.loaded(2)
     assert.equal(world.runtime.refusalOf(7), 'NOT_COORDINATOR')
-    assert.match(world.loads.at(-1)!, /not of this coordinator/)
+    assert.equal(world.loads.at(-1), 'the record at offset 1 is not what a coordinator writes there: not ours')
+  })
+
+  test('what the shard asserts against is a bug as it is written, and a refused partition when it is loaded, with its state dropped', () => {
+    const world = new World().loaded()
+    const below = { records: [{ name: 'a', amount: -1 }], response: '' }
+    assert.throws(() => world.write(() => below), AssertionError)
+    const foreign = new World().loaded()
+    foreign.write(shard => shard.add('a', 1))
+    foreign.write(() => ({ ...below, isApplied: true }))
+    foreign.clock.turn()
+    foreign.commit()
+    const refused = new World()
+    refused.log = foreign.log.committedCopy()
+    refused.loaded()
+    assert.deepEqual(refused.loads, [
+      'the record at offset 1, an amount of a, is not what a coordinator writes there: a goes below zero',
+    ])
+    assert.equal(refused.runtime.refusalOf(7), 'NOT_COORDINATOR')
+    assert.deepEqual(refused.runtime.activePartitions(), [])
+    assert.equal(refused.runtime.isLoading, false)
+    refused.write(shard => shard.add('a', 1))
+    assert.deepEqual(refused.heard(), ['NOT_COORDINATOR'])
+  })
+
+  test('a marker that cannot be applied refuses the partition as well', () => {
+    const world = new World().loaded()
+    world.write(() => ({ records: [{ name: 'undecidable', amount: 1 }], response: '', isApplied: true }), 9)
+    world.clock.turn()
+    const marker = { producerId: 9, producerEpoch: 0, coordinatorEpoch: 0, transactionVersion: 0 } as const
+    world.runtime.completeTransaction(7, { ...marker, result: 'COMMIT' }, () => {})
+    world.clock.turn()
+    world.commit()
+    world.loaded(1)
+    assert.equal(
+      world.loads.at(-1),
+      'the COMMIT marker at offset 1 of producer 9 is not what a coordinator writes there: it cannot be decided',
+    )
+  })
+
+  test('a partition that was refused is not read again until it is led anew', () => {
+    const world = new World().loaded()
+    world.write(() => ({ records: [{ name: 'a', amount: -1 }], response: '', isApplied: true }))
+    world.clock.turn()
+    world.commit()
+    world.loaded(1)
+    world.loaded(1)
+    assert.equal(world.loads.length, 2)
+    world.loaded(2)
+    assert.equal(world.loads.length, 3)
+    world.runtime.unload(7)
+    world.loaded(2)
+    assert.equal(world.loads.length, 4)
   })
 
   test('bytes that do not match their checksum fail the load', () => {

@@ -16,6 +16,7 @@ import type {
   TopicsView,
   TransactionMarker,
 } from './coordinator.ts'
+import { ReplayError } from './replay-batches.ts'
 import type { LoadResult } from './shard-loading.ts'
 import { ShardRunner } from './shard-runner.ts'
 import type { WriteRequest } from './shard-runner.ts'
@@ -43,6 +44,8 @@ export class CoordinatorRuntime<S extends CoordinatorShard<R>, R, E = never> {
   readonly #options: CoordinatorRuntimeOptions
   readonly #timers: TimerQueue
   readonly #runners = new Map<number, ShardRunner<S, R, E>>()
+  /** Partitions that hold what no coordinator wrote, by the epoch in which that was seen: reading them again would give the same. */
+  readonly #refused = new Map<number, number>()
 
   constructor(definition: CoordinatorDefinition<S, R, E>, options: CoordinatorRuntimeOptions) {
     this.#definition = definition
@@ -66,8 +69,9 @@ export class CoordinatorRuntime<S extends CoordinatorShard<R>, R, E = never> {
     return runner === undefined ? 'NOT_COORDINATOR' : runner.refusal
   }
 
-  /** This broker leads the partition from now on, in this epoch. A shard of an earlier epoch ends. */
+  /** This broker leads the partition from now on, in this epoch. A shard of an earlier epoch ends. What could not be replayed in this epoch is not tried again. */
   load(partition: number, leaderEpoch: number, log: CoordinatorLog): void {
+    if ((this.#refused.get(partition) ?? -1) >= leaderEpoch) return
     const before = this.#runners.get(partition)
     if (before !== undefined) {
       if (before.leaderEpoch >= leaderEpoch) return
@@ -85,12 +89,14 @@ export class CoordinatorRuntime<S extends CoordinatorShard<R>, R, E = never> {
     this.#runners.set(partition, runner)
     runner.load(result => {
       if (result instanceof Error) this.unload(partition)
+      if (result instanceof ReplayError) this.#refused.set(partition, leaderEpoch)
       this.#options.onLoaded(partition, result)
     })
   }
 
   /** This broker does not lead the partition any more, or cannot append to it. Who waits is told NOT_COORDINATOR, and everything is freed. */
   unload(partition: number): void {
+    this.#refused.delete(partition)
     const runner = this.#runners.get(partition)
     if (runner === undefined) return
     this.#runners.delete(partition)

@@ -5,12 +5,14 @@
 
 import type { CoordinatorClock, CoordinatorLog } from './coordinator.ts'
 import { Replay, ReplayError } from './replay-batches.ts'
-import type { ReplayTarget } from './replay-batches.ts'
+import type { PassedOver, ReplayTarget } from './replay-batches.ts'
 
 export interface LoadResult {
   readonly records: number
   readonly bytes: number
   readonly tookMs: number
+  /** Undefined: nothing. */
+  readonly passedOver: PassedOver | undefined
 }
 
 export interface LoadOptions {
@@ -54,7 +56,8 @@ export class ShardLoading<R> {
   #readOn(): void {
     if (this.#offset >= this.#endOffset) {
       const tookMs = this.#options.clock.monotonicMs() - this.#startedMs
-      this.#options.onDone({ records: this.#records, bytes: this.#bytes, tookMs })
+      const { passedOver } = this.#replaying
+      this.#options.onDone({ records: this.#records, bytes: this.#bytes, tookMs, passedOver })
       return
     }
     this.#options.log.read(this.#offset, this.#options.bufferBytes, outcome => {

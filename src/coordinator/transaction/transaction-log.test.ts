@@ -69,7 +69,7 @@ describe('the transaction log', () => {
     assert.equal(throughTheLog(prepared(open, 'PrepareCommit', 0, -1, 400), 1).lastProducerEpoch, -1)
   })
 
-  it('reads a tombstone as the end of a transactional id, and passes over keys of later versions', () => {
+  it('reads a tombstone as the end of a transactional id, and passes over keys and values of later versions', () => {
     const { key, value } = encode({ transactionalId: 'pay', metadata: undefined, valueVersion: 1 })
     assert.equal(value, null)
     assert.deepEqual(decode(key, null) satisfies TransactionRecord | undefined, {
@@ -78,14 +78,24 @@ describe('the transaction log', () => {
       valueVersion: 1,
     })
     assert.equal(decode(Buffer.from('0001ff', 'hex'), null), undefined)
+    assert.equal(decode(key, Buffer.from('0002ff', 'hex')), undefined)
   })
 
-  it('refuses a value in a state that there is not, or of a later version', () => {
+  it('refuses a value in a state that there is not, and a producer that no step can follow', () => {
     const { key, value } = encode({ transactionalId: 'pay', metadata: begun(), valueVersion: 0 })
     const strange = Buffer.from(value!)
     strange[16] = 9
     assert.throws(() => decode(key, strange), /state 9/)
-    strange[1] = 2
-    assert.throws(() => decode(key, strange))
+    for (const [producer, problem] of [
+      [{ producerId: -5 }, /-5 is no producer id/],
+      [{ producerEpoch: -1 }, /-1 is no epoch/],
+      [{ nextProducerId: -5 }, /-5 is no next producer id/],
+    ] as const) {
+      const { value: foreign } = encode({ transactionalId: 'pay', metadata: { ...open, ...producer }, valueVersion: 1 })
+      assert.throws(() => decode(key, foreign), problem)
+    }
+    const huge = Buffer.from(value!)
+    huge.writeBigInt64BE(2n ** 62n, 2)
+    assert.throws(() => decode(key, huge), /no producer id/)
   })
 })

@@ -22,7 +22,7 @@ export interface TransactionRecord {
 const keyVersion = 0
 const newestValueVersion = 1
 
-export const transactionLogFormat: RecordFormat<TransactionRecord> = { encode, decode }
+export const transactionLogFormat: RecordFormat<TransactionRecord> = { encode, decode, nameOf }
 
 function encode({ transactionalId, metadata, valueVersion }: TransactionRecord): EncodedRecord {
   const key = encodeVersioned(TransactionLogKey, keyVersion, { transactionalId })
@@ -45,9 +45,13 @@ function decode(key: ByteReader, value: ByteReader | null): TransactionRecord | 
   if (key.int16() !== keyVersion) return undefined
   const { transactionalId } = codecOf(TransactionLogKey, keyVersion).decode(key)
   if (value === null) return { transactionalId, metadata: undefined, valueVersion: newestValueVersion }
-  const logged = codecOf(TransactionLogValue, value.int16()).decode(value)
+  const valueVersion = value.int16()
+  // As for keys: left over from a newer version. What was known before remains.
+  if (valueVersion > newestValueVersion) return undefined
+  const logged = codecOf(TransactionLogValue, valueVersion).decode(value)
   const state = transactionStates[logged.transactionStatus]
   if (state === undefined) throw new Error(`${transactionalId} is in the state ${logged.transactionStatus}`)
+  checkProducer(logged)
   const metadata: TransactionMetadata = {
     transactionalId,
     producerId: logged.producerId,
@@ -68,6 +72,26 @@ function decode(key: ByteReader, value: ByteReader | null): TransactionRecord | 
     valueVersion: newestValueVersion,
   }
 }
+
+/** No step can follow one of these, so that a transaction could never be decided; nobody is given them. */
+function checkProducer({ producerId, producerEpoch, nextProducerId }: TransactionLogValue): void {
+  if (!isProducerId(producerId)) throw new Error(`${producerId} is no producer id`)
+  if (producerEpoch < 0) throw new Error(`${producerEpoch} is no epoch of a producer`)
+  if (nextProducerId !== NO_PRODUCER_ID && !isProducerId(nextProducerId))
+    throw new Error(`${nextProducerId} is no next producer id`)
+}
+
+function isProducerId(id: number): boolean {
+  return id >= 0 && Number.isSafeInteger(id)
+}
+
+function nameOf({ transactionalId, metadata }: TransactionRecord): string {
+  const what = JSON.stringify(transactionalId).slice(0, namedCharsMax)
+  return metadata === undefined ? `a tombstone of transactional id ${what}` : `of transactional id ${what}`
+}
+
+/** Ids may be as long as their sender likes. */
+const namedCharsMax = 200
 
 function versionOneFields(metadata: TransactionMetadata) {
   const { previousProducerId, nextProducerId, clientTransactionVersion } = metadata

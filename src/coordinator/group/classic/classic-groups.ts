@@ -7,6 +7,7 @@ import type { HeartbeatRequest } from '../../../protocol/messages/heartbeat.ts'
 import type { LeaveGroupRequest } from '../../../protocol/messages/leave-group.ts'
 import type { Input } from '../../../protocol/schema.ts'
 import type { CoordinatorResult } from '../../runtime/coordinator.ts'
+import { assertHasNext } from '../group-records.ts'
 import type { GroupRecord, GroupRecordOf } from '../group-records.ts'
 import { classicGroupOf } from './classic-context.ts'
 import type { ClassicContext, ClassicResult } from './classic-context.ts'
@@ -131,6 +132,7 @@ type GroupMetadata = NonNullable<GroupRecordOf<'group-metadata'>['value']>
 
 function restored(groupId: string, value: GroupMetadata, nowMs: () => number): ClassicGroup {
   const { protocolType, protocol, members, generation, leader, currentStateTimestamp } = value
+  assertHasNext(generation, `the generation of ${groupId}`)
   const group = new ClassicGroup(groupId, nowMs, {
     state: members.length === 0 ? 'Empty' : 'Stable',
     generationId: generation,
@@ -139,7 +141,8 @@ function restored(groupId: string, value: GroupMetadata, nowMs: () => number): C
     leaderId: leader ?? undefined,
     stateTimestampMs: currentStateTimestamp,
   })
-  for (const member of members) {
+  // Of a member that is named twice the last one counts, as in Kafka.
+  for (const member of new Map(members.map(each => [each.memberId, each])).values()) {
     const { memberId, groupInstanceId, clientId, clientHost, sessionTimeout, rebalanceTimeout } = member
     const timeouts = {
       sessionTimeoutMs: sessionTimeout,

@@ -206,7 +206,13 @@ export class ConsumerGroup implements Group {
   }
 
   tombstones(): readonly GroupRecord[] {
-    return groupTombstones(this.groupId, [...this.members.keys()], this.resolvedRegexes.keys())
+    const memberIds = [...this.members.keys(), ...this.targetsOfNobody()]
+    return groupTombstones(this.groupId, memberIds, this.resolvedRegexes.keys())
+  }
+
+  /** Whoever has a target and is no member: only somebody else's records say so, and they have to go with the group. */
+  targetsOfNobody(): string[] {
+    return [...this.targets.keys()].filter(memberId => !this.members.has(memberId))
   }
 
   needsMetadataRefresh(nowMs: number): boolean {

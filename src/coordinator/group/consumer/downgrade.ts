@@ -61,7 +61,7 @@ export class Downgrades {
       replacement !== undefined && leaving.has(member) ? replacement.memberId : member.memberId,
     )
     const records = [
-      ...groupTombstones(groupId, memberIds, group.resolvedRegexes.keys()),
+      ...groupTombstones(groupId, [...memberIds, ...group.targetsOfNobody()], group.resolvedRegexes.keys()),
       classic.record(undefined, { isVoid: reason !== undefined }),
     ]
     groups.set(groupId, classic)

@@ -9,6 +9,7 @@ import { assert } from '../../../std/assert.ts'
 import type { Timeline } from '../../runtime/timeline.ts'
 import type { TimelineMap } from '../../runtime/timeline.ts'
 import type { Group } from '../group.ts'
+import { assertHasNext } from '../group-records.ts'
 import type { GroupRecord, GroupRecordOf } from '../group-records.ts'
 import { ConsumerGroup, NO_ASSIGNMENT_EPOCH } from './consumer-group.ts'
 import { LEAVE_EPOCH, MemberState, newMember, NO_PARTITIONS } from './member.ts'
@@ -35,6 +36,7 @@ export function replayConsumerGroupRecord(record: ConsumerGroupRecord, target: R
     case 'consumer-group-metadata':
       if (record.value === null) deleteGroup(group, target)
       else {
+        assertHasNext(record.value.epoch, `the epoch of ${group.groupId}`)
         group.groupEpoch.set(record.value.epoch)
         group.metadataHash.set(record.value.metadataHash)
       }
@@ -133,6 +135,7 @@ function replayTargetMetadata(
   { value }: GroupRecordOf<'consumer-group-target-assignment-metadata'>,
 ): void {
   if (value !== null) {
+    assertHasNext(value.assignmentEpoch, `the assignment epoch of ${group.groupId}`)
     group.targetMetadata.set({ epoch: value.assignmentEpoch, timestampMs: value.assignmentTimestamp })
     return
   }
@@ -161,6 +164,7 @@ function replayCurrentAssignment(
     })
     return
   }
+  assertHasNext(value.memberEpoch, `the epoch of ${memberId}`)
   group.putMember({
     ...(before ?? newMember(memberId)),
     memberEpoch: value.memberEpoch,
