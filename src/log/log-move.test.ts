@@ -317,3 +317,29 @@ test('a partition that is deleted while it moves is gone from both places, and n
     )
   }
 })
+
+test('the first records behind a move are durable, also where the disk was full when the first of all were to be written', async () => {
+  for (let seed = 0; seed < 20; seed++) {
+    const simulator = new Simulator({ seed })
+    const machine = simulator.machine('a')
+    await simulator.settle(
+      (async () => {
+        const manager = await openManager(machine.boot(), { directories })
+        const log = await manager.create('t', 0, topicId, { ...smallConfig, flushMessages: 1 }, '/data/one')
+        const hasRoomAgain = machine.faults.failOn({ kind: 'write', path: /\.log$/, code: 'ENOSPC' })
+        append(log, ['refused'])
+        await written(log).catch(() => {})
+        await simulator.sleep(1000)
+        hasRoomAgain()
+        assert.deepEqual([log.refusal, log.logEndOffset], [undefined, 0])
+        await manager.move('t', 0, '/data/two')
+        while (log.directory !== '/data/two') await simulator.sleep(10)
+        append(log, ['acknowledged'])
+        await written(log)
+        machine.losePower()
+        const again = await openManager(machine.boot(), { directories })
+        assert.equal(again.get('t', 0)?.logEndOffset, 1, `seed ${seed}`)
+      })(),
+    )
+  }
+})

@@ -487,6 +487,11 @@ export class LogSegment {
 
   /** The files are in `directory` now. */
   resume(directory: string): void {
+    // Of one that has no record no file has come along, though the first write into it may have made one where it was.
+    if (this.#isNew && directory !== this.#directory) {
+      this.#hasFile = false
+      this.#durableNames = 'nothing'
+    }
     this.#directory = directory
     this.logFile.resume(this.pathOf(LOG_SUFFIX))
     this.offsetIndex.entries.file.resume(this.pathOf(OFFSET_INDEX_SUFFIX))
