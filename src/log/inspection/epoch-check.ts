@@ -6,11 +6,13 @@ export class EpochCheck {
   readonly #entries: readonly EpochEntry[]
   /** From here on the checkpoint need not know anything: it is behind what was synced when the broker ended. */
   readonly #knownBelow: number
+  readonly #logStartOffset: number
   #at = -1
 
-  constructor(entries: readonly EpochEntry[], knownBelow: number) {
+  constructor(entries: readonly EpochEntry[], knownBelow: number, logStartOffset: number) {
     this.#entries = entries
     this.#knownBelow = knownBelow
+    this.#logStartOffset = logStartOffset
   }
 
   /** What is wrong with the checkpoint by itself, and with where it ends. */
@@ -37,8 +39,8 @@ export class EpochCheck {
       this.#at += 1
     const entry = this.#entries[this.#at]
     if (entry === undefined) {
-      // What lies below the log's start is forgotten.
-      const isForgotten = this.#entries.length > 0
+      // What lies below the log's start is forgotten; all of it, where a start has found no record above.
+      const isForgotten = this.#entries.length > 0 || baseOffset < this.#logStartOffset
       return isForgotten || baseOffset >= this.#knownBelow
         ? undefined
         : `it is empty, and the batch at ${baseOffset} has epoch ${leaderEpoch}`

@@ -147,7 +147,7 @@ class PartitionVerifier {
         : directory === undefined || directory.wasClosedInOrder
           ? Infinity
           : (directory.checkpoints.recoveryPoint ?? 0)
-    return new EpochCheck(entries, knownBelow)
+    return new EpochCheck(entries, knownBelow, directory?.checkpoints.logStartOffset ?? 0)
   }
 
   #epochProblem(message: string): void {
