@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { simulate } from '../sim/simulator.ts'
-import { append, openLog, smallConfig, topicId, written } from './log.fixture.ts'
+import { append, committed, openLog, smallConfig, topicId, written } from './log.fixture.ts'
 import type { LogConfig } from './log-config.ts'
 import type { Log } from './log.ts'
 
@@ -140,4 +140,26 @@ test('producers are known after a crash, also those whose batches went, where th
       again.log.activeProducers().map(({ producerId }) => producerId),
       [7],
     )
+  }))
+
+test('a producer whose batches went with the oldest segments is known after a crash, also where the segment that is the first now began right behind a start (P1)', () =>
+  simulate(1, async simulator => {
+    const machine = simulator.machine('a')
+    const forEver = { configFor: () => ({ ...smallConfig, retentionMs: -1 }) }
+    const old = { producerId: 1, producerEpoch: 0, baseSequence: 0 }
+    const first = await openLog(machine.boot(), forEver)
+    append(first.log, ['old'], old)
+    await committed(first.log)
+    await first.manager.close()
+    machine.crash()
+    const { log } = await openLog(machine.boot(), forEver)
+    // In one turn, before anything is known of the segment that they go into.
+    for (let value = 0; value < 60; value++) append(log, [`${value}`.padEnd(100)])
+    await committed(log)
+    log.updateConfig({ ...forEver.configFor(), retentionBytes: 5000 })
+    assert.ok((await log.applyRetention(0)) > 1)
+    assert.ok(log.logStartOffset > 1)
+    machine.crash()
+    const again = await openLog(machine.boot(), forEver)
+    assert.equal(append(again.log, ['old'], old).kind, 'duplicate')
   }))

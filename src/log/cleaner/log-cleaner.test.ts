@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { hasDeleteHorizon, isControl } from '../../protocol/records/batch-header.ts'
+import { hasDeleteHorizon, isControl, producerEpoch, producerId } from '../../protocol/records/batch-header.ts'
 import { written } from '../log.fixture.ts'
 import type { Log } from '../log.ts'
 import {
@@ -134,6 +134,29 @@ describe('what stays', () => {
   )
 
   test(
+    'the marker that has begun the last epoch of a producer stays, at last without its record; others go',
+    onMachine(async (machine, simulator) => {
+      const { log, cleaner } = await openCompacted(machine.boot())
+      put(log, [['a', 'aborted']], { producerId: 7, producerEpoch: 0, baseSequence: 0, isTransactional: true })
+      endTransaction(log, 'ABORT', 7, 1000, 1)
+      put(log, [['b', 'aborted']], { producerId: 8, producerEpoch: 0, baseSequence: 0, isTransactional: true })
+      endTransaction(log, 'ABORT', 8, 1000, 0)
+      put(log, [['b', 'of another transaction']], { producerId: 8, producerEpoch: 0, baseSequence: 1 })
+      for (let times = 0; times < 5; times++) {
+        put(log, [['other', 'x']])
+        await seal(log)
+        assert.equal(await cleaner.cleanDirtiest(), true)
+        await simulator.sleep(minuteMs)
+      }
+      const markers = (await batchesOf(log)).filter(({ bytes }) => isControl(bytes, 0))
+      assert.deepEqual(
+        markers.map(({ bytes, records }) => [producerId(bytes, 0), producerEpoch(bytes, 0), records.length]),
+        [[7, 1, 0]],
+      )
+    }),
+  )
+
+  test(
     'the last batch of a producer stays without its records, and a retry of it is known after a crash',
     onMachine(async machine => {
       const first = await openCompacted(machine.boot())
@@ -153,6 +176,22 @@ describe('what stays', () => {
       const { log } = await openCompacted(machine.boot())
       assert.equal(put(log, [['a', '1']], identity).kind, 'duplicate')
       assert.equal(put(log, [['a', '3']], { ...identity, baseSequence: 1 }).kind, 'appended')
+    }),
+  )
+
+  test(
+    'the producer snapshot of a segment stays with what takes its place',
+    onMachine(async machine => {
+      const { log, cleaner } = await openCompacted(machine.boot())
+      for (let round = 0; round < 4; round++) {
+        put(log, [[`only ${round}`, 'x'.repeat(1200)]], { producerId: 9, producerEpoch: 0, baseSequence: round })
+        await fill(log, 1)
+      }
+      assert.equal(await cleaner.cleanDirtiest(), true)
+      const names = (await namesIn(machine, log)).filter(name => /(log|snapshot)$/.test(name))
+      const bases = names.filter(name => name.endsWith('.log')).map(name => name.slice(0, -'.log'.length))
+      assert.ok(bases.length > 3, names.join())
+      for (const base of bases.slice(1)) assert.ok(names.includes(`${base}.snapshot`), `${base} of ${names.join()}`)
     }),
   )
 

@@ -6,13 +6,14 @@ export class EpochCheck {
   readonly #entries: readonly EpochEntry[]
   /** From here on the checkpoint need not know anything: it is behind what was synced when the broker ended. */
   readonly #knownBelow: number
-  readonly #logStartOffset: number
+  /** Of the log. What lies below is forgotten. */
+  readonly #startOffset: number
   #at = -1
 
-  constructor(entries: readonly EpochEntry[], knownBelow: number, logStartOffset: number) {
+  constructor(entries: readonly EpochEntry[], knownBelow: number, startOffset: number) {
     this.#entries = entries
     this.#knownBelow = knownBelow
-    this.#logStartOffset = logStartOffset
+    this.#startOffset = startOffset
   }
 
   /** What is wrong with the checkpoint by itself, and with where it ends. */
@@ -39,8 +40,7 @@ export class EpochCheck {
       this.#at += 1
     const entry = this.#entries[this.#at]
     if (entry === undefined) {
-      // What lies below the log's start is forgotten; all of it, where a start has found no record above.
-      const isForgotten = this.#entries.length > 0 || baseOffset < this.#logStartOffset
+      const isForgotten = this.#entries.length > 0 || baseOffset < this.#startOffset
       return isForgotten || baseOffset >= this.#knownBelow
         ? undefined
         : `it is empty, and the batch at ${baseOffset} has epoch ${leaderEpoch}`
