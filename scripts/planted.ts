@@ -1,11 +1,12 @@
 /**
  * `npm run planted`: does the simulator find what it is for? Takes bugs that others have had, one after another, puts each into a copy of the sources, and runs the simulation that has to
- * find it, with new seeds.
+ * find it, with new seeds. Whether a seldom one is found is a matter of luck with new ones; a gate takes the same seeds each time.
  *
  *   npm run planted                              all of test/planted/*.patch, two at a time
  *   npm run planted -- --only lso,decision       those with one of these words in their name
  *   npm run planted -- --scenario groups         those of one scenario
  *   npm run planted -- --seconds 60 --jobs 1     how long each may take, how many at once
+ *   npm run planted -- --from 1                   with the same seeds each time, from this one on
  *   npm run planted -- --list
  *
  * A patch begins with lines that say what it is: `Scenario:`, the name of the simulation; `Finds:`, a regular expression for the sentence that the failure has to have; `About:`, what is
@@ -24,6 +25,7 @@ const { values } = parseArgs({
     scenario: { type: 'string', default: '' },
     seconds: { type: 'string', default: '60' },
     jobs: { type: 'string', default: '2' },
+    from: { type: 'string' },
     list: { type: 'boolean', default: false },
   },
 })
@@ -69,10 +71,14 @@ function plant({ path }: Planted): { readonly folder: string } | string {
 interface Outcome {
   readonly why?: string
   readonly said: string
+  /** The one that failed. */
+  readonly seed?: number
 }
 
-async function search(planted: Planted, folder: string, seconds: number): Promise<Outcome> {
+/** Seeds from one on, or new ones. */
+async function search(planted: Planted, folder: string, seconds: number, from: number | undefined): Promise<Outcome> {
   const simulation = ['scripts/sim.ts', '--scenario', planted.scenario, '--minutes', String(seconds / 60)]
+  if (from !== undefined) simulation.push('--from', String(from))
   const child = spawn(process.execPath, simulation, { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] })
   let output = ''
   let failure: string | undefined
@@ -89,8 +95,9 @@ async function search(planted: Planted, folder: string, seconds: number): Promis
   await new Promise(resolve => child.once('close', resolve))
   clearTimeout(timer)
   if (failure === undefined) return { why: `not found in ${seconds.toFixed(0)} s`, said: output.slice(-300) }
-  if (!planted.finds.test(failure)) return { why: `found something else than ${planted.finds.source}`, said: failure }
-  return { said: failure }
+  const seed = Number(/, seed (\d+),/.exec(output)?.[1])
+  if (planted.finds.test(failure)) return { said: failure, seed }
+  return { why: `found something else than ${planted.finds.source}`, said: failure, seed }
 }
 
 async function tryOne(planted: Planted, seconds: number): Promise<boolean> {
@@ -103,12 +110,15 @@ async function tryOne(planted: Planted, seconds: number): Promise<boolean> {
   try {
     const leftS = (): number => seconds - (performance.now() - began) / 1000
     let outcome: Outcome
+    let from = values.from === undefined ? undefined : Number(values.from)
     // What it found first may have nothing to do with the bug: it has the rest of its time to find that.
-    do outcome = await search(planted, copy.folder, leftS())
-    while (outcome.why !== undefined && leftS() >= 1)
+    do {
+      outcome = await search(planted, copy.folder, leftS(), from)
+      if (from !== undefined && outcome.seed !== undefined) from = outcome.seed + 1
+    } while (outcome.why !== undefined && leftS() >= 1)
     const { why, said } = outcome
     const tookS = ((performance.now() - began) / 1000).toFixed(1)
-    if (why === undefined) console.log(`✔ ${planted.name} in ${tookS} s: ${said.slice(0, 160)}`)
+    if (why === undefined) console.log(`✔ ${planted.name} in ${tookS} s, seed ${outcome.seed}: ${said.slice(0, 160)}`)
     else console.log(`✖ ${planted.name} (${planted.about}) after ${tookS} s: ${why}\n    ${said.slice(0, 300)}`)
     return why === undefined
   } finally {
