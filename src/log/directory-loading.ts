@@ -79,6 +79,8 @@ export async function loadDirectories(options: LoadingOptions): Promise<LoadedDi
     if (folder.partition >= 0 && !current.has(name)) current.set(name, await promote(options.context, folder))
     else {
       await disk.removeDirectory(`${folder.directory.path}/${folder.folderName}`)
+      // Alone, because the original has been deleted since, it would be taken for the partition.
+      await disk.syncDirectory(folder.directory.path)
       if (folder.partition >= 0) unfinishedMoves.push(folder)
     }
   }

@@ -114,12 +114,19 @@ export class LogMove {
         if (this.#missingBytes() <= lastStepBytesMax) break
       }
       const givenUp = this.#goesOn ? await this.#core.writer.exclusive(() => this.#finish()) : undefined
-      if (this.#state === 'cancelled' && givenUp === undefined) await disk.removeDirectory(this.#future)
+      if (this.#state === 'cancelled' && givenUp === undefined) await this.#removeCopy()
       return givenUp
     } catch (error) {
-      if (!this.#changing) await disk.removeDirectory(this.#future).catch(() => {})
+      if (!this.#changing) await this.#removeCopy().catch(() => {})
       throw error
     }
+  }
+
+  /** Durably: were the original deleted next, a start that finds the copy alone would take it for the partition. */
+  async #removeCopy(): Promise<void> {
+    const { disk } = this.#context.io
+    await disk.removeDirectory(this.#future)
+    await disk.syncDirectory(this.#target.path)
   }
 
   get #goesOn(): boolean {
