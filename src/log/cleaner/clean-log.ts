@@ -59,10 +59,11 @@ export async function cleanLog(cleaning: Cleaning, options: MapOptions): Promise
 
 /**
  * A recovery that began below what is compacted would learn of each producer only what compaction keeps, its last batch, and refuse retries of the four before it (P1). So it
- * must not begin there: the recovery point is durable first, and with it the producers' snapshot.
+ * must not begin there: the recovery point is durable first, and with it the producers' snapshot. And so are the markers that have told what of it was aborted, or committed and newer than
+ * something else, wherever they are: a power cut that took one would open a transaction again of which records are gone.
  */
 async function saveProgress(core: LogCore): Promise<void> {
-  await core.exclusive(() => core.writer.finishRolls())
+  await core.exclusive(() => core.writer.flush())
   await core.host.saveRecoveryPoints()
 }
 
