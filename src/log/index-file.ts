@@ -32,6 +32,8 @@ export class IndexFile {
   readonly #file: LazyFile
   /** Entries in the file; −1 until loaded. */
   #fileEntries = -1
+  /** There was a file when it was loaded. */
+  #wasThere = false
   /** Behind them there is a part of one more, which a power cut has left. */
   #endsWithPart = false
   /** Entries behind those of the file, one after the other. */
@@ -84,10 +86,17 @@ export class IndexFile {
   /** Learns the number of entries from the size of the file; a missing file has none. What is cut off at its end does not count. */
   async load(sizeOf: (path: string) => Promise<number | undefined>): Promise<void> {
     if (this.loaded) return
-    const size = (await sizeOf(this.#file.path)) ?? 0
+    const size = await sizeOf(this.#file.path)
     if (this.loaded) return
-    this.#fileEntries = Math.floor(size / this.entryBytes)
-    this.#endsWithPart = size % this.entryBytes !== 0
+    this.#wasThere = size !== undefined
+    this.#fileEntries = Math.floor((size ?? 0) / this.entryBytes)
+    this.#endsWithPart = (size ?? 0) % this.entryBytes !== 0
+  }
+
+  /** What is in the file may be lost in a power cut: it was written by a process that ended before it was durable. The next sync makes it so. */
+  mayBeUnsynced(): void {
+    assert(this.loaded, () => `${this.#file.path} has not been loaded`)
+    if (this.#wasThere) this.#fileSync.isChanged = true
   }
 
   /** Memory for one more entry at the end, to be filled at once: the buffer and the position in it. */

@@ -63,6 +63,8 @@ interface Loading {
   readonly snapshots: number[]
   /** Base offsets of the segments that have more than a log file. */
   readonly confirmed: ReadonlySet<number>
+  /** Base offsets of the segments that have an offset index, and of those that have a time index. */
+  readonly indexed: readonly [ReadonlySet<number>, ReadonlySet<number>]
   /** What the shutdown left about it, where the folder is as it was then. */
   readonly known: LogShutdownState | undefined
   readonly epochs: LeaderEpochCache
@@ -93,7 +95,8 @@ export async function loadLog(context: LogContext, host: LogDirectoryHost, optio
     failure = damaged(`${folder}/${file}: ${value.message}`)
     return undefined
   }
-  const { segments, snapshots, confirmed, names: present, litter, known } = await findFiles(context, folder, options)
+  const found = await findFiles(context, folder, options)
+  const { segments, snapshots, names: present, litter, known } = found
   const topicId = known ? known.topicId : orFail(readTopicId(context, folder, present), names.PARTITION_METADATA)
   const epochEntries = known?.epochs ?? readEpochs(context, folder, present)
   const loading: Loading = {
@@ -102,7 +105,8 @@ export async function loadLog(context: LogContext, host: LogDirectoryHost, optio
     folder,
     segments,
     snapshots,
-    confirmed,
+    confirmed: found.confirmed,
+    indexed: found.indexed,
     known,
     epochs: new LeaderEpochCache(context.io.disk, folder, epochEntries instanceof MalformedFile ? [] : epochEntries),
     producers: new ProducerState(context.producerOptions, 0),
@@ -206,6 +210,7 @@ interface FoundFiles {
   readonly segments: LogSegments
   readonly snapshots: number[]
   readonly confirmed: ReadonlySet<number>
+  readonly indexed: readonly [ReadonlySet<number>, ReadonlySet<number>]
   readonly names: readonly string[]
   readonly litter: readonly string[]
   readonly known: LogShutdownState | undefined
@@ -229,7 +234,7 @@ async function findFiles(context: LogContext, folder: string, options: LoadOptio
     files = list()
     sizes.clear()
   }
-  const { bases, confirmed, snapshots } = offsetsOf(files)
+  const { bases, confirmed, indexed, snapshots } = offsetsOf(files)
   // Of a log without a file, which was being started over, none is true any more.
   const strays = bases.size === 0 ? new Set(snapshots) : straySnapshots(snapshots, bases)
   const litter: string[] = []
@@ -250,6 +255,7 @@ async function findFiles(context: LogContext, folder: string, options: LoadOptio
     segments: new LogSegments(found),
     snapshots: snapshots.filter(offset => !strays.has(offset)),
     confirmed,
+    indexed,
     names: files,
     litter,
     known,
@@ -259,18 +265,26 @@ async function findFiles(context: LogContext, folder: string, options: LoadOptio
 interface FoundOffsets {
   readonly bases: Set<number>
   readonly confirmed: Set<number>
+  readonly indexed: readonly [Set<number>, Set<number>]
   readonly snapshots: number[]
 }
 
 function offsetsOf(files: readonly string[]): FoundOffsets {
-  const found: FoundOffsets = { bases: new Set(), confirmed: new Set(), snapshots: [] }
+  const found: FoundOffsets = {
+    bases: new Set(),
+    confirmed: new Set(),
+    indexed: [new Set(), new Set()],
+    snapshots: [],
+  }
   for (const name of files) {
     const file = names.segmentFileName(name)
     if (file === undefined) continue
     const { offset, suffix } = file
     if (suffix === names.LOG_SUFFIX) found.bases.add(offset)
-    else if (suffix === names.OFFSET_INDEX_SUFFIX || suffix === names.TIME_INDEX_SUFFIX) found.confirmed.add(offset)
-    else if (suffix === names.PRODUCER_SNAPSHOT_SUFFIX) {
+    else if (suffix === names.OFFSET_INDEX_SUFFIX || suffix === names.TIME_INDEX_SUFFIX) {
+      found.confirmed.add(offset)
+      found.indexed[suffix === names.OFFSET_INDEX_SUFFIX ? 0 : 1].add(offset)
+    } else if (suffix === names.PRODUCER_SNAPSHOT_SUFFIX) {
       found.confirmed.add(offset)
       found.snapshots.push(offset)
     }
@@ -400,6 +414,7 @@ async function recover(loading: Loading, wasClean: boolean): Promise<LogEnd> {
     config: options.config,
     statedStartOffset: options.logStartOffset,
     recoveryPoint,
+    isIndexed: ({ baseOffset }) => loading.indexed.every(offsets => offsets.has(baseOffset)),
     saveSnapshot: (offset, snapshot) => writeSnapshot(disk, folder, offset, snapshot),
     drop: gone => dropSegments(loading, gone),
     onProgress: options.onProgress ?? (() => {}),

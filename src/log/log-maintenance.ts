@@ -212,7 +212,9 @@ async function truncateNow(core: LogCore, offset: number): Promise<void> {
   const { segments, writer } = core
   if (offset < core.logStartOffset || offset < segments.first.baseOffset) return startOverAt(core, offset)
   if (offset > core.logEndOffset) return
-  await writer.lowerRecoveryPoint(offset)
+  // Of a gap nothing is durable: until a segment begins there, a recovery would look for records that were never written.
+  const { endOffset, isCertain } = await segments.all[segments.floorIndex(offset)]!.endBelow(offset)
+  await writer.lowerRecoveryPoint(isCertain ? endOffset : offset)
   await core.lowerFirstDirtyOffset(offset)
   const cut = segments.all.filter(segment => segment.baseOffset > offset)
   await cutOffSegments(core, cut)

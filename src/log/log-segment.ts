@@ -135,6 +135,11 @@ export class LogSegment {
     await this.transactionIndex.entries.load(sizeOf)
   }
 
+  /** What is kept of the indexes, which are loaded, is to be made durable with the rest: a process that was killed may have written it and not have synced it. */
+  indexesMayBeUnsynced(): void {
+    for (const { entries } of [this.offsetIndex, this.timeIndex, this.transactionIndex]) entries.mayBeUnsynced()
+  }
+
   /**
    * Prepares for appending: learns the timestamp that `segment.ms` counts from and, by walking from the last index entry, the largest timestamp and the offset
    * behind the last batch, which it gives back; `undefined` when the file does not end with a whole batch, or an index contradicts it.
@@ -392,28 +397,34 @@ export class LogSegment {
   }
 
   /**
-   * Drops everything at and above `offset`, which no batch may hold that begins before it. Nothing may be on its way to the file. Gives back the offset behind the last batch that is left,
-   * which lies below `offset` where there is a gap.
+   * The batches below `offset`, which none may hold that begins before it: where they end in the file, and the offset behind the last of them, which lies below `offset` where there is a
+   * gap. `isCertain` unless something on the way to there cannot be read.
    */
-  async truncate(offset: number, nowMs: number): Promise<number> {
+  async endBelow(offset: number): Promise<{ position: number; endOffset: number; isCertain: boolean }> {
     await this.loadIndexes()
-    let end = this.#writtenBytes
+    let position = this.#writtenBytes
     let endOffset = this.baseOffset
     // From a batch that stays.
     const from = offset <= this.baseOffset ? 0 : await this.positionFor(offset - 1, () => {})
-    await this.scan(
+    const { reason } = await this.scan(
       from,
-      (bytes, at, _size, position) => {
+      (bytes, at, _size, found) => {
         const lastOffset = lastOffsetOf(bytes, at)
         if (lastOffset < offset) {
           endOffset = lastOffset + 1
           return true
         }
-        end = position
+        position = found
         return false
       },
       lookupChunkBytes,
     )
+    return { position, endOffset, isCertain: reason === 'end' || reason === 'stopped' }
+  }
+
+  /** Drops everything at and above `offset`. Nothing may be on its way to the file. Gives back the offset behind the last batch that is left, see `endBelow`. */
+  async truncate(offset: number, nowMs: number): Promise<number> {
+    const { position: end, endOffset } = await this.endBelow(offset)
     await this.offsetIndex.truncate(offset)
     await this.timeIndex.truncate(offset)
     await this.transactionIndex.truncate(offset)

@@ -16,7 +16,17 @@ import {
   smallConfig,
   written,
 } from './log.fixture.ts'
-import { change, configFor, fill, folder, reopen, segmentNames, valuesTo, withMachine } from './recovery.fixture.ts'
+import {
+  change,
+  configFor,
+  fill,
+  folder,
+  reopen,
+  rewrite,
+  segmentNames,
+  valuesTo,
+  withMachine,
+} from './recovery.fixture.ts'
 
 test('opening a log that was closed in order reads nothing of its segments and indexes', async () => {
   await simulate(1, async simulator => {
@@ -34,6 +44,23 @@ test('opening a log that was closed in order reads nothing of its segments and i
     await manager.close()
   })
 })
+
+for (const suffix of ['index', 'timeindex']) {
+  test(`the ${suffix} of an older segment that a crash has taken is built anew at the start`, () =>
+    withMachine(async machine => {
+      const { io } = await fill(machine, 100, 'crash')
+      const name = segmentNames(io.disk)[1]!.replace('log', suffix)
+      const before = io.disk.readFileSync(`${folder}/${name}`)
+      // All below is durable: nothing of the segment would be looked at.
+      const recoveryPoints = formatOffsetCheckpoint([{ topic: 't', partition: 0, offset: 100 }])
+      await rewrite(io.disk, `/data/${RECOVERY_POINT_CHECKPOINT}`, recoveryPoints)
+      await io.disk.remove(`${folder}/${name}`)
+      const { manager, values } = await reopen({ machine, io })
+      assert.deepEqual(io.disk.readFileSync(`${folder}/${name}`), before)
+      assert.deepEqual(values, valuesTo(100))
+      await manager.close()
+    }))
+}
 
 test('a torn batch at the end is cut off, with everything that it would have been followed by', () =>
   withMachine(async machine => {

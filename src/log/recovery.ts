@@ -7,7 +7,7 @@
  */
 import { verifyChecksum } from '../protocol/records/decode.ts'
 import { endsBeforeNext, nextSoundBatch } from './damage.ts'
-import { IndexBuilder } from './index-recovery.ts'
+import { IndexBuilder, rebuildIndexes } from './index-recovery.ts'
 import type { LeaderEpochCache } from './leader-epoch-cache.ts'
 import { baseOffsetOf, hasPlausibleHeader, lastOffsetOf, leaderEpochOf } from './log-batch.ts'
 import { isCompacted } from './log-config.ts'
@@ -31,6 +31,8 @@ export interface RecoveryInput extends ProducerRecovery {
   readonly statedStartOffset: number
   /** Base offsets of the segments that have more than a log file: what came before them was durable once. */
   readonly confirmed: ReadonlySet<number>
+  /** Whether the segment's offset and time indexes are there. */
+  readonly isIndexed: (segment: LogSegment) => boolean
   /** Keeps a producer snapshot for the start of a segment. */
   readonly saveSnapshot: (offset: number, snapshot: Uint8Array) => Promise<void>
   /** Removes segments that are no part of the log any more, which are its last ones, durably. */
@@ -58,7 +60,8 @@ const reportedBytes = 8 * 1024 * 1024
 /** The producer state is at the log end offset afterwards. Rejects with a `DiskError`. */
 export async function recoverLog(input: RecoveryInput): Promise<RecoveryResult> {
   const { segments, producers, recoveryPoint } = input
-  const unflushed = segments.all.slice(Math.max(0, segments.floorIndex(recoveryPoint)))
+  const unflushed = unflushedSegments(input)
+  await rebuildMissingIndexes(input, segments.all.slice(0, -unflushed.length))
   const start = Math.max(recoveryPoint, unflushed[0]!.baseOffset)
   await restoreNewest(
     input,
@@ -99,6 +102,28 @@ export async function recoverLog(input: RecoveryInput): Promise<RecoveryResult> 
     producers.advanceTo(logEndOffset)
     return { logEndOffset, dropped: dropped.map(segment => segment.baseOffset), truncatedBytes, endsDamaged }
   }
+}
+
+/**
+ * A power cut may bring the log file back of a segment that was being deleted, or replaced, and not its indexes. Without them each lookup would walk through the whole segment.
+ */
+async function rebuildMissingIndexes(input: RecoveryInput, segments: readonly LogSegment[]): Promise<void> {
+  for (const segment of segments) {
+    if (segment.sizeBytes === 0 || input.isIndexed(segment)) continue
+    const { context, folder } = input
+    context.logger.info('an index is missing and is built anew', { folder, segment: segment.baseOffset })
+    await rebuildIndexes(input, segment)
+  }
+}
+
+/**
+ * Those that something may be missing of: of which some lies above the recovery point, and one before them whose end has been flushed, and which was perhaps being closed: its last index entry
+ * is durable once the next one has more than its log file.
+ */
+function unflushedSegments({ segments, recoveryPoint, confirmed }: RecoveryInput): readonly LogSegment[] {
+  const index = Math.max(0, segments.floorIndex(recoveryPoint))
+  const isClosed = index === 0 || segments.all[index]!.baseOffset < recoveryPoint || confirmed.has(recoveryPoint)
+  return segments.all.slice(isClosed ? index : index - 1)
 }
 
 /**
@@ -196,6 +221,7 @@ class SegmentRecovery {
     const { recoveryPoint } = this.#input
     const segment = this.#segment
     await segment.loadIndexes()
+    segment.indexesMayBeUnsynced()
     const kept = recoveryPoint > segment.baseOffset ? await segment.keepIndexesBelow(recoveryPoint) : undefined
     if (kept !== undefined && (await confirmsLastTimestamp(segment))) return kept
     // What is built anew takes all transactions of the segment.

@@ -109,7 +109,7 @@ export class TransactionIndex {
     if (!this.#isChanged) return
     const { tailStart: count } = this.entries
     const checksum = await this.#checksumOf(count)
-    if (checksum === noChecksum) await this.#disk.remove(this.checksumPath)
+    if (checksum === noChecksum) await this.#removeChecksum()
     else await this.#writeChecksum(checksum)
     // More may have come meanwhile, and be in the one in memory.
     if (this.#checksumOfAll() === undefined) this.#checksum = checksum
@@ -118,9 +118,20 @@ export class TransactionIndex {
   }
 
   #writeChecksum({ count, crc }: Checksum): Promise<void> {
-    const path = this.checksumPath
-    const slash = path.lastIndexOf('/')
-    return replaceFile(this.#disk, path.slice(0, slash), path.slice(slash + 1), sealText(`${count} ${crc}\n`))
+    const name = this.checksumPath.slice(this.#folder.length + 1)
+    return replaceFile(this.#disk, this.#folder, name, sealText(`${count} ${crc}\n`))
+  }
+
+  /** Durably: one that comes back would speak of what is gone. */
+  async #removeChecksum(): Promise<void> {
+    if ((await this.#disk.stat(this.checksumPath)) === undefined) return
+    await this.#disk.remove(this.checksumPath)
+    await this.#disk.syncDirectory(this.#folder)
+  }
+
+  get #folder(): string {
+    const { path } = this.entries.file
+    return path.slice(0, path.lastIndexOf('/'))
   }
 
   /** Of what was to be written, where that is known: a bit may have flipped since in what is there. */

@@ -269,8 +269,12 @@ export class LogDiskTrouble {
     const model = topic.model!
     const { nowMs } = this.#story.host
     const settings = [model.config, this.#earlierSettings.get(topic) ?? model.config]
-    for (const batch of model.batches) {
+    // With what has gone behind it, perhaps for another reason.
+    let bytesBehind = log.sizeBytes
+    for (const batch of model.batches.toReversed()) {
       if (batch.lastOffset < startBefore || batch.firstOffset >= log.logStartOffset) continue
+      const sizeBytes = bytesBehind
+      bytesBehind += batch.bytes?.length ?? Infinity
       if (batch.firstOffset < topic.deletedTo) continue
       // What compaction may have removed before says nothing.
       const kept = batch.records.filter(record => whyKept(model, batch, record, nowMs) !== undefined)
@@ -278,13 +282,12 @@ export class LogDiskTrouble {
       const newestMs = Math.max(...kept.map(record => record.timestampMs))
       const mayGo = settings.some(
         ({ retentionMs, retentionBytes }) =>
-          (retentionMs >= 0 && newestMs < nowMs - retentionMs) ||
-          (retentionBytes >= 0 && log.sizeBytes >= retentionBytes),
+          (retentionMs >= 0 && newestMs < nowMs - retentionMs) || (retentionBytes >= 0 && sizeBytes >= retentionBytes),
       )
       assert(
         mayGo && model.config.cleanupPolicy.includes('delete'),
         () =>
-          `L9 ${topic.name}: batch ${batch.firstOffset} is gone, ${nowMs - newestMs} ms old, ${log.sizeBytes} bytes are left`,
+          `L9 ${topic.name}: batch ${batch.firstOffset} is gone, ${nowMs - newestMs} ms old, ${sizeBytes} bytes are left`,
       )
       this.#story.count('removed by retention')
     }

@@ -184,6 +184,8 @@ export const keyCount = 6
 /** 0 has no producer id, 1 and 2 are idempotent, 3 to 5 are transactional. */
 export const producerCount = 6
 const compactionShare = 0.15
+/** How often a step ends within it; any other that changes files as a whole does in 0.15. Most of what retention is asked for removes nothing. */
+const withinShares: { readonly [kind in StepKind]?: number } = { clean: 0.5, retention: 0.4, restart: 0.3 }
 const stepsMin = 8
 const stepsMax = 45
 
@@ -319,7 +321,7 @@ class StepDrawer {
       ]
     }
     const isEnd = step.kind === 'restart'
-    const share = step.kind === 'clean' ? 0.5 : isEnd ? 0.3 : 0.15
+    const share = withinShares[step.kind] ?? 0.15
     if (!(isEnd || cutBehind.has(step.kind)) || !random.chance(share)) return [step]
     const end = {
       kind: random.pick(['crash', 'power cut', 'power cut', 'power cut'] as const),
