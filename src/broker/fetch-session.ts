@@ -265,8 +265,25 @@ export class FetchSessionCache {
   }
 }
 
-function fullContext(partitions: readonly FetchedPartition[], sessionId: number): FetchContext {
+function fullContext(asked: readonly FetchedPartition[], sessionId: number): FetchContext {
+  // Of a partition that is named twice the last counts, in the place of the first, as in a session.
+  const partitions = mayRepeat(asked) ? [...new Map(asked.map(each => [keyOf(each), each])).values()] : asked
   return { partitions, partitionCount: partitions.length, include: () => true, finish: () => sessionId }
+}
+
+/** False where it is plain that none is named twice: the partitions of each topic ascend, and no topic comes again. */
+function mayRepeat(asked: readonly FetchedPartition[]): boolean {
+  const before = new Set<string>()
+  for (let index = 1; index < asked.length; index++) {
+    const [previous, { topic, topicId, partition }] = [asked[index - 1]!, asked[index]!]
+    if (topic === previous.topic && topicId === previous.topicId) {
+      if (partition <= previous.partition) return true
+    } else {
+      before.add(`${previous.topicId}/${previous.topic}`)
+      if (before.has(`${topicId}/${topic}`)) return true
+    }
+  }
+  return false
 }
 
 function isNews(partition: SessionPartition, news: FetchNews): boolean {

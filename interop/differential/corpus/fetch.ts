@@ -114,6 +114,12 @@ function plainSteps(): Step[] {
     ...step('unknown partition', [{ topic: 'fetched', partition: 7 }]),
     ...step('negative partition', [{ topic: 'fetched', partition: -7 }]),
     ...step('a good and an unknown one', [{ topic: 'fetched', bytes: 1 }, { topic: 'nowhere' }]),
+    ...step('a partition twice', [
+      { topic: 'fetched', offset: 15 },
+      { topic: 'quiet' },
+      { topic: 'fetched', offset: 16 },
+    ]),
+    ...step('an unknown topic twice', [{ topic: 'nowhere' }, { topic: 'nowhere', partition: 1 }, { topic: 'nowhere' }]),
     ...step('after a wait', [{ topic: 'quiet' }], { maxWaitMs: 30 }),
     ...step('an old leader epoch', [{ topic: 'fetched', epoch: -5 }], {}, [9, 18]),
     ...step('the leader epoch', [{ topic: 'fetched', bytes: 1, epoch: 0 }], {}, [9, 18]),

@@ -104,6 +104,14 @@ export function offsetSteps(): Step[] {
         topics: [{ ...once.topics[0]!, partitions: [...once.topics[0]!.partitions, ...once.topics[0]!.partitions] }],
       }
     }),
+    ...forVersions('ListOffsets', [1, 11], 'a topic twice, with a partition in both', version => {
+      const once = list(version, 'offsets', -1).topics[0]!
+      const other = { ...once.partitions[0]!, partitionIndex: 1 }
+      return {
+        ...list(version, 'offsets', -1),
+        topics: [once, { ...once, partitions: [...once.partitions, other] }],
+      }
+    }),
     ...epochSteps(),
     ...deleteRecordSteps(),
   ]
@@ -150,6 +158,10 @@ function deleteRecordSteps(): Step[] {
       maxWaitMs: 0,
       minBytes: 1,
       topics: [{ topic: 'offsets', partitions: [{ partition: 0, fetchOffset: 1, partitionMaxBytes: 1000 }] }],
+    })),
+    ...forVersions('DeleteRecords', range, 'up to one offset and another', () => ({
+      topics: [0, 5].map(offset => ({ name: 'offsets', partitions: [{ partitionIndex: 0, offset }] })),
+      timeoutMs: 30_000,
     })),
     ...forVersions('DeleteRecords', range, 'everything', () => before('offsets', -1)),
     ...forVersions('DescribeLogDirs', [1, 5], 'of some partitions', () => ({

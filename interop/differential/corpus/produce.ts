@@ -69,6 +69,7 @@ export function produceSteps(): Step[] {
         newTopic('unpacked', 1, { 'compression.type': 'uncompressed' }),
         newTopic('small', 1, { 'max.message.bytes': '200' }),
         newTopic('strict', 1, { 'min.insync.replicas': '2' }),
+        newTopic('twice', 1),
         newTopic('dated', 1, { 'message.timestamp.before.max.ms': '1000' }),
       ],
       timeoutMs: 30_000,
@@ -78,9 +79,11 @@ export function produceSteps(): Step[] {
       [12, 12],
       'of topics for records',
       () => ({
-        topics: ['records', 'compacted', 'stamped', 'repacked', 'unpacked', 'small', 'strict', 'dated'].map(name => ({
-          name,
-        })),
+        topics: ['records', 'compacted', 'stamped', 'repacked', 'unpacked', 'small', 'strict', 'twice', 'dated'].map(
+          name => ({
+            name,
+          }),
+        ),
         allowAutoTopicCreation: false,
       }),
       {
@@ -115,6 +118,20 @@ function topicRuleSteps(): Step[] {
     ...forVersions('Produce', versions, 'refused: acks 2', (version, memory) =>
       put(version, memory, 'records', batch(), { acks: 2 }),
     ),
+    // Of a partition that is named twice the last batch counts.
+    ...forVersions('Produce', versions, 'to a partition twice, in one topic and in two', (version, memory) => {
+      const one = put(version, memory, 'twice', batch({ count: 1 }))
+      const [topic] = one.topicData
+      const [two, three] = [2, 3].map(count => ({ index: 0, records: batch({ count }) }))
+      const partitionData = [...topic!.partitionData, two!]
+      return {
+        ...one,
+        topicData: [
+          { ...topic!, partitionData },
+          { ...topic!, partitionData: [three!] },
+        ],
+      }
+    }),
     ...forVersions('Produce', versions, 'refused: unknown topic', (version, memory) =>
       put(version, memory, 'nowhere', batch()),
     ),

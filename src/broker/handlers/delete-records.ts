@@ -5,6 +5,7 @@
 import { ErrorCode } from '../../protocol/errors.ts'
 import type { ErrorName } from '../../protocol/errors.ts'
 import { DeleteRecordsRequest, DeleteRecordsResponse } from '../../protocol/messages/delete-records.ts'
+import type { Infer } from '../../protocol/schema.ts'
 import { apiHandler } from '../api-handler.ts'
 import type { RequestContext } from '../api-handler.ts'
 import { isInternalTopic } from '../../metadata/internal-topics.ts'
@@ -18,19 +19,30 @@ export const deleteRecords = apiHandler({
   versions: [0, 2],
   async handle(request, context) {
     const topics = []
-    for (const { name, partitions } of request.topics) {
-      const answers = []
-      for (const { partitionIndex, offset } of partitions) {
+    for (const [name, offsets] of offsetsOf(request)) {
+      const partitions = []
+      for (const [partitionIndex, offset] of offsets) {
         const deleted = await deleteBefore(context, name, partitionIndex, offset)
         if (typeof deleted === 'number')
-          answers.push({ partitionIndex, lowWatermark: deleted, errorCode: ErrorCode.NONE })
-        else answers.push({ partitionIndex, lowWatermark: noLowWatermark, errorCode: ErrorCode[deleted] })
+          partitions.push({ partitionIndex, lowWatermark: deleted, errorCode: ErrorCode.NONE })
+        else partitions.push({ partitionIndex, lowWatermark: noLowWatermark, errorCode: ErrorCode[deleted] })
       }
-      topics.push({ name, partitions: answers })
+      topics.push({ name, partitions })
     }
     return { topics }
   },
 })
+
+/** By topic and partition: of one that is named twice the last counts. */
+function offsetsOf({ topics }: Infer<typeof DeleteRecordsRequest>): Map<string, Map<number, number>> {
+  const offsetsOfTopics = new Map<string, Map<number, number>>()
+  for (const { name, partitions } of topics) {
+    let offsets = offsetsOfTopics.get(name)
+    if (offsets === undefined) offsetsOfTopics.set(name, (offsets = new Map()))
+    for (const { partitionIndex, offset } of partitions) offsets.set(partitionIndex, offset)
+  }
+  return offsetsOfTopics
+}
 
 /** The new low watermark: the lowest log start among the replicas, which is ours. */
 async function deleteBefore(

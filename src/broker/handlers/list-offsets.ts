@@ -62,24 +62,36 @@ async function handleListOffsets(
   context: RequestContext,
 ): Promise<Input<typeof ListOffsetsResponse>> {
   const topics = []
-  for (const { name, partitions } of request.topics) {
-    const answers: PartitionAnswer[] = []
-    // A partition that is asked about twice is answered once, with an error.
-    const asked = new Map(partitions.map(partition => [partition.partitionIndex, partition]))
-    const repeated = new Set(
-      partitions
-        .filter(partition => asked.get(partition.partitionIndex) !== partition)
-        .map(each => each.partitionIndex),
-    )
-    for (const partition of asked.values()) {
-      const isRepeated = repeated.has(partition.partitionIndex)
-      answers.push(
+  for (const [name, asked] of askedOf(request)) {
+    const partitions: PartitionAnswer[] = []
+    for (const { partition, isRepeated } of asked.values()) {
+      // Nobody is left to be told.
+      if (context.connection.isClosed) return { topics: [] }
+      partitions.push(
         isRepeated ? failed(partition, 'INVALID_REQUEST', context) : await answerOf(name, partition, request, context),
       )
     }
-    topics.push({ name, partitions: answers })
+    topics.push({ name, partitions })
   }
   return { topics }
+}
+
+interface Asked {
+  readonly partition: PartitionAsked
+  readonly isRepeated: boolean
+}
+
+/** By topic and number, however often and wherever each is named: a partition that is asked about twice is answered once, with an error. */
+function askedOf({ topics }: Request): Map<string, Map<number, Asked>> {
+  const askedOfTopics = new Map<string, Map<number, Asked>>()
+  for (const { name, partitions } of topics) {
+    let asked = askedOfTopics.get(name)
+    if (asked === undefined) askedOfTopics.set(name, (asked = new Map()))
+    for (const partition of partitions) {
+      asked.set(partition.partitionIndex, { partition, isRepeated: asked.has(partition.partitionIndex) })
+    }
+  }
+  return askedOfTopics
 }
 
 async function answerOf(

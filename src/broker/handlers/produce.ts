@@ -63,7 +63,8 @@ const withoutLogStart: ReadonlySet<ErrorName> = new Set([
 
 type Answered = Response | undefined | Later<Response | undefined>
 
-function handleProduce(request: Request, context: RequestContext): Answered | Promise<Response | undefined> {
+function handleProduce(received: Request, context: RequestContext): Answered | Promise<Response | undefined> {
+  const request = namesTwice(received) ? withoutRepeats(received) : received
   const producer = transactionalProducerOf(request)
   if (producer === undefined) {
     return produceAll(request, context, undefined, context.frameMemory ?? 'lent', context.startedMs).answer
@@ -95,6 +96,35 @@ function handleProduce(request: Request, context: RequestContext): Answered | Pr
     memory = undefined
   }
   return answer as Answered | Promise<Response | undefined>
+}
+
+/** Whether a topic, or a partition of one, is in it more than once. */
+function namesTwice({ topicData }: Request): boolean {
+  if (topicData.length > 1) {
+    // By whichever of the two its version has.
+    const topics = new Set(topicData.map(({ name, topicId }) => `${topicId}/${name}`))
+    if (topics.size < topicData.length) return true
+  }
+  return topicData.some(
+    ({ partitionData }) =>
+      partitionData.length > 1 && new Set(partitionData.map(({ index }) => index)).size < partitionData.length,
+  )
+}
+
+/** Of a partition that is in it twice the last batch counts and the others are not there, as at Kafka. */
+function withoutRepeats(request: Request): Request {
+  const topics = new Map<string, Request['topicData'][number] & { batches: Map<number, PartitionData> }>()
+  for (const topic of request.topicData) {
+    const key = `${topic.topicId}/${topic.name}`
+    const known = topics.get(key) ?? { ...topic, batches: new Map<number, PartitionData>() }
+    topics.set(key, known)
+    for (const partition of topic.partitionData) known.batches.set(partition.index, partition)
+  }
+  const topicData = [...topics.values()].map(({ batches, ...topic }) => ({
+    ...topic,
+    partitionData: [...batches.values()],
+  }))
+  return { ...request, topicData }
 }
 
 /** With copies of the record batches. */
