@@ -5,6 +5,7 @@
  * `CoordinatorRuntime.write`; the others look at committed state and are for `read`.
  */
 
+import type { ByteReader } from '../../protocol/byte-reader.ts'
 import { ErrorCode } from '../../protocol/errors.ts'
 import type { ErrorName } from '../../protocol/errors.ts'
 import type { HeartbeatRequest } from '../../protocol/messages/heartbeat.ts'
@@ -41,7 +42,9 @@ import { excessOf } from '../counted-limit.ts'
 import { expireGroup, forgetTopics } from './offsets/offset-expiry.ts'
 import { fetchOffsets } from './offsets/offset-fetches.ts'
 import type { FetchedTopic, OffsetFetch } from './offsets/offset-fetches.ts'
+import { isOffsetKey, readCommittedOffset } from './offsets/offset-bytes.ts'
 import { OffsetStore } from './offsets/offset-store.ts'
+import type { TopicOffsets } from './offsets/offset-table.ts'
 
 export type GroupShardContext = ShardContext<GroupRecord, never>
 
@@ -64,6 +67,12 @@ export interface GroupShardParts {
   readonly logger: Logger
 }
 
+interface Filling {
+  readonly groupId: string
+  readonly topic: string
+  readonly partitions: TopicOffsets
+}
+
 const expiryKey = 'expiry'
 /** Groups that one turn looks through for expired offsets. */
 const expirySliceGroups = 200
@@ -77,6 +86,8 @@ export class GroupShard implements CoordinatorShard<GroupRecord>, GroupCounts {
   readonly #commits: OffsetCommits
   readonly #newer: NewerGroups | undefined
   readonly #load: GroupLoad | undefined
+  /** While loading: what the last record was about. Any other record may take it away. */
+  #filling: Filling | undefined
 
   constructor(context: GroupShardContext, options: GroupShardOptions) {
     const { config, logger } = options
@@ -96,6 +107,7 @@ export class GroupShard implements CoordinatorShard<GroupRecord>, GroupCounts {
   }
 
   replay(record: GroupRecord, place: RecordPlace): void {
+    this.#filling = undefined
     if (record.type === 'offset-commit') {
       // Somebody who assigns its partitions by itself commits without being a member: that makes a simple group, of which no record tells.
       if (record.value !== null && !this.#groups.has(record.key.group)) this.#addSimpleGroup(record.key.group)
@@ -107,11 +119,31 @@ export class GroupShard implements CoordinatorShard<GroupRecord>, GroupCounts {
     }
   }
 
+  /** Offsets outside of transactions. Those of a request lie beside each other, and are of the same topic. */
+  replayBytes(key: ByteReader, value: ByteReader | null, { offset, producerId }: RecordPlace): boolean {
+    if (value === null || producerId !== -1 || !isOffsetKey(key)) return false
+    const groupId = key.string()
+    const topic = key.string()
+    const partition = key.int32()
+    const committed = readCommittedOffset(value, offset)
+    if (committed === undefined) return false
+    let filling = this.#filling
+    if (filling?.groupId !== groupId || filling.topic !== topic) {
+      if (!this.#groups.has(groupId)) this.#addSimpleGroup(groupId)
+      filling = { groupId, topic, partitions: this.#offsets.partitions(groupId, topic) }
+      this.#filling = filling
+    }
+    filling.partitions.set(partition, committed)
+    return true
+  }
+
   replayEndTransaction(producerId: number, _producerEpoch: number, result: TransactionResult): void {
+    this.#filling = undefined
     this.#offsets.replayEndTransaction(producerId, result)
   }
 
   onLoaded(): void {
+    this.#filling = undefined
     this.#classic.onLoaded()
     this.#newer?.onLoaded()
     this.#load?.shardLoaded()

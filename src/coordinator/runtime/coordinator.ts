@@ -51,7 +51,7 @@ export interface EncodedRecord {
   readonly value: Uint8Array | null
 }
 
-/** Where a record stands, for `replay`. */
+/** Where a record stands, for `replay`. It may say something else afterwards. */
 export interface RecordPlace {
   readonly offset: number
   /** Of the transaction that the record belongs to; −1: of none. */
@@ -66,6 +66,11 @@ export interface CoordinatorShard<R> {
    * refused.
    */
   replay(record: R, place: RecordPlace): void
+  /**
+   * At load, before `decode` and `replay`, where a coordinator has records of one kind by the hundred thousand: applies the record straight from its bytes. False: it is none of those, nothing has been
+   * changed, and it is to be decoded.
+   */
+  replayBytes?(key: ByteReader, value: ByteReader | null, place: RecordPlace): boolean
   /** The transaction of this producer in this partition has ended. Needed where `write` is ever given a `producer`. */
   replayEndTransaction?(producerId: number, producerEpoch: number, result: TransactionResult, offset: number): void
   /** All that the partition holds has been replayed; operations come from here on. Timers are started here. */

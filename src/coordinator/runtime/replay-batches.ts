@@ -7,6 +7,7 @@ import * as Batch from '../../protocol/records/batch-header.ts'
 import { endTransactionMarker } from '../../protocol/records/control.ts'
 import { decodeBatch, verifyChecksum } from '../../protocol/records/decode.ts'
 import { BatchFailure } from '../../protocol/records/failure.ts'
+import type { RecordCursor } from '../../protocol/records/record-cursor.ts'
 import { openRecords } from '../../protocol/records/uncompressed.ts'
 import { batchSizeAt } from '../../protocol/records/walk.ts'
 import type { CoordinatorShard, RecordFormat, RecordPlace, TransactionResult } from './coordinator.ts'
@@ -89,18 +90,16 @@ export class Replay<R> {
     const isTransactional = Batch.isTransactional(bytes, at)
     const producerId = isTransactional ? Batch.producerId(bytes, at) : -1
     const producerEpoch = isTransactional ? Batch.producerEpoch(bytes, at) : -1
-    const key = this.#key
-    const value = this.#value
+    // One for all records: nobody keeps it.
+    const place = { offset: 0, producerId, producerEpoch }
     let replayed = 0
     while (cursor.next()) {
       const offset = baseOffset + cursor.offsetDelta
       if (offset < fromOffset) continue
-      const { keyAt, keyLength, valueAt, valueLength } = cursor
-      if (keyLength < 0) throw withoutKey(offset)
-      key.reset(cursor.bytes, keyAt, keyAt + keyLength)
-      if (valueLength >= 0) value.reset(cursor.bytes, valueAt, valueAt + valueLength)
+      if (cursor.keyLength < 0) throw withoutKey(offset)
       this.#moveTo(offset)
-      this.#record(key, valueLength < 0 ? null : value, { offset, producerId, producerEpoch })
+      place.offset = offset
+      if (!this.#recordBytes(cursor, place)) this.#record(this.#key, this.#begin(cursor), place)
       replayed += 1
       if (replayed % recordsPerStep === 0) yield
     }
@@ -138,6 +137,24 @@ export class Replay<R> {
     const { timeline, committedOffset } = this.#target
     timeline.isSettled = offset < committedOffset
     timeline.moveTo(offset)
+  }
+
+  /** Puts the readers at the start of key and value; gives that of the value. */
+  #begin({ bytes, keyAt, keyLength, valueAt, valueLength }: RecordCursor): ByteReader | null {
+    this.#key.reset(bytes, keyAt, keyAt + keyLength)
+    if (valueLength < 0) return null
+    this.#value.reset(bytes, valueAt, valueAt + valueLength)
+    return this.#value
+  }
+
+  #recordBytes(cursor: RecordCursor, place: RecordPlace): boolean {
+    const { shard } = this.#target
+    if (shard.replayBytes === undefined) return false
+    try {
+      return shard.replayBytes(this.#key, this.#begin(cursor), place)
+    } catch (cause) {
+      throw refused(place.offset, `the record at offset ${place.offset}`, cause)
+    }
   }
 
   #record(key: ByteReader, value: ByteReader | null, place: RecordPlace): void {

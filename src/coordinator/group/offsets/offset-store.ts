@@ -10,7 +10,7 @@ import type { RecordPlace, TransactionResult } from '../../runtime/coordinator.t
 import type { GroupRecordOf } from '../group-records.ts'
 import type { OffsetCommit } from './offset-commits.ts'
 import { metadataWeight, OffsetTable } from './offset-table.ts'
-import type { CommittedOffset } from './offset-table.ts'
+import type { CommittedOffset, TopicOffsets } from './offset-table.ts'
 import { PendingIndex } from './pending-index.ts'
 
 export class OffsetStore {
@@ -67,6 +67,11 @@ export class OffsetStore {
       }
     }
     return weight
+  }
+
+  /** For loading: the committed offsets of a topic, to be filled. Whoever keeps it must let go of it when anything else happens here. */
+  partitions(groupId: string, topic: string): TopicOffsets {
+    return this.committed.partitions(groupId, topic)
   }
 
   replay({ key, value }: GroupRecordOf<'offset-commit'>, { offset: recordOffset, producerId }: RecordPlace): void {

@@ -83,6 +83,11 @@ export class OffsetTable {
   }
 
   set(groupId: string, topic: string, partition: number, offset: CommittedOffset): void {
+    this.partitions(groupId, topic).set(partition, offset)
+  }
+
+  /** Of a topic, to be filled: made where there is none. */
+  partitions(groupId: string, topic: string): TopicOffsets {
     let topics = this.#groups.get(groupId)
     if (topics === undefined) {
       topics = new TimelineMap(this.#timeline)
@@ -93,7 +98,7 @@ export class OffsetTable {
       partitions = new TimelineMap(this.#timeline)
       topics.set(topic, partitions)
     }
-    partitions.set(partition, offset)
+    return partitions
   }
 
   delete(groupId: string, topic: string, partition: number): void {
