@@ -159,6 +159,26 @@ test('a time index takes larger timestamps only, and finds the last entry at or 
     assert.deepEqual(await index.lookup(61), { timestampMs: 60, offset: 107 })
   }))
 
+test('a time index that is cut off, or loaded, goes on from its last entry', () =>
+  withDisk(async ({ openFiles, sizeOf }) => {
+    const index = new TimeIndex(openFiles, '/t-0/0.timeindex', 100)
+    index.entries.startEmpty()
+    for (let entry = 1; entry <= 5; entry++) index.maybeAppend(entry * 10, 100 + entry)
+    await index.entries.write(() => 3)
+    await index.truncate(105)
+    assert.deepEqual(index.last, { timestampMs: 40, offset: 104 })
+    await index.truncate(102)
+    assert.deepEqual(index.last, { timestampMs: 10, offset: 101 })
+    const loaded = new TimeIndex(openFiles, '/t-0/0.timeindex', 100)
+    await loaded.entries.load(sizeOf)
+    assert.deepEqual(await loaded.loadLast(), { timestampMs: 10, offset: 101 })
+    loaded.maybeAppend(9, 103)
+    assert.equal(loaded.entries.entryCount, 1)
+    loaded.maybeAppend(11, 103)
+    await loaded.truncate(100)
+    assert.deepEqual([loaded.last, loaded.entries.entryCount], [{ timestampMs: -1, offset: 100 }, 0])
+  }))
+
 test('the transaction index gives what was aborted in a range, and says where looking on is of no use', () =>
   withDisk(async ({ openFiles }) => {
     const index = new TransactionIndex(openFiles, '/t-0/0.txnindex')

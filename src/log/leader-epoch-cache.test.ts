@@ -80,6 +80,20 @@ test('the file holds what was known when flush was called, or newer', () =>
     assert.equal(cache.entries.length, 3)
   }))
 
+test('what comes while the file is written is not in it, and goes into the next one', () =>
+  withCache(async (cache, saved) => {
+    cache.assign(1, 0)
+    const first = cache.flush()
+    await Promise.resolve()
+    cache.assign(2, 5)
+    await first
+    assert.deepEqual(saved(), [{ leaderEpoch: 1, startOffset: 0 }])
+    assert.equal(cache.isFlushed, false)
+    await cache.flush()
+    assert.deepEqual(saved(), cache.entries)
+    assert.equal(cache.isFlushed, true)
+  }))
+
 test('epochs above that of a leader are none that there ever were, and the batches of its own keep theirs', () =>
   withCache(cache => {
     cache.assign(2, 0)
