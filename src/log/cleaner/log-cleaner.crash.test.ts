@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { Machine } from '../../io/memory.ts'
+import type { Volume } from '../../io/memory-volume.ts'
+import { PowerCut } from '../../io/power-cut.ts'
+import type { PowerCutKind } from '../../io/power-cut.ts'
 import { lastOffset } from '../../protocol/records/batch-header.ts'
 import { Simulator } from '../../sim/simulator.ts'
+import { SeededRandom } from '../../std/random.ts'
 import type { Log } from '../log.ts'
 import {
   committedRecords,
@@ -217,3 +221,43 @@ for (const [title, how, firstEvent] of [
     assert.ok(events > 100, `a cleaning of ${events} events`)
   })
 }
+
+/** The disk as it was after each change of a name while `work` was under way. */
+async function nameChanges(machine: Machine, work: () => Promise<unknown>): Promise<Volume[]> {
+  const { volume } = machine
+  const points: Volume[] = []
+  volume.observer = event => {
+    if (event === 'rename' || event === 'unlink' || event === 'sync directory') points.push(volume.copy())
+  }
+  await work()
+  volume.observer = undefined
+  return points
+}
+
+test('whichever names a power cut keeps while segments are replaced, or while the next start finishes that, none overlaps another', async () => {
+  const simulator = new Simulator({ seed: 1 })
+  const machine = simulator.machine('a')
+  const { log, cleaner } = await simulator.settle(openCompacted(machine.boot(), { segmentBytes: 900 }))
+  await simulator.settle(fillForCrash(log))
+  const points = await simulator.settle(nameChanges(machine, () => cleaner.cleanDirtiest()))
+  assert.ok(points.length > 15, `${points.length} changes`)
+  const random = new SeededRandom(1)
+  const kinds = ['the latest without the earlier', 'in order up to a point', 'any subset'] as const
+  const cut = (volume: Volume, kind: PowerCutKind): Volume => {
+    volume.cutPower(new PowerCut(kind, random, volume.unsynced))
+    return volume
+  }
+  for (const point of points) {
+    for (const kind of [...kinds, ...kinds]) {
+      const next = new Simulator({ seed: 2 })
+      const again = next.machine('a', { volume: cut(point.copy(), kind) })
+      const starts = await next.settle(nameChanges(again, () => openCompacted(again.boot(), { segmentBytes: 900 })))
+      again.crash()
+      await next.settle(checkAfterCrash(again))
+      if (starts.length === 0) continue
+      const last = new Simulator({ seed: 3 })
+      const volume = cut(random.pick(starts).copy(), random.pick(kinds))
+      await last.settle(checkAfterCrash(last.machine('a', { volume })))
+    }
+  }
+})

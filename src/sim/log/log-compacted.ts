@@ -5,7 +5,9 @@
 
 import * as header from '../../protocol/records/batch-header.ts'
 import { assert } from '../../std/assert.ts'
+import { isCompacted } from '../../log/log-config.ts'
 import type { LogModel } from './log-model.ts'
+import type { TopicState } from './log-topic.ts'
 import { isAborted, type SeenBatch } from './log-view.ts'
 
 /** `firstDirtyOffset` as the log said it before these were read. */
@@ -45,4 +47,35 @@ function checkHorizons({ name, cleaning }: LogModel, batches: readonly SeenBatch
         `L9 ${name}: batch ${firstOffset} has a ${isControl ? 'marker' : 'tombstone'} that was to go at ${horizonMs}, and the log was compacted to ${endOffset} from ${startedMs} on`,
     )
   }
+}
+
+/** Which log has been compacted is known where there is one that may be. */
+export function noteCleaned(topics: readonly TopicState[], startedMs: number): void {
+  const [topic, ...others] = topics.filter(({ plan }) => isCompacted(plan.config))
+  const endOffset = topic?.log?.firstDirtyOffset
+  if (others.length === 0 && endOffset !== undefined) topic!.model!.cleaning = { endOffset, startedMs }
+}
+
+/**
+ * Whether there is no way around compacting it: its segments have been rolled, all of it is decided, and what is not compacted has waited long enough, for as long as it must where it is not dirty
+ * enough otherwise.
+ */
+export function isCleaningDue({ log, model, mayBeDamaged }: TopicState, nowMs: number): boolean {
+  if (log === undefined || model === undefined || log.refusal !== undefined || mayBeDamaged) return false
+  if (!isCompacted(model.config) || log.lastStableOffset < log.logEndOffset) return false
+  const { minCompactionLagMs, maxCompactionLagMs, minCleanableDirtyRatio } = model.config
+  const from = Math.max(log.firstDirtyOffset ?? 0, log.logStartOffset)
+  const dirty = model.batches.filter(batch => batch.firstOffset >= from)
+  const times = dirty.flatMap(({ records }) => records.map(({ timestampMs }) => timestampMs))
+  const isOldEnough = times.every(timeMs => timeMs > 0 && timeMs < nowMs - minCompactionLagMs)
+  const isOverdue = times.every(timeMs => timeMs < nowMs - maxCompactionLagMs)
+  return dirty.length > 0 && isOldEnough && (minCleanableDirtyRatio === 0 || isOverdue)
+}
+
+/** It was due; `isSpoilt` where something has happened to a disk meanwhile. */
+export function checkCleaned({ name, log }: TopicState, isDone: boolean, isSpoilt: boolean): void {
+  assert(
+    isDone || isSpoilt || log === undefined || log.refusal !== undefined,
+    () => `L9 ${name}: it was to be compacted from ${log?.firstDirtyOffset} to ${log?.logEndOffset}, and is not`,
+  )
 }

@@ -277,6 +277,12 @@ export class LogModel {
     return gap > 0 ? behind + Math.floor(((share * 10) % 1) * (gap + 1)) : behind
   }
 
+  /** Where to start over. Not where it ends: until its files are gone nobody could tell that from a log whose records have been deleted. */
+  newStart(share: number, goesBack: boolean): number {
+    if (goesBack && this.endOffset > 0) return Math.floor(share * (this.endOffset - 1))
+    return this.endOffset + 1 + Math.floor(share * 20)
+  }
+
   /** The batch of which `offset` is a part, or the next one. */
   batchAt(offset: number): ModelBatch | undefined {
     return this.batches.find(batch => batch.lastOffset >= offset)

@@ -44,7 +44,9 @@ export type Step =
   /** Open transactions hold compaction back; perhaps they are ended first. */
   | (OfTopic & { readonly kind: 'clean'; readonly endsTransactions: boolean })
   | (OfTopic & { readonly kind: 'compare' | 'read' | 'look up'; readonly share: number; readonly maxBytes: number })
-  | (OfTopic & { readonly kind: 'truncate' | 'delete records' | 'start over'; readonly share: number })
+  | (OfTopic & { readonly kind: 'truncate' | 'delete records'; readonly share: number })
+  /** Behind where it ends, or back among the offsets that it has had. */
+  | (OfTopic & { readonly kind: 'start over'; readonly share: number; readonly goesBack?: boolean })
   | (OfTopic & { readonly kind: 'settings'; readonly retentionMs: number; readonly retentionBytes: number })
   | (OfTopic & { readonly kind: 'move'; readonly directory: number })
   | (OfTopic & { readonly kind: 'misread'; readonly misread: Misread; readonly times: number; readonly share: number })
@@ -186,6 +188,7 @@ export const producerCount = 6
 const compactionShare = 0.15
 /** How often a step ends within it; any other that changes files as a whole does in 0.15. Most of what retention is asked for removes nothing. */
 const withinShares: { readonly [kind in StepKind]?: number } = { clean: 0.5, retention: 0.4, restart: 0.3 }
+const episodeShare = 0.2
 const stepsMin = 8
 const stepsMax = 45
 
@@ -197,14 +200,20 @@ export function planLogStory(seed: number): LogPlan {
   // Compaction takes the most steps of all until something of it is in place.
   const theme = apart.chance(compactionShare) ? themes.find(({ name }) => name === 'compaction')! : drawn
   const topicCount = random.pick([1, 1, 2, 3])
+  const aging = new SeededRandom(seed).fork('log plan: ages')
   const topics = Array.from({ length: topicCount }, (_, index): TopicPlan => {
     const shape = random.pick(theme.shapes ?? shapeNames)
     return { name: `t${index}`, shape, config: shapes[shape] }
+  }).map((topic): TopicPlan => {
+    // Nothing but its age makes such a log due.
+    const waits = topic.shape === 'lagging' && aging.chance(0.5)
+    return waits ? { ...topic, config: { ...topic.config, minCleanableDirtyRatio: 1 } } : topic
   })
   const weights = Object.entries({ ...base, ...theme.weights }) as [StepKind, number][]
   const drawer = new StepDrawer(random, topicCount)
   const count = random.between(stepsMin, stepsMax)
   const within = new StepDrawer(apart, topicCount)
+  const episodes = new StepDrawer(new SeededRandom(seed).fork('log plan: episodes'), topicCount)
   return {
     directories,
     topics,
@@ -212,7 +221,8 @@ export function planLogStory(seed: number): LogPlan {
     dedupeBufferBytes: random.pick([120, 10_000]),
     steps: Array.from({ length: count }, () => drawer.draw(pickWeighted(random, weights)))
       .flatMap(step => (cutBehind.has(step.kind) && random.chance(0.2) ? [step, drawer.draw('power cut')] : [step]))
-      .flatMap(step => within.endWithin(step)),
+      .flatMap(step => within.endWithin(step))
+      .flatMap(step => episodes.episode(step)),
   }
 }
 
@@ -336,6 +346,135 @@ class StepDrawer {
       salt: random.uint32(),
     }
     return isEnd ? [end] : [{ ...step, lingerMs: 0 } as Step, end]
+  }
+
+  /** What belongs together to show something, and what chance would seldom bring together. */
+  episode(step: Step): Step[] {
+    const random = this.#random
+    // Of what is not waited for, what comes next shows something already.
+    if ('lingerMs' in step && step.lingerMs !== undefined) return [step]
+    if (step.kind === 'start over') return this.#startBack(step.topic)
+    if (!random.chance(episodeShare)) return [step]
+    switch (step.kind) {
+      case 'clean':
+        if (random.chance(0.6)) return [step, ...this.#letAge(step.topic)]
+        return [step, ...this.#startBack(step.topic), { kind: 'clean', topic: step.topic, endsTransactions: true }]
+      case 'move':
+        return this.#moveBack(step)
+      case 'flush':
+        return this.#flushAgain(step.topic)
+      case 'retention':
+      case 'delete records':
+        return [step, ...this.#removeOld(step.topic)]
+      default:
+        return [step]
+    }
+  }
+
+  /**
+   * A replica whose leader begins before it ends is started over there, and gets other batches of offsets that it has had: nothing that it knew of the old ones may be left, of producers, of leader
+   * epochs, of what is compacted. What an orderly end has left is to be there before, and something is to ask behind it.
+   */
+  #startBack(topic: number): Step[] {
+    const random = this.#random
+    return [
+      ...(random.chance(0.5) ? [{ kind: 'restart' } as const] : []),
+      { kind: 'start over', topic, share: random.float(), goesBack: random.chance(0.6) },
+      ...this.#next(topic, random.between(1, 5), [0, 1]),
+      { kind: 'commit', topic, share: 1 },
+      random.chance(0.5) ? { kind: 'flush', topic } : { kind: 'roll', topic },
+      ...this.#next(topic, random.between(1, 2), [0, 1]),
+      random.chance(0.5) ? { kind: 'truncate', topic, share: random.float() } : this.draw('power cut'),
+    ]
+  }
+
+  /**
+   * What compaction keeps for some time goes with the second or third cleaning behind that which has taken everything before it: a tombstone, the marker of a transaction that is superseded
+   * or aborted. And what is too young, or not dirty enough, is compacted when it is old.
+   */
+  #letAge(topic: number): Step[] {
+    const random = this.#random
+    const producer = random.between(3, producerCount - 1)
+    const transaction = (commits: boolean): Step[] => [
+      ...this.#next(topic, 1, [producer]),
+      { kind: 'end transaction', topic, producer, commits },
+    ]
+    const clean: Step = { kind: 'clean', topic, endsTransactions: true }
+    return [
+      ...transaction(random.chance(0.5)),
+      ...transaction(true),
+      ...[1, 2, 3, 4].flatMap((): Step[] => [
+        ...this.#next(topic, 1, [0, 1]),
+        clean,
+        { kind: 'wait', ms: random.pick([500, 70_000, 110_000]) },
+      ]),
+      ...this.#next(topic, 1, [0]),
+      clean,
+    ]
+  }
+
+  /** There and back again, wherever it was, and the power goes on the last way: each place has been the other's copy. */
+  #moveBack({ topic, directory }: StepOf<'move'>): Step[] {
+    const other = (directory + 1) % directories.length
+    return [
+      ...this.#next(topic, 1, [0, 1]),
+      { kind: 'flush', topic },
+      { kind: 'move', topic, directory },
+      { kind: 'move', topic, directory: other },
+      { kind: 'move', topic, directory, lingerMs: 0 },
+      { ...this.draw('power cut'), within: this.#within() } as Step,
+    ]
+  }
+
+  /**
+   * What a producer has written goes with the oldest segments, and what is known of it is in a snapshot, when the power is cut. The segments that stay have begun in the very first batches
+   * after a start, or each for itself.
+   */
+  #removeOld(topic: number): Step[] {
+    const random = this.#random
+    const roll: Step = { kind: 'roll', topic }
+    return [
+      ...this.#next(topic, 1, [1]),
+      roll,
+      ...(random.chance(0.5) ? [{ kind: 'restart' } as const] : [...this.#next(topic, 2, [0, 2]), roll]),
+      ...this.#next(topic, random.between(2, 5), [0, 2]),
+      { kind: 'commit', topic, share: 1 },
+      { kind: 'delete records', topic, share: random.chance(0.5) ? 1 : random.float() },
+      { kind: 'retention', topic, lingerMs: 0 },
+      {
+        ...this.draw('power cut'),
+        within: { of: 'names', operations: random.between(1, random.pick([10, 40])) },
+      } as Step,
+    ]
+  }
+
+  /** What is flushed lies behind what has been, in the same segment, and the power goes meanwhile: of several writes perhaps only a later one is there, and what an index says of it. */
+  #flushAgain(topic: number): Step[] {
+    const random = this.#random
+    const flush: Step = { kind: 'flush', topic }
+    const write = (): Step[] => [...this.#next(topic, random.between(1, 2), [0, 1]), { kind: 'settle', topic }]
+    return [
+      ...write(),
+      flush,
+      ...write(),
+      ...write(),
+      ...write(),
+      { ...flush, lingerMs: 0 },
+      { ...this.draw('power cut'), within: { of: 'changes', operations: random.between(1, 8) } } as Step,
+    ]
+  }
+
+  /** So many steps in which one of these producers goes on. */
+  #next(topic: number, times: number, producers: readonly number[]): Step[] {
+    return Array.from({ length: times }, () => ({
+      ...this.#produce(),
+      lingerMs: 0,
+      mode: 'next',
+      ageMs: 0,
+      producer: this.#random.pick(producers),
+      topic,
+      share: this.#random.float(),
+    }))
   }
 
   #within(): Within {

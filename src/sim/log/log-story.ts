@@ -13,6 +13,7 @@ import type { SeededRandom } from '../../std/random.ts'
 import { type Counts, count } from '../scenario.ts'
 import type { Simulator } from '../simulator.ts'
 import { checkAll, checkLookups, checkReadCommitted } from './log-checks.ts'
+import { checkCleaned, isCleaningDue, noteCleaned } from './log-compacted.ts'
 import { checkComplaints } from './log-complaints.ts'
 import { LogDiskTrouble } from './log-disk-trouble.ts'
 import { hasRetention } from './log-shapes.ts'
@@ -413,15 +414,16 @@ export class LogStory {
     const model = topic.model!
     if (log.refusal !== undefined) return
     this.observe()
-    // Not where it ends: until its files are gone nobody could tell that from a log whose records have been deleted.
-    const offset = model.endOffset + 1 + Math.floor(step.share * 20)
+    const offset = model.newStart(step.share, step.goesBack === true)
+    const goesBack = offset < model.endOffset
     model.startingOverAt = offset
     model.cutting(model.logStartOffset)
     const { era } = this
     const work = log.truncateFullyAndStartAt(offset).then(() => {
       if (era !== this.era) return
       model.startOver(offset)
-      this.count('started over')
+      topic.deletedTo = Math.min(topic.deletedTo, offset)
+      this.count(goesBack ? 'started over before its end' : 'started over')
     })
     return this.#begin(step, topic, this.#occupy(topic, work))
   }
@@ -463,22 +465,17 @@ export class LogStory {
       await this.#begin({}, topic, topic.log!.roll())
     }
     const startedMs = this.host.nowMs
+    const isDue = !this.#trouble.hasSpoilt && this.#cleanings.size === 0 && isCleaningDue(topic, startedMs)
     this.#cleanings.add(startedMs)
     this.observe()
     await this.#begin(step, topic, this.host.manager.cleaner!.cleanDirtiest(), done => {
       this.observe()
       this.#cleanings.delete(startedMs)
+      if (isDue && step.lingerMs === undefined) checkCleaned(topic, done, this.#trouble.hasSpoilt)
       if (done) this.count('compacted')
-      if (done) this.#noteCleaned(startedMs)
+      if (done) noteCleaned(this.topics, startedMs)
     })
     if (step.lingerMs === undefined && topic.log?.refusal === undefined) await this.compare(topic, 2000)
-  }
-
-  /** Which log it was is known where there is one that may be. */
-  #noteCleaned(startedMs: number): void {
-    const [topic, ...others] = this.topics.filter(({ plan }) => isCompacted(plan.config))
-    const endOffset = topic?.log?.firstDirtyOffset
-    if (others.length === 0 && endOffset !== undefined) topic!.model!.cleaning = { endOffset, startedMs }
   }
 
   #deleteTopic(step: StepOf<'delete topic'>, topic: TopicState): Promise<void> {

@@ -55,6 +55,7 @@ const events = [
   'cut off',
   'cut off within a gap',
   'started over',
+  'started over before its end',
   'moved',
   'topic deleted',
   'clean start',
