@@ -72,7 +72,7 @@ export class TransactionIndex {
   }
 
   append(entry: AbortedTransactionEntry): void {
-    assert(entry.firstOffset <= entry.lastOffset, () => `transaction from ${entry.firstOffset} to ${entry.lastOffset}`)
+    assert(entry.firstOffset < entry.lastOffset, () => `transaction from ${entry.firstOffset} to ${entry.lastOffset}`)
     assert(
       entry.lastOffset > this.#lastOffset,
       () => `L3: transaction index offset ${entry.lastOffset} after ${this.#lastOffset}`,
@@ -297,9 +297,9 @@ function readEntry(source: Uint8Array, at: number): FileEntry {
   }
 }
 
-/** Whether it may be true, as far as it says itself. */
+/** Whether it may be true, as far as it says itself. Zeros may not: a marker comes behind what it aborts. */
 function isPossible({ version, producerId, firstOffset, lastOffset, lastStableOffset }: FileEntry): boolean {
-  const isTransaction = version === currentVersion && producerId >= 0 && firstOffset >= 0 && firstOffset <= lastOffset
+  const isTransaction = version === currentVersion && producerId >= 0 && firstOffset >= 0 && firstOffset < lastOffset
   return isTransaction && lastStableOffset >= 0 && lastStableOffset <= lastOffset + 1
 }
 

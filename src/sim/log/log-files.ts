@@ -10,15 +10,11 @@ import type { Disk } from '../../io/io.ts'
 import { assert } from '../../std/assert.ts'
 import type { TopicState } from './log-topic.ts'
 
-/**
- * Of directories that nothing has happened to. The partitions of topics whose files have been spoilt are left out. `hasGoneDown`: a crash may have come between two steps of a roll, when all
- * but the last entry of the time index was durable, or of a truncation, and nothing of that segment is looked at again.
- */
+/** Of directories that nothing has happened to. The partitions of topics whose files have been spoilt are left out. */
 export async function checkFiles(
   disk: Disk,
   directories: readonly string[],
   topics: readonly TopicState[],
-  hasGoneDown: boolean,
 ): Promise<void> {
   for (const directory of directories) {
     const target = await findTarget(disk, directory)
@@ -26,12 +22,10 @@ export async function checkFiles(
     const findings: Finding[] = []
     const report = (finding: Finding): void => {
       // A segment may have been allocated, and not been trimmed.
-      const isLeft = /never written|^it (has no entry|ends with)|behind the (end of the log file|last batch)/.test(
-        finding.message,
-      )
+      const isLeft = finding.message.includes('never written')
       // The model knows which offsets a leader has left out.
       const isUsual = finding.severity === 'note' || finding.code === 'missing-offsets'
-      if (!isUsual && !(hasGoneDown && isLeft)) findings.push(finding)
+      if (!isUsual && !isLeft) findings.push(finding)
     }
     const files = new DirectoryFiles(disk, directory)
     const partitions = target.partitions.filter(({ topic, kind }) => {

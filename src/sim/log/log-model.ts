@@ -41,8 +41,10 @@ export class LogModel {
   /** Readers of committed records have been told of this end. */
   stableOffset = 0
   leaderEpoch = 0
-  /** Assigned, and nothing has been written in it yet. */
+  /** Assigned, and nothing of it is there. */
   emptyEpoch: number | undefined
+  /** The offsets at which those that are known were assigned. */
+  #epochStarts: { readonly epoch: number; readonly offset: number }[] = []
   /** A cleaning has begun at some time; what it could reach is below this. */
   cleanableEnd = 0
   /** Bits of what is on the disk have been changed from this offset on: it may not be readable, and end there after the next crash. */
@@ -127,12 +129,14 @@ export class LogModel {
   nextEpoch(): number {
     this.leaderEpoch += 1
     this.emptyEpoch = this.leaderEpoch
+    this.#epochStarts.push({ epoch: this.leaderEpoch, offset: this.endOffset })
     return this.leaderEpoch
   }
 
   /** Of the newest batch, or of the leader that is to write the next one; undefined where nothing tells. */
   get latestEpoch(): number | undefined {
-    return this.emptyEpoch ?? this.batches.at(-1)?.leaderEpoch
+    const latest = Math.max(this.emptyEpoch ?? -1, this.batches.at(-1)?.leaderEpoch ?? -1)
+    return latest < 0 ? undefined : latest
   }
 
   /** Compares what a log that is running says of itself with what it may say. */
@@ -175,7 +179,9 @@ export class LogModel {
     this.savedHighWatermark = 0
     if (this.highWatermark > offset) this.#highWatermarkBefore = Math.max(this.#highWatermarkBefore, this.highWatermark)
     if (this.cleaning !== undefined && this.cleaning.endOffset > offset) this.cleaning = undefined
-    this.emptyEpoch = undefined
+    // It began before, and what its first batch left out behind that is not cut off with it.
+    this.#epochStarts = this.#epochStarts.filter(start => start.offset < offset)
+    this.emptyEpoch = this.#epochStarts.at(-1)?.epoch
     this.#cuttingAt = Number.POSITIVE_INFINITY
     this.startingOverAt = undefined
     // A marker that is cut off, or is read again and lies above the high watermark, leaves its transaction undecided again.
@@ -269,9 +275,13 @@ export class LogModel {
   boundaryAt(from: number, share: number): number {
     const wanted = from + share * (this.endOffset - from)
     if (share === 1) return this.endOffset
-    const index = this.batches.findIndex(each => each.firstOffset >= wanted)
+    const endBefore = (index: number): number =>
+      Math.max(from, (this.batches[index - 1]?.lastOffset ?? this.emptyAt - 1) + 1)
+    const isBehindGap = ({ firstOffset }: ModelBatch, index: number): boolean => firstOffset > endBefore(index)
+    const behindGap = (share * 1000) % 1 < 0.3 ? this.batches.findLastIndex(isBehindGap) : -1
+    const index = behindGap >= 0 ? behindGap : this.batches.findIndex(each => each.firstOffset >= wanted)
     if (index < 0) return Math.max(from, this.endOffset)
-    const behind = Math.max(from, (this.batches[index - 1]?.lastOffset ?? this.emptyAt - 1) + 1)
+    const behind = endBefore(index)
     const gap = this.batches[index]!.firstOffset - behind
     // Replicas of compacted logs have gaps: into one, or to where it ends.
     return gap > 0 ? behind + Math.floor(((share * 10) % 1) * (gap + 1)) : behind

@@ -33,14 +33,19 @@ export async function reopen(
   const isClean = downfall === 'stop' && offline.size === 0
   const reads: string[] = []
   const points = recoveryPoints(story)
-  const snapshots = new Map([...points.keys()].map(folder => [folder, wholeSnapshotsIn(story, folder)]))
+  const folders = [...points.keys()]
+  const snapshots = new Map(folders.map(folder => [folder, wholeSnapshotsIn(story, folder)]))
+  const unindexed = new Set(folders.flatMap(folder => unindexedIn(story, folder)))
   host.dataReads = reads
   await host.wait(host.open())
   host.dataReads = undefined
   story.count(isClean ? 'clean start' : 'unclean start')
   if (!story.topics.some(topic => topic.mayBeDamaged || topic.hasRottenIndexes)) {
     if (isClean) checkCleanReads(story, reads)
-    else checkReads(story, reads, points, snapshots)
+    else {
+      const others = reads.filter(path => !unindexed.has(path))
+      checkReads(story, others, points, snapshots)
+    }
   }
   for (const topic of story.topics) {
     // A directory that had failed was not closed in order.
@@ -151,6 +156,14 @@ function wholeSnapshotsIn(story: LogStory, folder: string): number[] {
     const bytes = Buffer.from(story.host.textOf(`${folder}/${offsetName(offset)}.snapshot`) ?? '', 'latin1')
     return bytes.length > 6 && bytes.readUInt32BE(2) === crc32c(bytes.subarray(6))
   })
+}
+
+/** The log files that lack an index, which a power cut has brought back of what was being removed: it is built anew. */
+function unindexedIn(story: LogStory, folder: string): string[] {
+  const indexed = ['.index', '.timeindex'].map(suffix => new Set(offsetsIn(story, folder, suffix)))
+  return offsetsIn(story, folder, '.log')
+    .filter(offset => !indexed.every(offsets => offsets.has(offset)))
+    .map(offset => `${folder}/${offsetName(offset)}.log`)
 }
 
 /** Offsets in the names of a folder's files. */

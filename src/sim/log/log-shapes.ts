@@ -29,8 +29,8 @@ export const shapes = {
   preallocated: { ...small, preallocate: true, segmentMs: 5000 },
   stamped: { ...small, messageTimestampType: 'LogAppendTime', compressionType: 'lz4', flushMessages: 1 },
   /** Records that are soon too old, or too many. */
-  aging: { ...small, segmentBytes: 700, retentionMs: 100_000 },
-  bounded: { ...small, segmentBytes: 700, retentionBytes: 2500 },
+  aging: { ...small, segmentBytes: 700, retentionMs: 30_000 },
+  bounded: { ...small, segmentBytes: 700, retentionBytes: 1500 },
   /** What it says of retention is not for a topic that is only compacted. */
   compact: { ...compacted, flushMessages: 1, retentionMs: 20_000, retentionBytes: 1000 },
   'compact,delete': { ...compacted, cleanupPolicy: ['compact', 'delete'], retentionMs: 120_000 },

@@ -40,7 +40,9 @@ export type Step =
   /** Only leaders of compacted logs leave out offsets. */
   | (OfTopic & { readonly kind: 'replicate'; readonly gap: number; readonly keys: readonly number[] })
   | (OfTopic & { readonly kind: 'commit'; readonly share: number })
-  | (OfTopic & { readonly kind: 'settle' | 'flush' | 'roll' | 'retention' | 'epoch' | 'delete topic' })
+  | (OfTopic & { readonly kind: 'settle' | 'flush' | 'roll' | 'epoch' | 'delete topic' })
+  /** Nothing that is not committed is ever removed. */
+  | (OfTopic & { readonly kind: 'retention'; readonly commits: boolean })
   /** Open transactions hold compaction back; perhaps they are ended first. */
   | (OfTopic & { readonly kind: 'clean'; readonly endsTransactions: boolean })
   | (OfTopic & { readonly kind: 'compare' | 'read' | 'look up'; readonly share: number; readonly maxBytes: number })
@@ -124,7 +126,7 @@ const themes: readonly { readonly name: string; readonly weights: Weights; reado
     { name: 'ends', weights: { truncate: 5, 'power cut': 4, replicate: 3, epoch: 3, 'start over': 1 } },
     {
       name: 'starts',
-      weights: { 'delete records': 3, retention: 8, settings: 1, wait: 6 },
+      weights: { 'delete records': 3, retention: 8, settings: 2, wait: 6 },
       shapes: ['aging', 'bounded', 'tiny', 'flushed', 'compact,delete'],
     },
     {
@@ -262,9 +264,10 @@ class StepDrawer {
         return { kind, topic }
       case 'flush':
       case 'roll':
-      case 'retention':
       case 'delete topic':
         return { kind, topic, ...this.#linger() }
+      case 'retention':
+        return { kind, topic, commits: random.chance(0.8), ...this.#linger() }
       case 'clean':
         return { kind, topic, endsTransactions: random.chance(0.7), ...this.#linger() }
       case 'truncate':
@@ -345,7 +348,11 @@ class StepDrawer {
       again: this.#again(),
       salt: random.uint32(),
     }
-    return isEnd ? [end] : [{ ...step, lingerMs: 0 } as Step, end]
+    if (isEnd) return [end]
+    const begun = { ...step, lingerMs: 0 } as Step
+    if (step.kind !== 'retention' || !random.chance(0.5)) return [begun, end]
+    // Otherwise it seldom removes more than one segment.
+    return [{ kind: 'settings', topic: step.topic, retentionMs: -1, retentionBytes: 0 }, begun, end]
   }
 
   /** What belongs together to show something, and what chance would seldom bring together. */
@@ -440,7 +447,7 @@ class StepDrawer {
       ...this.#next(topic, random.between(2, 5), [0, 2]),
       { kind: 'commit', topic, share: 1 },
       { kind: 'delete records', topic, share: random.chance(0.5) ? 1 : random.float() },
-      { kind: 'retention', topic, lingerMs: 0 },
+      { kind: 'retention', topic, commits: true, lingerMs: 0 },
       {
         ...this.draw('power cut'),
         within: { of: 'names', operations: random.between(1, random.pick([10, 40])) },

@@ -12,7 +12,7 @@ import { assert } from '../../std/assert.ts'
 import type { SeededRandom } from '../../std/random.ts'
 import { type Counts, count } from '../scenario.ts'
 import type { Simulator } from '../simulator.ts'
-import { checkAll, checkLookups, checkReadCommitted } from './log-checks.ts'
+import { checkAll, checkLookups } from './log-checks.ts'
 import { checkCleaned, isCleaningDue, noteCleaned } from './log-compacted.ts'
 import { checkComplaints } from './log-complaints.ts'
 import { LogDiskTrouble } from './log-disk-trouble.ts'
@@ -20,10 +20,10 @@ import { hasRetention } from './log-shapes.ts'
 import { checkFiles } from './log-files.ts'
 import { LogHost } from './log-host.ts'
 import { LogModel } from './log-model.ts'
+import { readStep } from './log-reading.ts'
 import { reopen } from './log-reopening.ts'
 import type { LogPlan, Step, StepOf } from './log-steps.ts'
 import { TopicState } from './log-topic.ts'
-import { checkRange, readOnce } from './log-view.ts'
 
 export class LogStory {
   readonly plan: LogPlan
@@ -35,10 +35,9 @@ export class LogStory {
   readonly #random: SeededRandom
   readonly #trouble: LogDiskTrouble
   readonly #tasks = new Set<Promise<void>>()
-  #hasGoneDown = false
   #violation: Error | undefined
   /** When the cleanings began that are under way. */
-  readonly #cleanings = new Set<number>()
+  readonly cleanings = new Set<number>()
 
   constructor(simulator: Simulator, plan: LogPlan) {
     this.plan = plan
@@ -88,7 +87,7 @@ export class LogStory {
       model.observe(log)
       topic.promises.note(this.host.machine.events.nowMs, model)
       this.checkRemoved(topic, startBefore)
-      for (const startedMs of this.#cleanings) model.noteCleaning(startedMs)
+      for (const startedMs of this.cleanings) model.noteCleaning(startedMs)
     }
     this.#trouble.checkFailedSyncs()
   }
@@ -162,6 +161,10 @@ export class LogStory {
       case 'roll':
         return this.#begin(step, topic, log.roll())
       case 'retention': {
+        if (step.commits) {
+          await this.host.wait(this.#written(topic))
+          this.#commit(topic, 1)
+        }
         const { nowMs } = this.host
         return this.#begin(step, topic, log.applyRetention(nowMs), removed => {
           if (removed > 0) this.count('segments removed')
@@ -183,7 +186,7 @@ export class LogStory {
       case 'move':
         return this.#move(step, topic)
       case 'read':
-        return this.#read(step, topic)
+        return readStep(this, step, topic)
       case 'compare':
         return this.compare(topic, step.maxBytes)
       case 'look up':
@@ -252,7 +255,7 @@ export class LogStory {
     const isWhole = !this.#trouble.hasSpoilt && offline.size === 0
     await this.host.close()
     if (!isWhole || this.#trouble.hasSpoilt || this.host.offline.size > 0) return
-    await this.host.wait(checkFiles(this.host.disk, this.plan.directories, this.topics, this.#hasGoneDown))
+    await this.host.wait(checkFiles(this.host.disk, this.plan.directories, this.topics))
     this.count('files verified')
   }
 
@@ -269,13 +272,12 @@ export class LogStory {
       if (step.closing !== true) this.observe()
     }
     const cut = step.kind === 'power cut' || this.#trouble.needsPowerCut
-    this.#hasGoneDown = true
     this.#trouble.promisesFallDue()
     this.era += 1
     if (cut) this.#losePower(step.salt)
     else this.host.crash()
     this.#tasks.clear()
-    this.#cleanings.clear()
+    this.cleanings.clear()
     await this.host.run(step.downMs)
     await reopen(this, cut ? 'power cut' : 'crash', new Set(), step.again)
     this.#trouble.healed()
@@ -465,12 +467,12 @@ export class LogStory {
       await this.#begin({}, topic, topic.log!.roll())
     }
     const startedMs = this.host.nowMs
-    const isDue = !this.#trouble.hasSpoilt && this.#cleanings.size === 0 && isCleaningDue(topic, startedMs)
-    this.#cleanings.add(startedMs)
+    const isDue = !this.#trouble.hasSpoilt && this.cleanings.size === 0 && isCleaningDue(topic, startedMs)
+    this.cleanings.add(startedMs)
     this.observe()
     await this.#begin(step, topic, this.host.manager.cleaner!.cleanDirtiest(), done => {
       this.observe()
-      this.#cleanings.delete(startedMs)
+      this.cleanings.delete(startedMs)
       if (isDue && step.lingerMs === undefined) checkCleaned(topic, done, this.#trouble.hasSpoilt)
       if (done) this.count('compacted')
       if (done) noteCleaned(this.topics, startedMs)
@@ -509,42 +511,6 @@ export class LogStory {
     if (step.lingerMs !== undefined) return this.host.run(step.lingerMs)
     for (let left = 40; left > 0 && log.directory !== path && log.refusal === undefined; left--) await this.host.run(50)
     if (before !== log.directory) this.count('moved')
-  }
-
-  async #read(step: StepOf<'read'>, topic: TopicState): Promise<void> {
-    const log = topic.log!
-    const model = topic.model!
-    const { logStartOffset, logEndOffset } = log
-    const offset = logStartOffset + Math.floor(step.share * (logEndOffset - logStartOffset + 2)) - 1
-    const uppers = [log.writtenEndOffset, log.highWatermark, log.lastStableOffset] as const
-    const upTo = uppers[Math.floor(step.share * 1000) % 3]!
-    const range = await this.host.wait(readOnce(log, offset, step.maxBytes, upTo))
-    this.observe()
-    if (range === 'out of range') {
-      assert(
-        offset < model.logStartOffset || offset > logEndOffset,
-        () => `L9 ${topic.name}: ${offset} is said to be out of range`,
-      )
-      return this.count('read out of range')
-    }
-    if (range === 'failed') {
-      const isExcused =
-        topic.mayBeDamaged || offset < model.logStartOffset || this.#cleanings.size > 0 || log.refusal !== undefined
-      assert(isExcused, () => `L11 ${topic.name}: a read at ${offset} failed`)
-      return this.count('read refused')
-    }
-    assert(offset >= logStartOffset && offset <= logEndOffset, () => `L9 ${topic.name}: ${offset} was read`)
-    for (const batch of range.batches) {
-      assert(
-        batch.lastOffset < upTo,
-        () => `L7 ${topic.name}: batch ${batch.firstOffset} to ${batch.lastOffset} was read up to ${upTo}`,
-      )
-    }
-    checkRange(model, offset, range, this.host.nowMs)
-    this.count('read')
-    if (upTo !== log.lastStableOffset || range.batches.length === 0 || model.isCompacted) return
-    await this.host.wait(checkReadCommitted(topic, range.batches, offset, range.nextOffset))
-    this.count('read committed')
   }
 
   /** Everything heals, and everything that is there is read, by the process that is and by its successors. */
