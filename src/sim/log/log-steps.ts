@@ -370,6 +370,8 @@ class StepDrawer {
         return this.#moveBack(step)
       case 'flush':
         return this.#flushAgain(step.topic)
+      case 'replicate':
+        return [step, ...this.#cutIntoGap(step)]
       case 'retention':
       case 'delete records':
         return [step, ...this.#removeOld(step.topic)]
@@ -418,6 +420,16 @@ class StepDrawer {
       ...this.#next(topic, 1, [0]),
       clean,
     ]
+  }
+
+  /** What its leader has left out is where a replica is cut back to. */
+  #cutIntoGap({ topic, gap }: StepOf<'replicate'>): Step[] {
+    if (gap === 0) return []
+    const random = this.#random
+    const power = { ...this.draw('power cut'), within: this.#within() } as Step
+    // Of these shares, each falls into a gap where there is one: see `LogModel.boundaryAt`.
+    const cut: Step = { kind: 'truncate', topic, share: random.below(1000) / 1000 + 0.0001 }
+    return random.chance(0.5) ? [cut] : [{ ...cut, lingerMs: 0 }, power]
   }
 
   /** There and back again, wherever it was, and the power goes on the last way: each place has been the other's copy. */
