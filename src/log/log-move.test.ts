@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Disk } from '../io/io.ts'
 import type { Machine } from '../io/memory.ts'
+import { PowerCut, powerCutKinds } from '../io/power-cut.ts'
 import { Simulator } from '../sim/simulator.ts'
 import type { LogManager } from './log-manager.ts'
 import type { Log } from './log.ts'
@@ -341,5 +342,36 @@ test('the first records behind a move are durable, also where the disk was full 
         assert.equal(again.get('t', 0)?.logEndOffset, 1, `seed ${seed}`)
       })(),
     )
+  }
+})
+
+test('a partition that moves on at once is whole when the power goes on its way: where it came from is durable before, and not the half of a copy alone', async () => {
+  for (const kind of powerCutKinds) {
+    for (let seed = 0; seed < 6; seed++) {
+      const simulator = new Simulator({ seed })
+      const machine = simulator.machine('a')
+      await simulator.settle(
+        (async () => {
+          const { manager, log } = await open(machine)
+          fill(log, 0, 60)
+          await written(log)
+          await log.flush()
+          await manager.move('t', 0, '/data/two')
+          while (log.directory !== '/data/two') await simulator.sleep(1)
+          manager.setMoveThrottle(0)
+          await manager.move('t', 0, '/data/one')
+          await simulator.sleep(simulator.world.random.float() * 8)
+        })(),
+      )
+      const volume = machine.volume.copy()
+      volume.cutPower(new PowerCut(kind, simulator.world.random, volume.unsynced))
+      const next = new Simulator({ seed })
+      await next.settle(
+        (async () => {
+          const { log } = await open(next.machine('a', { volume }))
+          assert.deepEqual(await values(log), numbers(60), `${kind}, seed ${seed}`)
+        })(),
+      )
+    }
   }
 })
