@@ -180,6 +180,24 @@ describe('what stays', () => {
   )
 
   test(
+    'the last five batches of a producer are known after a crash, though no checkpoint has been written since they were compacted away',
+    onMachine(async machine => {
+      const first = await openCompacted(machine.boot())
+      const identity = (baseSequence: number) => ({ producerId: 9, producerEpoch: 1, baseSequence })
+      for (let sequence = 0; sequence < 5; sequence++) put(first.log, [['a', `${sequence}`]], identity(sequence))
+      await seal(first.log)
+      put(first.log, [['a', 'newest']])
+      await seal(first.log)
+      assert.equal(await first.cleaner.cleanDirtiest(), true)
+      assert.deepEqual(await shown(first.log), ['5 a=newest'])
+      machine.crash()
+      const { log } = await openCompacted(machine.boot())
+      for (let sequence = 0; sequence < 5; sequence++)
+        assert.equal(put(log, [['a', `${sequence}`]], identity(sequence)).kind, 'duplicate')
+    }),
+  )
+
+  test(
     'the producer snapshot of a segment stays with what takes its place',
     onMachine(async machine => {
       const { log, cleaner } = await openCompacted(machine.boot())
