@@ -180,6 +180,21 @@ describe('a flood of connections', () => {
       assert.ok(performance.now() - beganMs > 1500, `${performance.now() - beganMs} ms`)
     }))
 
+  it('of clients that are gone before it is their turn leaves nothing that is waited for', async () => {
+    let stopped: BrokerProcess | undefined
+    await withBroker({ settings: { 'max.connection.creation.rate': 10 } }, async broker => {
+      stopped = broker
+      const flood = await crowd(broker, 40)
+      for (const peer of flood) peer.socket.resetAndDestroy()
+      const last = await Peer.connect(broker.port)
+      await last.send(versionsRequest)
+      await last.nextFrame()
+      last.close()
+    })
+    const complaint = stopped!.log.find(({ message }) => message.includes('ending connections'))
+    assert.equal(complaint, undefined, 'its stop waits for connections that there are not')
+  })
+
   it('of clients that come and go at once costs nothing that stays', { skip: !onLinux }, () =>
     withBroker({}, async broker => {
       const good = await GoodClient.start(broker.port)

@@ -70,6 +70,9 @@ describe('a frame length that cannot be', () => {
   it('of 0 to 7, too short for a header, closes the connection', async () => {
     for (let length = 0; length < 8; length++) {
       await assertCloses(Buffer.concat([prefix(length), Buffer.alloc(length)]), `frame of ${length} bytes`)
+      // The key of ApiVersions, whose unknown versions are answered.
+      const beginning = Buffer.from('00120063000000', 'hex').subarray(0, length)
+      await assertCloses(Buffer.concat([prefix(length), beginning]), `${length} bytes of ApiVersions`)
     }
   })
 
@@ -196,6 +199,23 @@ describe('a request that cannot be read', () => {
     for (const tags of ['0201000100', '0202000100', '010105aa', '0101ffffffff0f', 'ffffffff0f']) {
       await assertCloses(withTags(tags), `tags ${tags}`)
     }
+  })
+
+  it('with a tag that is known, and comes twice or says another size than it has, closes the connection', async () => {
+    const body = { maxWaitMs: 0, minBytes: 0, maxBytes: 0, topics: [], forgottenTopicsData: [] }
+    const empty = requestBytes(apis.Fetch, 12, 1, body).subarray(0, -1)
+    const withTags = (hex: string): Buffer => {
+      const bytes = Buffer.concat([empty, Buffer.from(hex, 'hex')])
+      bytes.writeInt32BE(bytes.length - 4)
+      return bytes
+    }
+    // The cluster id, which is tag 0, is `a`.
+    const peer = await Peer.connect(broker.port)
+    await peer.send(withTags('0100020261'))
+    await peer.nextFrame()
+    peer.close()
+    for (const tags of ['02000202610002026100', '0200020261000202', '020002026100020261', '010003026100', '0100010261'])
+      await assertCloses(withTags(tags), `tags ${tags}`)
   })
 
   it('with bytes missing closes the connection, wherever it is cut', async () => {

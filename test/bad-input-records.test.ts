@@ -130,6 +130,7 @@ const bad: readonly (readonly [what: string, error: string, records: () => Buffe
   ['a varint that does not end', 'INVALID_RECORD', () => spoiled(bytes => bytes.fill(0xff, firstRecordAt))],
   ['a key longer than the record', 'INVALID_RECORD', () => spoiled(bytes => bytes.writeUInt8(0x7e, firstRecordAt + 4))],
   ['an offset delta out of order', 'INVALID_RECORD', () => spoiled(bytes => bytes.writeUInt8(0x04, firstRecordAt + 3))],
+  ['an offset delta twice', 'INVALID_RECORD', () => spoiled(bytes => bytes.writeUInt8(0x00, firstRecordAt + 13))],
   ['gzip that is none', 'INVALID_RECORD', () => compressedBatch('gzip', Buffer.from('not gzip at all'))],
   ['snappy that is none', 'INVALID_RECORD', () => compressedBatch('snappy', Buffer.from('ffffffffffffffffff', 'hex'))],
   ['lz4 that is none', 'INVALID_RECORD', () => compressedBatch('lz4', Buffer.from('not lz4 at all'))],

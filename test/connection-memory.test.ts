@@ -117,6 +117,8 @@ it('what is produced without an answer counts until it is in its file, also when
     const heldBytes = connectionMemory.requestBytes
     assert.ok(heldBytes > budget && heldBytes < 3 * budget, `${heldBytes}`)
     for (const { socket } of first) socket.destroy()
+    await world.sleep(1000)
+    assert.ok(connectionMemory.requestBytes > budget / 2, `${connectionMemory.requestBytes} of those that are gone`)
     await flood(10)
     await world.sleep(1000)
     assert.ok(connectionMemory.requestBytes > budget / 2, `${connectionMemory.requestBytes}`)

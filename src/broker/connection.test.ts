@@ -264,6 +264,15 @@ describe('Connection', () => {
     assert.equal(socket.destroyed, true)
   })
 
+  it('an idle connection that waits for the broker is closed all the same when it does not take what it was answered before', () => {
+    const { host, socket } = setUp()
+    socket.takes = false
+    socket.deliver(frames('a.', 'f1'))
+    assert.deepEqual(host.started, ['a.', 'f1'])
+    host.advance(600_000)
+    assert.equal(socket.destroyed, true)
+  })
+
   it('memory that an answer refers to is given back when the peer has taken it, in order, or the connection ends', () => {
     const { host, socket } = setUp()
     const given: string[] = []
@@ -275,7 +284,9 @@ describe('Connection', () => {
     assert.deepEqual(given, ['a.'])
     socket.drain()
     assert.deepEqual(given, ['a.', 'b.', 'c.'])
+    socket.takes = false
     socket.deliver(frames('d.'))
+    assert.deepEqual(given, ['a.', 'b.', 'c.'])
     socket.destroy()
     assert.deepEqual(given, ['a.', 'b.', 'c.', 'd.'])
   })

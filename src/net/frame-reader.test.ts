@@ -80,6 +80,16 @@ describe('FrameReader', () => {
     assert.ok(reader.buffer().length <= 64 * 1024)
   })
 
+  it('holds no more than four times what has arrived of a large frame', () => {
+    const { reader } = collect()
+    const whole = framed(Buffer.alloc(50_000_000))
+    for (let sentBytes = 0; sentBytes < 5_000_000; sentBytes += 100_000) {
+      feed(reader, whole.subarray(sentBytes, sentBytes + 100_000), () => 65_536)
+      const roomBytes = reader.pendingBytes + reader.buffer().length
+      assert.ok(roomBytes <= 4 * reader.pendingBytes, `room for ${roomBytes} where ${reader.pendingBytes} have arrived`)
+    }
+  })
+
   it('gives memory that later reads do not change', () => {
     const { frames, reader } = collect()
     feed(reader, framed(Buffer.from('first')), () => 9)
