@@ -58,3 +58,12 @@ test('what is let go of is made anew', () => {
   second.release()
   assert.equal(pool.take(4096), second)
 })
+
+test('what is too large to be kept goes back to the system with its last user', () => {
+  const large = new MemoryPool(1e9).take(5_000_000)
+  large.retain()
+  large.release()
+  assert.equal(large.bytes.length, 5_000_000)
+  large.release()
+  assert.equal(large.bytes.length, 0)
+})

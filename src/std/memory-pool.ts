@@ -81,8 +81,12 @@ export class MemoryPool {
 
   /** Only for `PooledMemory`. */
   giveBack(memory: PooledMemory): void {
-    const { length } = memory.bytes
-    if (length > largestBytes) return
+    const { length, buffer } = memory.bytes
+    if (length > largestBytes) {
+      // To the system at once: the collector, which knows only how much it is, may let tens of megabytes wait for as long as nothing else happens.
+      if (buffer instanceof ArrayBuffer) buffer.transfer(0)
+      return
+    }
     const own = this.#free[classOf(length)]!
     // What comes back now is of a size that is wanted now: older sizes make room for it.
     if (this.#keptBytes + length > this.#keptBytesMax) {
