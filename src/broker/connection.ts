@@ -71,13 +71,24 @@ export class InvalidFrameError extends Error {
 }
 
 /** A request that was started and whose answer was not yet written. */
-interface Exchange {
+class Exchange {
   /** Whether later requests may start before this one is answered. */
   readonly early: boolean
   readonly requestBytes: number
-  done: boolean
+  done = false
   answer: Answer
+
+  constructor(early: boolean, requestBytes: number) {
+    this.early = early
+    this.requestBytes = requestBytes
+  }
 }
+
+/**
+ * What is to be sent while there is nothing: the same for all. A list of each connection's own, replaced with each answer, lives until the next one comes, and is old by then; and what old garbage holds is kept until
+ * all of the heap is looked through.
+ */
+const nothingToSend: readonly Uint8Array[] = []
 
 /** Above these, counting what waits and what is in flight, the connection is not read from. Two limits, since many small requests cost as much as a few large ones. */
 const heldRequestsMax = 256
@@ -101,7 +112,9 @@ export class Connection implements SocketHandler, MemoryUser, TurnTaker {
   readonly #waiting: ReceivedRequest[] = []
   readonly #inFlight: Exchange[] = []
   /** Answers that go out together at the end of the turn. */
-  #outgoing: Uint8Array[] = []
+  #outgoing: readonly Uint8Array[] = nothingToSend
+  /** The same list where several answers are in it, which makes it ours to add to; one answer's is sent as it is. */
+  #gathered: Uint8Array[] | undefined
   #outgoingBytes = 0
   /** All that was ever given to the socket, and whose memory is given back when how much of it has been sent. */
   #writtenBytes = 0
@@ -310,7 +323,7 @@ export class Connection implements SocketHandler, MemoryUser, TurnTaker {
   #start(request: ReceivedRequest): void {
     const { frame, memory } = request
     const early = this.#host.startsEarly(frame)
-    const exchange: Exchange = { early, requestBytes: frame.length, done: false, answer: undefined }
+    const exchange = new Exchange(early, frame.length)
     this.#inFlight.push(exchange)
     if (!early) this.#barriers += 1
     let answer: Answer | Promise<Answer> | Later<Answer>
@@ -381,7 +394,9 @@ export class Connection implements SocketHandler, MemoryUser, TurnTaker {
       if (!exchange.early) this.#barriers -= 1
       this.#heldBytes -= exchange.requestBytes
     }
-    if (count === this.#inFlight.length) this.#inFlight.length = 0
+    // The usual one leaves its place to the next; emptying the list would have it make room anew.
+    if (count === 1 && this.#inFlight.length === 1) this.#inFlight.pop()
+    else if (count === this.#inFlight.length) this.#inFlight.length = 0
     else if (count > 0) this.#inFlight.splice(0, count)
     assert(
       this.#barriers >= 0 && this.#heldBytes >= 0,
@@ -394,9 +409,12 @@ export class Connection implements SocketHandler, MemoryUser, TurnTaker {
       sent?.()
       return
     }
-    for (const buffer of buffers) {
-      this.#outgoing.push(buffer)
-      this.#outgoingBytes += buffer.length
+    for (const buffer of buffers) this.#outgoingBytes += buffer.length
+    if (this.#outgoing.length === 0) this.#outgoing = buffers
+    else {
+      this.#gathered ??= [...this.#outgoing]
+      for (const buffer of buffers) this.#gathered.push(buffer)
+      this.#outgoing = this.#gathered
     }
     if (sent !== undefined) this.#unsent.push({ endBytes: this.#writtenBytes + this.#outgoingBytes, sent })
   }
@@ -410,7 +428,8 @@ export class Connection implements SocketHandler, MemoryUser, TurnTaker {
         // What was written before may still be on its way.
         while (this.#unsent.length > 0 && this.#unsent.at(-1)!.endBytes > this.#writtenBytes) this.#unsent.pop()!.sent()
       }
-      this.#outgoing = []
+      this.#outgoing = nothingToSend
+      this.#gathered = undefined
       this.#outgoingBytes = 0
     }
     if (this.#draining) this.#endWhenDrained()

@@ -108,19 +108,35 @@ export class Dispatcher {
       frameMemory: memory,
       sent: undefined,
     }
-    const finish = (body: object | undefined): Answer => {
-      this.#broker.requestMetrics.served(
-        api.name,
-        version,
-        frame.length,
-        this.#broker.io.clock.monotonicMs() - startedMs,
-      )
-      if (body === undefined) return undefined
-      return { buffers: this.#encode(api, version, header.correlationId, body), sent: context.sent }
-    }
     const body = handler.handle(request, context)
-    if (body instanceof Later) return body.map(finish)
-    return body instanceof Promise ? body.then(finish) : finish(body)
+    const isPromise = body instanceof Promise
+    if (isPromise || body instanceof Later)
+      return this.#finishLater(body, api, header.correlationId, frame.length, context)
+    return this.#finish(body, api, header.correlationId, frame.length, context)
+  }
+
+  /** A function of its own, so that what is answered at once makes none. */
+  #finishLater(
+    body: Promise<object | undefined> | Later<object | undefined>,
+    api: Api,
+    correlationId: number,
+    requestBytes: number,
+    context: RequestContext,
+  ): Promise<Answer> | Later<Answer> {
+    const finish = (value: object | undefined): Answer => this.#finish(value, api, correlationId, requestBytes, context)
+    return body instanceof Later ? body.map(finish) : body.then(finish)
+  }
+
+  #finish(
+    body: object | undefined,
+    api: Api,
+    correlationId: number,
+    requestBytes: number,
+    { apiVersion, startedMs, sent }: RequestContext,
+  ): Answer {
+    const { requestMetrics, io } = this.#broker
+    requestMetrics.served(api.name, apiVersion, requestBytes, io.clock.monotonicMs() - startedMs)
+    return body === undefined ? undefined : { buffers: this.#encode(api, apiVersion, correlationId, body), sent }
   }
 
   #encode(api: Api, version: number, correlationId: number, body: object): readonly Uint8Array[] {

@@ -89,8 +89,11 @@ export class ServingTurns {
   #beginTurn(nowMs: number, isHandedOut = false): void {
     this.#turnBeganMs = nowMs
     this.#wasHandedOut = isHandedOut
-    this.#clock.defer(() => this.#turnEnds())
+    this.#clock.defer(this.#endTurn)
   }
+
+  /** Made once: there are as many turns as requests where each comes by itself. */
+  readonly #endTurn = (): void => this.#turnEnds()
 
   #turnEnds(): void {
     const nowMs = this.#clock.monotonicMs()
@@ -100,7 +103,7 @@ export class ServingTurns {
     else if (isUsedUp) {
       // The sockets have had the time of this turn of the loop; a second helping would double it.
       this.#wasHandedOut = true
-      this.#clock.defer(() => this.#turnEnds())
+      this.#clock.defer(this.#endTurn)
     } else {
       this.#turnBeganMs = undefined
       this.#handOut(nowMs)

@@ -62,7 +62,7 @@ class NodeClock implements Clock {
       while (done < deferred.length) deferred[done++]!()
     } finally {
       // One that threw takes none of the others with it.
-      for (const callback of deferred.slice(done)) this.defer(callback)
+      if (done < deferred.length) for (const callback of deferred.slice(done)) this.defer(callback)
     }
   }
 }

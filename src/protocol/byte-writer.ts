@@ -375,12 +375,22 @@ export class ByteWriter {
 
   /** Takes out all that was written, in order, for one `writev`; the writer is empty afterwards. */
   finish(): Uint8Array[] {
+    if (this.#entries.length === 0) return this.#finishOnly()
     this.#closeEntry()
     const entries = this.#entries
     this.#entries = []
     this.#entriesBytes = 0
     if (this.#end > LARGE_BLOCKS * this.#blockBytes) this.#releaseBlock()
     return entries
+  }
+
+  /** Nearly all messages are one piece: a list that grows has room for many more than that. */
+  #finishOnly(): Uint8Array[] {
+    if (this.#position === this.#start) return []
+    const only = [this.#buffer.subarray(this.#start, this.#position)]
+    this.#start = this.#position
+    if (this.#end > LARGE_BLOCKS * this.#blockBytes) this.#releaseBlock()
+    return only
   }
 
   /** One large message shall not leave a large block behind, alive for as long as the last small message cut from it. */

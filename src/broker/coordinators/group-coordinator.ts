@@ -38,7 +38,7 @@ import type { JoinGroupRequest } from '../../protocol/messages/join-group.ts'
 import type { LeaveGroupRequest } from '../../protocol/messages/leave-group.ts'
 import type { SyncGroupRequest } from '../../protocol/messages/sync-group.ts'
 import { assert } from '../../std/assert.ts'
-import { answered } from './answered.ts'
+import { answered, AnsweredWrite } from './answered.ts'
 import { CoordinatorHost } from './coordinator-host.ts'
 import type { CoordinatorHostOptions } from './coordinator-host.ts'
 import { GROUP_TOPIC } from '../../metadata/internal-topics.ts'
@@ -123,9 +123,7 @@ export class GroupCoordinator {
   heartbeat(request: HeartbeatRequest): Answer<ErrorName> {
     const { groupId } = request
     if (groupId === '') return 'INVALID_GROUP_ID'
-    // A member that has just been told to ask here would be confused by an error; its session begins when the group is loaded.
-    const failed = (error: ErrorName): ErrorName => (error === 'COORDINATOR_LOAD_IN_PROGRESS' ? 'NONE' : error)
-    return this.#write(groupId, shard => shard.heartbeat(request), failed)
+    return this.#write(groupId, shard => shard.heartbeat(request), heartbeatFailed)
   }
 
   leaveGroup(groupId: string, members: LeaveGroupRequest['members']): Answer<LeaveAnswer> {
@@ -270,8 +268,15 @@ export class GroupCoordinator {
     failed: (error: ErrorName) => T,
     producer?: TransactionalProducer,
   ): Answer<T> {
-    return answered<T>(reply => this.runtime.write(this.partitionFor(groupId), { operation, failed, reply, producer }))
+    const write = new AnsweredWrite<GroupShard, GroupRecord, T, never>(operation, failed, producer)
+    this.runtime.write(this.partitionFor(groupId), write)
+    return write.answer()
   }
+}
+
+/** A member that has just been told to ask here would be confused by an error; its session begins when the group is loaded. */
+function heartbeatFailed(error: ErrorName): ErrorName {
+  return error === 'COORDINATOR_LOAD_IN_PROGRESS' ? 'NONE' : error
 }
 
 function consumerGroupsOf({ newerGroups }: GroupShard): ConsumerGroups {

@@ -16,6 +16,7 @@ export const consumerGroupHeartbeat = apiHandler({
   request: ConsumerGroupHeartbeatRequest,
   response: ConsumerGroupHeartbeatResponse,
   versions: [0, 1],
+  borrowsFrame: true,
   handle(request, context) {
     const { broker } = context
     if (!servesConsumerGroups(broker)) return { errorCode: ErrorCode.UNSUPPORTED_VERSION }

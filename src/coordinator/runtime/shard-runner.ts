@@ -43,7 +43,7 @@ export interface ShardRunnerOptions {
   readonly onDiverged: () => void
 }
 
-/** A write as the runtime gets it. */
+/** A write as the runtime gets it. Its functions are called as methods of it. */
 export interface WriteRequest<S, R, T, E> {
   readonly operation: (shard: S) => CoordinatorResult<R, T, E>
   /** What an error is as a response. */
@@ -127,7 +127,18 @@ export class ShardRunner<S extends CoordinatorShard<R>, R, E> {
   }
 
   write<T>(request: WriteRequest<S, R, T, E>): void {
-    this.#whenFree(() => this.#write(request))
+    if (this.#isBusy) {
+      this.#behind.push(() => this.#write(request))
+      return
+    }
+    // As `whenFree`, without a function for each: there are tens of thousands a second.
+    this.#isBusy = true
+    try {
+      this.#write(request)
+      this.#runBehind()
+    } finally {
+      this.#isBusy = false
+    }
   }
 
   /** For operations that look at committed state only. */
@@ -184,20 +195,20 @@ export class ShardRunner<S extends CoordinatorShard<R>, R, E> {
   }
 
   #write<T>(request: WriteRequest<S, R, T, E>): void {
-    const { operation, failed, reply } = request
     const { refusal } = this
     if (refusal !== undefined) {
-      reply(failed(refusal))
+      request.reply(request.failed(refusal))
       return
     }
     const timeline = this.#timeline
     const changesBefore = timeline.pendingCount
     timeline.moveTo(this.#writer.nextOffset)
     let result: CoordinatorResult<R, T, E> | undefined
-    let encoded: EncodedRecord[]
+    let encoded: readonly EncodedRecord[]
     try {
-      result = operation(this.#shard)
-      encoded = result.records.map(record => this.#definition.format.encode(record))
+      result = request.operation(this.#shard)
+      encoded =
+        result.records.length === 0 ? noRecords : result.records.map(record => this.#definition.format.encode(record))
     } catch (error) {
       // A bug, also where a record cannot hold what was decided: nothing of it may stay.
       timeline.revertToCount(changesBefore)
@@ -209,16 +220,31 @@ export class ShardRunner<S extends CoordinatorShard<R>, R, E> {
       const error = this.#append(result, encoded, request.producer, changesBefore)
       if (error !== undefined) {
         onCompleted?.(error)
-        reply(failed(error))
+        request.reply(request.failed(error))
         return
       }
     } else {
       assert(timeline.pendingCount === changesBefore, 'an operation without records has changed what only records may')
+      if (this.#writer.isIdle && effects === undefined) {
+        // Nothing is under way that it would have to wait for: heartbeats, which are the commonest by far.
+        onCompleted?.(undefined)
+        request.reply(response)
+        return
+      }
     }
+    this.#await(request, response, effects, onCompleted)
+  }
+
+  #await<T>(
+    request: WriteRequest<S, R, T, E>,
+    response: T,
+    effects: readonly E[] | undefined,
+    onCompleted: ((error: ErrorName | undefined) => void) | undefined,
+  ): void {
     this.#writer.await({
       onCommitted: effects === undefined ? undefined : () => this.#perform(effects),
       onCompleted,
-      answer: error => reply(error === undefined ? response : failed(error)),
+      answer: error => request.reply(error === undefined ? response : request.failed(error)),
     })
   }
 
@@ -293,11 +319,16 @@ export class ShardRunner<S extends CoordinatorShard<R>, R, E> {
     this.#isBusy = true
     try {
       work()
-      for (let next = this.#behind.shift(); next !== undefined; next = this.#behind.shift()) next()
+      this.#runBehind()
     } finally {
       this.#isBusy = false
     }
   }
+
+  #runBehind(): void {
+    while (this.#behind.length > 0) this.#behind.shift()!()
+  }
 }
 
+const noRecords: readonly EncodedRecord[] = []
 const noProducer = { producerId: -1, producerEpoch: -1 }

@@ -109,11 +109,15 @@ export class ShardWriter {
     return offset
   }
 
+  /** Nothing is written that is not committed. */
+  get isIdle(): boolean {
+    return this.#batch === undefined && this.#committedOffset >= this.#nextOffset
+  }
+
   /** A write that is done as soon as all that was written up to now is committed, its own records among them. */
   await(calls: PendingCalls): void {
     const { clock, writeTimeoutMs } = this.#options
-    if (this.#batch === undefined && this.#committedOffset >= this.#nextOffset) {
-      // Nothing is under way: the commonest case by far is a heartbeat, and it needs no entry.
+    if (this.isIdle) {
       new PendingWrite(this.#nextOffset, 0, calls).commit()
       return
     }
