@@ -46,3 +46,18 @@ test('elements that reach outside of their block are refused', () => {
     }
   }
 })
+
+test('one to three bytes behind the last block are the end, as for Java; four that are no block are not', () => {
+  for (const codec of BOTH) {
+    const sound = codec.compress(Buffer.from('one'))
+    for (const rest of ['67', '0000', 'ffffff'])
+      assert.deepEqual(
+        codec.decompress(Buffer.concat([sound, Buffer.from(rest, 'hex')]), 100),
+        Buffer.from('one'),
+        rest,
+      )
+    assert.ok(
+      codec.decompress(Buffer.concat([sound, Buffer.from('67676767', 'hex')]), 100) instanceof DecompressionFailure,
+    )
+  }
+})

@@ -95,7 +95,8 @@ function framedBlocks(bytes: Uint8Array): Block[] | DecompressionFailure {
       at += HEADER.length
       continue
     }
-    if (bytes.length - at < 4) return corrupt(`snappy frame cut off at byte ${at}`)
+    // Too short for a block: Java's reader, and so Kafka, takes it for the end.
+    if (bytes.length - at < 4) break
     const size = ((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!) >>> 0
     const start = at + 4
     const end = start + size
