@@ -17,6 +17,10 @@ export function clusterSteps(): Step[] {
       ...client,
       clientSoftwareVersion: '1-',
     })),
+    ...forVersions('SaslHandshake', [0, 1], 'where nobody has to authenticate', () => ({ mechanism: 'PLAIN' })),
+    ...forVersions('SaslAuthenticate', [0, 2], 'where nobody has to authenticate', () => ({
+      authBytes: Buffer.from('\0user\0secret'),
+    })),
     ...forVersions('DescribeCluster', [0, 2], 'plain', () => ({})),
     ...forVersions('DescribeCluster', [0, 2], 'with operations', () => ({ includeClusterAuthorizedOperations: true })),
     ...forVersions('DescribeCluster', [1, 2], 'controllers asked at a broker', () => ({ endpointType: 2 })),
