@@ -139,33 +139,40 @@ test('a leader epoch that begins while the places change is written down in the 
   )
 })
 
-test('what retention deletes and truncation cuts off during a move does not come along', async () => {
-  const simulator = new Simulator({ seed: 3 })
-  const machine = simulator.machine('a')
-  await simulator.settle(
-    (async () => {
-      const { manager, log } = await open(machine)
-      fill(log, 0, 200)
-      await written(log)
-      log.updateHighWatermark(150)
-      await manager.move('t', 0, '/data/two')
-      await simulator.sleep(0.5)
-      await log.truncateTo(180)
-      log.updateConfig({ ...smallConfig, retentionBytes: 8000 })
-      await log.applyRetention(0)
-      while (log.directory === '/data/one') await simulator.sleep(1)
-      const start = log.logStartOffset
-      assert.ok(start > 0)
-      assert.deepEqual(await values(log), numbers(180).slice(start))
-      await manager.close()
-      machine.crash()
-      const again = await open(machine)
-      assert.equal(again.log.logStartOffset, start)
-      assert.deepEqual(await values(again.log), numbers(180).slice(start))
-      await again.manager.close()
-    })(),
-  )
-})
+for (const what of ['retention deletes', 'truncation cuts off'] as const) {
+  test(`what ${what} during a move does not come along, whenever it does`, async () => {
+    let moving = 0
+    for (let delayMs = 0; delayMs < 60; delayMs += 4) {
+      const simulator = new Simulator({ seed: 3 })
+      const machine = simulator.machine('a')
+      await simulator.settle(
+        (async () => {
+          const { manager, log } = await open(machine)
+          fill(log, 0, 120)
+          await written(log)
+          log.updateHighWatermark(80)
+          await manager.move('t', 0, '/data/two')
+          await simulator.sleep(delayMs)
+          if (log.directory === '/data/one') moving += 1
+          const endOffset = what === 'truncation cuts off' ? 100 : 120
+          log.updateConfig({ ...smallConfig, retentionBytes: 8000 })
+          if (what === 'truncation cuts off') await log.truncateTo(endOffset)
+          else await log.applyRetention(0)
+          while (log.directory === '/data/one') await simulator.sleep(1)
+          const { firstSegmentOffset } = log
+          const wanted = numbers(endOffset).slice(log.logStartOffset)
+          assert.deepEqual(await values(log), wanted)
+          machine.crash()
+          const again = await open(machine)
+          assert.equal(again.log.firstSegmentOffset, firstSegmentOffset, `after ${delayMs} ms`)
+          assert.deepEqual(await values(again.log), wanted, `after ${delayMs} ms`)
+          await again.manager.close()
+        })(),
+      )
+    }
+    assert.ok(moving > 5, `${moving} times while it moved`)
+  })
+}
 
 test('what retention deletes between two looks at one segment does not end the move', async () => {
   const simulator = new Simulator({ seed: 3 })

@@ -56,26 +56,35 @@ export function noteCleaned(topics: readonly TopicState[], startedMs: number): v
   if (others.length === 0 && endOffset !== undefined) topic!.model!.cleaning = { endOffset, startedMs }
 }
 
+/** A log that there is no way around compacting, as it was. */
+export interface DueCleaning {
+  readonly folder: string
+  readonly logStartOffset: number
+}
+
 /**
- * Whether there is no way around compacting it: its segments have been rolled, all of it is decided, and what is not compacted has waited long enough, for as long as it must where it is not dirty
- * enough otherwise.
+ * There is none when all of its segments have been rolled, all of it is decided, and what is not compacted has waited long enough, for as long as it must where it is not dirty enough
+ * otherwise.
  */
-export function isCleaningDue({ log, model, mayBeDamaged }: TopicState, nowMs: number): boolean {
-  if (log === undefined || model === undefined || log.refusal !== undefined || mayBeDamaged) return false
-  if (!isCompacted(model.config) || log.lastStableOffset < log.logEndOffset) return false
+export function dueCleaning({ log, model, mayBeDamaged }: TopicState, nowMs: number): DueCleaning | undefined {
+  if (log === undefined || model === undefined || log.refusal !== undefined || mayBeDamaged) return undefined
+  if (!isCompacted(model.config) || log.lastStableOffset < log.logEndOffset) return undefined
   const { minCompactionLagMs, maxCompactionLagMs, minCleanableDirtyRatio } = model.config
   const from = Math.max(log.firstDirtyOffset ?? 0, log.logStartOffset)
   const dirty = model.batches.filter(batch => batch.firstOffset >= from)
   const times = dirty.flatMap(({ records }) => records.map(({ timestampMs }) => timestampMs))
   const isOldEnough = times.every(timeMs => timeMs > 0 && timeMs < nowMs - minCompactionLagMs)
   const isOverdue = times.every(timeMs => timeMs < nowMs - maxCompactionLagMs)
-  return dirty.length > 0 && isOldEnough && (minCleanableDirtyRatio === 0 || isOverdue)
+  const isDue = dirty.length > 0 && isOldEnough && (minCleanableDirtyRatio === 0 || isOverdue)
+  return isDue ? { folder: log.folder, logStartOffset: log.logStartOffset } : undefined
 }
 
-/** It was due; `isSpoilt` where something has happened to a disk meanwhile. */
-export function checkCleaned({ name, log }: TopicState, isDone: boolean, isSpoilt: boolean): void {
+/** A cleaning of a log that was due has ended; `isSpoilt` where something has happened to a disk meanwhile. A log that moves, or loses its oldest segments, ends it. */
+export function checkCleaned({ name, log }: TopicState, due: DueCleaning, isDone: boolean, isSpoilt: boolean): void {
+  if (isDone || isSpoilt || log === undefined || log.refusal !== undefined) return
+  const isSame = log.folder === due.folder && log.logStartOffset === due.logStartOffset
   assert(
-    isDone || isSpoilt || log === undefined || log.refusal !== undefined,
-    () => `L9 ${name}: it was to be compacted from ${log?.firstDirtyOffset} to ${log?.logEndOffset}, and is not`,
+    !isSame,
+    () => `L9 ${name}: it was to be compacted from ${log.firstDirtyOffset} to ${log.logEndOffset}, and is not`,
   )
 }

@@ -447,22 +447,27 @@ class StepDrawer {
 
   /**
    * What a producer has written goes with the oldest segments, and what is known of it is in a snapshot, when the power is cut. The segments that stay have begun in the very first batches
-   * after a start, or each for itself.
+   * after a start, or each for itself. They go because they were deleted, or because there is too much.
    */
   #removeOld(topic: number): Step[] {
     const random = this.#random
     const roll: Step = { kind: 'roll', topic }
+    const rolled = (times: number): Step[] =>
+      Array.from({ length: times }, () => [...this.#next(topic, 1, [0, 2]), roll]).flat()
+    const leave: Step = random.chance(0.4)
+      ? { kind: 'delete records', topic, share: random.chance(0.5) ? 1 : random.float() }
+      : { kind: 'settings', topic, retentionMs: -1, retentionBytes: random.pick([0, 700, 1500]) }
     return [
       ...this.#next(topic, 1, [1]),
       roll,
-      ...(random.chance(0.5) ? [{ kind: 'restart' } as const] : [...this.#next(topic, 2, [0, 2]), roll]),
+      ...(random.chance(0.4) ? [{ kind: 'restart' } as const] : rolled(random.between(2, 4))),
       ...this.#next(topic, random.between(2, 5), [0, 2]),
       { kind: 'commit', topic, share: 1 },
-      { kind: 'delete records', topic, share: random.chance(0.5) ? 1 : random.float() },
-      { kind: 'retention', topic, commits: true, lingerMs: 0 },
+      leave,
+      { kind: 'retention', topic, lingerMs: 0 } as Step,
       {
         ...this.draw('power cut'),
-        within: { of: 'names', operations: random.between(1, random.pick([10, 40])) },
+        within: { of: 'names', operations: random.between(1, random.pick([10, 20, 40])) },
       } as Step,
     ]
   }

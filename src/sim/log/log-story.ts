@@ -13,7 +13,7 @@ import type { SeededRandom } from '../../std/random.ts'
 import { type Counts, count } from '../scenario.ts'
 import type { Simulator } from '../simulator.ts'
 import { checkAll, checkLookups } from './log-checks.ts'
-import { checkCleaned, isCleaningDue, noteCleaned } from './log-compacted.ts'
+import { checkCleaned, dueCleaning, noteCleaned } from './log-compacted.ts'
 import { checkComplaints } from './log-complaints.ts'
 import { LogDiskTrouble } from './log-disk-trouble.ts'
 import { hasRetention } from './log-shapes.ts'
@@ -467,13 +467,13 @@ export class LogStory {
       await this.#begin({}, topic, topic.log!.roll())
     }
     const startedMs = this.host.nowMs
-    const isDue = !this.#trouble.hasSpoilt && this.cleanings.size === 0 && isCleaningDue(topic, startedMs)
+    const due = this.cleanings.size === 0 && step.lingerMs === undefined ? dueCleaning(topic, startedMs) : undefined
     this.cleanings.add(startedMs)
     this.observe()
     await this.#begin(step, topic, this.host.manager.cleaner!.cleanDirtiest(), done => {
       this.observe()
       this.cleanings.delete(startedMs)
-      if (isDue && step.lingerMs === undefined) checkCleaned(topic, done, this.#trouble.hasSpoilt)
+      if (due !== undefined) checkCleaned(topic, due, done, this.#trouble.hasSpoilt)
       if (done) this.count('compacted')
       if (done) noteCleaned(this.topics, startedMs)
     })
