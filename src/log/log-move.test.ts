@@ -303,6 +303,24 @@ test('a partition that has lost its start keeps it in its new place, whenever th
   assert.deepEqual([...outcomes].sort(), directories)
 })
 
+test('of a partition that has moved away nothing is believed of the next of its name where it was, after a crash at once', async () => {
+  const simulator = new Simulator({ seed: 5 })
+  const machine = simulator.machine('a')
+  await simulator.settle(
+    (async () => {
+      const manager = await moveWithoutItsStart(machine)
+      while (manager.get('t', 0)!.directory !== '/data/two') await simulator.sleep(1)
+      await manager.delete('t', 0)
+      const next = await manager.create('t', 0, topicId, smallConfig, '/data/one')
+      fill(next, 0, 3)
+      await written(next)
+      machine.crash()
+      const { log } = await open(machine)
+      assert.deepEqual([log.directory, log.logStartOffset, log.logEndOffset], ['/data/one', 0, 3])
+    })(),
+  )
+})
+
 test('a partition that is deleted while it moves is gone from both places, and nothing is said of it to the next of its name', async () => {
   for (let seed = 0; seed < 60; seed++) {
     const simulator = new Simulator({ seed })

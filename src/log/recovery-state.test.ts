@@ -6,7 +6,7 @@ import { simulate } from '../sim/simulator.ts'
 import { formatOffsetCheckpoint } from './checkpoint-file.ts'
 import { accepted, append, committed, openLog, smallConfig } from './log.fixture.ts'
 import type { Log } from './log.ts'
-import { change, fill, reopen, withMachine } from './recovery.fixture.ts'
+import { change, fill, folder, reopen, withMachine } from './recovery.fixture.ts'
 
 test('a log that is emptied because files are missing knows nobody of what it held, also when it is cut back later', () =>
   withMachine(async machine => {
@@ -75,3 +75,14 @@ test('a log that retention was emptying does not get its records back, whenever 
     })
   }
 })
+
+test('a log that is cut back below its newest producer snapshot leaves one where it ends, and the next start reads no records', () =>
+  withMachine(async machine => {
+    const { log, manager } = await reopen(await fill(machine, 10, 'close'))
+    await log.truncateTo(4)
+    append(log, ['x'], { producerId: 9, producerEpoch: 0, baseSequence: 4 })
+    await committed(log)
+    await manager.close()
+    const names = [...machine.volume.findDirectory(folder, 'list').entries.keys()]
+    assert.ok(names.includes('00000000000000000005.snapshot'), names.join())
+  }))

@@ -311,6 +311,21 @@ describe('what may be compacted', () => {
   )
 
   test(
+    'nothing younger than min.compaction.lag.ms, however dirty the log is',
+    onMachine(async (machine, simulator) => {
+      const { log, cleaner } = await openCompacted(machine.boot(), { minCompactionLagMs: minuteMs })
+      put(log, [['a', '1']], { timestampMs: machine.wallClockMs() })
+      put(log, [['a', '2']], { timestampMs: machine.wallClockMs() })
+      await seal(log)
+      assert.equal(await cleaner.cleanDirtiest(), false)
+      assert.deepEqual(await shown(log), ['0 a=1', '1 a=2'])
+      await simulator.sleep(minuteMs + 1000)
+      assert.equal(await cleaner.cleanDirtiest(), true)
+      assert.deepEqual(await shown(log), ['1 a=2'])
+    }),
+  )
+
+  test(
     'the active segment is rolled early enough for max.compaction.lag.ms',
     onMachine(async (machine, simulator) => {
       const { log } = await openCompacted(machine.boot(), { maxCompactionLagMs: minuteMs })
