@@ -285,7 +285,9 @@ export class LogSegment {
   /** No more will be appended: the largest timestamp goes into the time index, from where retention reads it. */
   seal(): void {
     if (!this.#indexes.areLoaded || this.#sizeBytes === 0 || this.#maxTimestamp === undefined) return
-    this.timeIndex.maybeAppend(this.#maxTimestamp.timestampMs, this.#maxTimestamp.offset)
+    const { timestampMs, offset } = this.#maxTimestamp
+    // Behind an entry that the disk has spoilt since, nothing belongs: whoever looks at it next finds that out, and has the index built anew.
+    if (offset >= this.timeIndex.last.offset) this.timeIndex.maybeAppend(timestampMs, offset)
   }
 
   /** Makes the file of a new segment, before the first write. */

@@ -188,3 +188,21 @@ test('a time index that a crash has emptied beside an offset index hides no reco
     assert.deepEqual(await log.lookupTimestamp(4000), { timestampMs: 5000, offset: 1, leaderEpoch: 0 })
     await manager.close()
   }))
+
+test('a time index whose last entry the disk has spoilt in both of its fields after a recovery ends no broker: what is appended begins a new segment', () =>
+  withMachine(async machine => {
+    const place = await fill(machine, 10, 'crash')
+    const { log, manager } = await reopen(place)
+    const path = `${folder}/00000000000000000000.timeindex`
+    await change(place.io.disk, path, bytes => {
+      const at = bytes.length - 12
+      bytes.writeBigInt64BE(bytes.readBigInt64BE(at) - 1n, at)
+      bytes.writeUInt32BE(bytes.readUInt32BE(at + 8) + 16_384, at + 8)
+      return bytes
+    })
+    append(log, ['x'])
+    await written(log)
+    assert.equal(log.refusal, undefined)
+    assert.deepEqual((await readAll(log)).length, 11)
+    await manager.close()
+  }))
