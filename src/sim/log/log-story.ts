@@ -37,7 +37,7 @@ export class LogStory {
   readonly #tasks = new Set<Promise<void>>()
   #violation: Error | undefined
   /** When the cleanings began that are under way. */
-  readonly cleanings = new Set<number>()
+  readonly cleanings = new Set<{ readonly startedMs: number }>()
 
   constructor(simulator: Simulator, plan: LogPlan) {
     this.plan = plan
@@ -87,7 +87,7 @@ export class LogStory {
       model.observe(log)
       topic.promises.note(this.host.machine.events.nowMs, model)
       this.checkRemoved(topic, startBefore)
-      for (const startedMs of this.cleanings) model.noteCleaning(startedMs)
+      for (const { startedMs } of this.cleanings) model.noteCleaning(startedMs)
     }
     this.#trouble.checkFailedSyncs()
   }
@@ -468,11 +468,13 @@ export class LogStory {
     }
     const startedMs = this.host.nowMs
     const due = this.cleanings.size === 0 && step.lingerMs === undefined ? dueCleaning(topic, startedMs) : undefined
-    this.cleanings.add(startedMs)
+    // Several may begin at one time.
+    const cleaning = { startedMs }
+    this.cleanings.add(cleaning)
     this.observe()
     await this.#begin(step, topic, this.host.manager.cleaner!.cleanDirtiest(), done => {
       this.observe()
-      this.cleanings.delete(startedMs)
+      this.cleanings.delete(cleaning)
       if (due !== undefined) checkCleaned(topic, due, done, this.#trouble.hasSpoilt)
       if (done) this.count('compacted')
       if (done) noteCleaned(this.topics, startedMs)
