@@ -6,6 +6,7 @@
  * over: reading it gives CORRUPT_MESSAGE (L11), and everything behind it is as it was. Recovery can be interrupted at any moment and begins anew.
  */
 import { verifyChecksum } from '../protocol/records/decode.ts'
+import { temporarySuffix } from './atomic-file.ts'
 import { endsBeforeNext, nextSoundBatch } from './damage.ts'
 import { IndexBuilder, rebuildIndexes } from './index-recovery.ts'
 import type { LeaderEpochCache } from './leader-epoch-cache.ts'
@@ -105,14 +106,23 @@ export async function recoverLog(input: RecoveryInput): Promise<RecoveryResult> 
 }
 
 /**
- * A power cut may bring the log file back of a segment that was being deleted, or replaced, and not its indexes. Without them each lookup would walk through the whole segment.
+ * A power cut may bring the log file back of a segment that was being deleted, or replaced, and not its indexes. Without them each lookup would walk through the whole segment. Until both are
+ * durable the offset index has another name: what a crash leaves of them is not there for the next start.
  */
 async function rebuildMissingIndexes(input: RecoveryInput, segments: readonly LogSegment[]): Promise<void> {
+  const { context, folder } = input
+  const { disk } = context.io
   for (const segment of segments) {
     if (segment.sizeBytes === 0 || input.isIndexed(segment)) continue
-    const { context, folder } = input
     context.logger.info('an index is missing and is built anew', { folder, segment: segment.baseOffset })
+    const { file } = segment.offsetIndex.entries
+    const { path } = file
+    await disk.remove(path)
+    await disk.syncDirectory(folder)
+    file.moveTo(path + temporarySuffix)
     await rebuildIndexes(input, segment)
+    await file.rename(path)
+    await disk.syncDirectory(folder)
   }
 }
 
