@@ -76,7 +76,10 @@ export async function loadDirectories(options: LoadingOptions): Promise<LoadedDi
   const unfinishedMoves: { topic: string; partition: number; directory: LogDirectory }[] = []
   for (const folder of found.filter(each => each.kind === 'future')) {
     const name = partitionDirectoryName(folder.topic, folder.partition)
-    if (folder.partition >= 0 && !current.has(name)) current.set(name, await promote(options.context, folder))
+    // A part of a copy lacks its id, which comes last; its original was lost with its name, and nothing of it had been durable.
+    const isWhole = disk.statSync(`${pathOf(folder)}/${PARTITION_METADATA}`) !== undefined
+    if (folder.partition >= 0 && isWhole && !current.has(name))
+      current.set(name, await promote(options.context, folder))
     else {
       await disk.removeDirectory(`${folder.directory.path}/${folder.folderName}`)
       // Alone, because the original has been deleted since, it would be taken for the partition.

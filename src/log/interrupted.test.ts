@@ -191,3 +191,50 @@ test('a replica that was being cut back before its first batch holds nothing tha
     })
   }
 })
+
+test('a copy that a move has begun is not taken for a partition of which nothing was durable', async () => {
+  const directories = ['/data/one', '/data/two']
+  let lostCount = 0
+  for (let seed = 0; seed < seeds; seed++) {
+    await simulate(seed, async simulator => {
+      const machine = simulator.machine('a')
+      const manager = await openManager(machine.boot(), { directories })
+      const log = await manager.create('t', 0, topicId, smallConfig, '/data/one')
+      for (let value = 0; value < 5; value++) append(log, [`${value}`])
+      await committed(log)
+      await manager.move('t', 0, '/data/two')
+      await simulator.sleep(0.02 * seed)
+      machine.losePower(new SeededRandom(seed))
+      const next = await openManager(machine.boot(), { directories })
+      const found = next.get('t', 0)
+      if (found === undefined) lostCount += 1
+      else assert.equal(found.topicId, topicId, `${seed}`)
+      await next.close()
+    })
+  }
+  assert.ok(lostCount > 0)
+})
+
+test('a snapshot of producers that a full disk has left in part is taken anew before what it stands for is removed (P1)', async () => {
+  await simulate(1, async simulator => {
+    const machine = simulator.machine('a')
+    const first = await openLog(machine.boot(), { configFor })
+    append(first.log, ['a'], { producerId: 1, producerEpoch: 0, baseSequence: 0 })
+    await committed(first.log)
+    await first.log.roll()
+    append(first.log, ['b'], { producerId: 2, producerEpoch: 0, baseSequence: 0 })
+    await committed(first.log)
+    await first.log.flush()
+    machine.volume.rot('/data/t-0/00000000000000000001.snapshot', 8, 1)
+    assert.equal(await first.log.deleteRecordsBefore(1), undefined)
+    assert.equal(await first.log.applyRetention(simulator.world.nowMs), 1)
+    machine.crash()
+    const { manager, log } = await openLog(machine.boot(), { configFor })
+    const known = log.appendAsLeader(batchOf(['a'], { producerId: 1, producerEpoch: 0, baseSequence: 0 }), {
+      leaderEpoch: 0,
+      origin: 'client',
+    })
+    assert.equal(known.kind, 'duplicate')
+    await manager.close()
+  })
+})

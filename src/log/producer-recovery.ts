@@ -10,6 +10,7 @@ import { offsetName, offsetOfFileName, PRODUCER_SNAPSHOT_SUFFIX } from './file-n
 import type { LogContext } from './log-context.ts'
 import type { LogSegment } from './log-segment.ts'
 import type { LogSegments } from './log-segments.ts'
+import { decodeProducerSnapshot } from './producer-snapshot.ts'
 import { ProducerState } from './producer-state.ts'
 
 export interface ProducerRecovery {
@@ -125,11 +126,17 @@ export async function producersAt(log: Omit<ProducerRecovery, 'producers'>, offs
 
 /**
  * Before what comes before a segment is removed. Where a segment begins there is a snapshot already, unless it began in the very first batches after a start, which had been taken in before
- * they were placed. Rejects with a `DiskError`.
+ * they were placed; or a crash or a full disk has left a part of it. Rejects with a `DiskError`.
  */
 export async function ensureSnapshot(log: Omit<ProducerRecovery, 'producers'>, baseOffset: number): Promise<void> {
   const { disk } = log.context.io
-  if ((await disk.stat(snapshotPath(log.folder, baseOffset))) !== undefined) return
+  const path = snapshotPath(log.folder, baseOffset)
+  const isThere = (await disk.stat(path)) !== undefined
+  if (isThere && decodeProducerSnapshot(await disk.readFile(path)) !== undefined) {
+    // Perhaps by a process that ended before it was durable.
+    await syncWhole(disk, path)
+    return disk.syncDirectory(log.folder)
+  }
   const producers = await producersAt(log, baseOffset)
   await writeSnapshot(disk, log.folder, baseOffset, producers.snapshot())
 }
@@ -159,6 +166,19 @@ export async function writeSnapshotContent(
   }
   try {
     await file.writev([snapshot], 0)
+    await file.sync()
+  } catch (error) {
+    // A part of it may be there, on a full disk.
+    await disk.remove(snapshotPath(folder, offset)).catch(() => {})
+    throw error
+  } finally {
+    await file.close()
+  }
+}
+
+async function syncWhole(disk: Disk, path: string): Promise<void> {
+  const file = await disk.open(path, { write: true })
+  try {
     await file.sync()
   } finally {
     await file.close()

@@ -9,6 +9,7 @@ import { isDamage, isPassing } from '../../log/log-context.ts'
 import { assert } from '../../std/assert.ts'
 import { escapeForPattern } from './pattern.ts'
 import type { FileKind, StepOf } from './log-steps.ts'
+import type { LogModel } from './log-model.ts'
 import type { ModelBatch } from './model-batch.ts'
 import type { LogStory } from './log-story.ts'
 import type { TopicState } from './log-topic.ts'
@@ -29,7 +30,9 @@ export class LogDiskTrouble {
   /** Contents of small files with a flipped bit in them. */
   readonly #rottenTexts = new Set<string>()
   /** Settings that were in force a moment ago. */
-  readonly #earlierSettings = new Map<TopicState, { retentionMs: number; retentionBytes: number }>()
+  readonly #earlierSettings = new Map<TopicState, { retentionMs: number; retentionBytes: number }[]>()
+  /** How often each log had been cut when it was last asked what retention had removed. */
+  readonly #cutCounts = new Map<LogModel, number>()
 
   constructor(story: LogStory) {
     this.#story = story
@@ -241,6 +244,8 @@ export class LogDiskTrouble {
   #noteRot(file: FileKind, topic: TopicState, path: string, text: string, position: number): void {
     if (file !== 'log') {
       topic.hasRottenIndexes = true
+      // What has been removed with the oldest segments is told by nothing else.
+      if (file === 'snapshot') topic.hasRottenSnapshot = true
       return
     }
     topic.mayBeDamaged = true
@@ -258,7 +263,8 @@ export class LogDiskTrouble {
 
   changeSettings(topic: TopicState, { retentionMs, retentionBytes }: StepOf<'settings'>): void {
     const model = topic.model!
-    this.#earlierSettings.set(topic, model.config)
+    const earlier = this.#earlierSettings.get(topic) ?? []
+    this.#earlierSettings.set(topic, [...earlier, model.config])
     model.config = { ...model.config, retentionMs, retentionBytes }
     topic.log!.updateConfig(model.config)
   }
@@ -268,9 +274,9 @@ export class LogDiskTrouble {
     const log = topic.log!
     const model = topic.model!
     const { nowMs } = this.#story.host
-    const settings = [model.config, this.#earlierSettings.get(topic) ?? model.config]
+    const settings = [model.config, ...(this.#earlierSettings.get(topic) ?? [])]
     // With what has gone behind it, perhaps for another reason.
-    let bytesBehind = log.sizeBytes
+    let bytesBehind = this.#wasCut(model) ? Infinity : log.sizeBytes
     for (const batch of model.batches.toReversed()) {
       if (batch.lastOffset < startBefore || batch.firstOffset >= log.logStartOffset) continue
       const sizeBytes = bytesBehind
@@ -291,6 +297,13 @@ export class LogDiskTrouble {
       )
       this.#story.count('removed by retention')
     }
+  }
+
+  /** Since the last time: nobody knows how large it was when retention looked. */
+  #wasCut(model: LogModel): boolean {
+    const before = this.#cutCounts.get(model) ?? 0
+    this.#cutCounts.set(model, model.cutCount)
+    return model.isCutting || model.cutCount !== before
   }
 
   /** Retention that was asked for at `nowMs` has ended, and nothing is left that was to go. */

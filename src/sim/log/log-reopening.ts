@@ -90,7 +90,7 @@ async function found(story: LogStory, topic: TopicState, downfall: Downfall): Pr
   const startBefore = model.logStartOffset
   model.reopened(log, downfall)
   // What could not be read told nothing of who wrote it.
-  if (topic.mayBeDamaged) model.producers.forgetAll(model.batches)
+  if (topic.mayBeDamaged || topic.hasRottenSnapshot) model.producers.forgetAll(model.batches)
   log.updateConfig(model.config)
   topic.use(log, model)
   if (downfall === 'stop' && log.logStartOffset < log.logEndOffset) story.checkRemoved(topic, startBefore)

@@ -494,6 +494,7 @@ export class LogStory {
       topic.model = undefined
       topic.mayBeDamaged = false
       topic.hasRottenIndexes = false
+      topic.hasRottenSnapshot = false
       topic.hasRottenTransactions = false
       this.count('topic deleted')
       return this.#create(topic)

@@ -37,6 +37,8 @@ export class TopicState {
   mayBeDamaged = false
   /** Something is wrong with its index files or snapshots. */
   hasRottenIndexes = false
+  /** A producer snapshot is. */
+  hasRottenSnapshot = false
   /** So is something of its indexes of aborted transactions. */
   hasRottenTransactions = false
   readonly promises = new LogPromises()
