@@ -7,7 +7,10 @@ import { SeededRandom } from '../std/random.ts'
 import { cleanerOptions, endTransaction, put } from './cleaner/cleaner.fixture.ts'
 import { DirectoryFiles, findTarget, verifyDirectoryFiles } from './inspection/verify-directory.ts'
 import { verifyPartition } from './inspection/verify-partition.ts'
+import { BoundedDisk } from './bounded-disk.ts'
 import { append, batchOf, committed, openLog, openManager, readAll, smallConfig, topicId } from './log.fixture.ts'
+import { LogSegment } from './log-segment.ts'
+import { OpenFiles } from './open-files.ts'
 
 const seeds = 150
 const configFor = () => ({ ...smallConfig, segmentBytes: 100_000, indexIntervalBytes: 0, retentionMs: -1 })
@@ -236,5 +239,33 @@ test('a snapshot of producers that a full disk has left in part is taken anew be
     })
     assert.equal(known.kind, 'duplicate')
     await manager.close()
+  })
+})
+
+test('a sync that fails while an allocated file is cut to what it holds is not tried again (L10)', async () => {
+  await simulate(1, async simulator => {
+    const machine = simulator.machine('a')
+    const { disk } = machine.boot()
+    await disk.makeDirectory('/t-0')
+    const segment = new LogSegment({
+      openFiles: new OpenFiles(new BoundedDisk(disk, 100), 100),
+      directory: '/t-0',
+      baseOffset: 0,
+      sizeBytes: 0,
+      isNew: true,
+      createdMs: 0,
+      rollJitterMs: 0,
+      preallocateBytes: 1000,
+      isProvisional: false,
+    })
+    await segment.prepareFile()
+    const position = segment.append(0, 1000, 70, 4096)
+    await segment.logFile.use(file => file.writev([batchOf(['a'])], position))
+    void segment.written(70, 1)
+    machine.faults.failOn({ kind: 'sync', path: /\.log$/, code: 'EIO', times: 1 })
+    await assert.rejects(segment.trimFile())
+    // Another sync would succeed, and not have written what the first one lost.
+    await assert.rejects(segment.trimFile())
+    await assert.rejects(segment.syncLog())
   })
 })

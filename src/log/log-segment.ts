@@ -301,10 +301,10 @@ export class LogSegment {
   /** Gives back what was allocated and not written, durably: no batch is to be looked for there after a power cut. */
   async trimFile(): Promise<void> {
     if (this.#preallocateBytes === 0 || this.#isNew) return
-    await this.logFile.use(async file => {
-      await file.truncate(this.#writtenBytes)
-      await file.sync()
-    })
+    await this.logFile.use(file => file.truncate(this.#writtenBytes))
+    // Not by itself: of a sync that fails everybody is to know who waits for the records.
+    this.#recordSync.isChanged = true
+    await this.#recordSync.sync(this.logFile)
   }
 
   /**

@@ -112,8 +112,10 @@ export async function recoverLog(input: RecoveryInput): Promise<RecoveryResult> 
 async function rebuildMissingIndexes(input: RecoveryInput, segments: readonly LogSegment[]): Promise<void> {
   const { context, folder } = input
   const { disk } = context.io
-  for (const segment of segments) {
-    if (segment.sizeBytes === 0 || input.isIndexed(segment)) continue
+  for (const [index, segment] of segments.entries()) {
+    // What lies before the start of the log is read by nobody, and goes with the next retention.
+    const isBeforeStart = (segments[index + 1]?.baseOffset ?? Infinity) <= input.statedStartOffset
+    if (isBeforeStart || segment.sizeBytes === 0 || input.isIndexed(segment)) continue
     context.logger.info('an index is missing and is built anew', { folder, segment: segment.baseOffset })
     const { file } = segment.offsetIndex.entries
     const { path } = file

@@ -70,8 +70,11 @@ class PartitionVerifier {
     )
     for (const [index, baseOffset] of bases.entries()) {
       if (index > 0) await this.#compareSnapshot(state, snapshots, baseOffset)
-      const isSealed = index < bases.length - 1 || directory?.wasClosedInOrder === true
-      await new SegmentVerifier(disk, state, { baseOffset, present: this.#names, isSealed }).verify(onProgress)
+      const next = bases[index + 1]
+      const isSealed = next !== undefined || directory?.wasClosedInOrder === true
+      const isBeforeStart = next !== undefined && next <= (directory?.checkpoints.logStartOffset ?? 0)
+      const segment = { baseOffset, present: this.#names, isSealed, isBeforeStart }
+      await new SegmentVerifier(disk, state, segment).verify(onProgress)
     }
     const logEndOffset = state.nextOffset ?? 0
     if (bases.length > 0) await this.#compareSnapshot(state, snapshots, logEndOffset)

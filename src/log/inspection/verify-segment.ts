@@ -20,6 +20,8 @@ export interface SegmentToVerify {
   readonly present: ReadonlySet<string>
   /** Nothing is appended to it any more: there is a later one, or the broker was closed in order. */
   readonly isSealed: boolean
+  /** All of it lies before the start of the log: nobody reads it, and a power cut may have brought it back without a part of its files, which were being deleted. */
+  readonly isBeforeStart: boolean
 }
 
 /** An index larger than this was not written by anybody. */
@@ -205,7 +207,8 @@ export class SegmentVerifier {
     message: string,
     place: Pick<Finding, 'position' | 'offset'> = {},
   ): void {
-    this.#state.report({ severity, code, path: this.#path + suffix, message, ...place })
+    const isIdle = severity === 'problem' && this.#segment.isBeforeStart
+    this.#state.report({ severity: isIdle ? 'note' : severity, code, path: this.#path + suffix, message, ...place })
   }
 }
 

@@ -35,7 +35,7 @@ export async function reopen(
   const points = recoveryPoints(story)
   const folders = [...points.keys()]
   const snapshots = new Map(folders.map(folder => [folder, wholeSnapshotsIn(story, folder)]))
-  const unindexed = new Set(folders.flatMap(folder => unindexedIn(story, folder)))
+  const whole = folders.filter(folder => isIndexed(story, folder, points.get(folder)!))
   host.dataReads = reads
   await host.wait(host.open())
   host.dataReads = undefined
@@ -43,8 +43,8 @@ export async function reopen(
   if (!story.topics.some(topic => topic.mayBeDamaged || topic.hasRottenIndexes)) {
     if (isClean) checkCleanReads(story, reads)
     else {
-      const others = reads.filter(path => !unindexed.has(path))
-      checkReads(story, others, points, snapshots)
+      const ofWhole = reads.filter(path => whole.includes(path.slice(0, path.lastIndexOf('/'))))
+      checkReads(story, ofWhole, points, snapshots)
     }
   }
   for (const topic of story.topics) {
@@ -158,12 +158,12 @@ function wholeSnapshotsIn(story: LogStory, folder: string): number[] {
   })
 }
 
-/** The log files that lack an index, which a power cut has brought back of what was being removed: it is built anew. */
-function unindexedIn(story: LogStory, folder: string): string[] {
+/** Whether each log file below an offset has its indexes. A power cut may bring some back without them of what was being removed: they are built anew. */
+function isIndexed(story: LogStory, folder: string, below: number): boolean {
   const indexed = ['.index', '.timeindex'].map(suffix => new Set(offsetsIn(story, folder, suffix)))
-  return offsetsIn(story, folder, '.log')
-    .filter(offset => !indexed.every(offsets => offsets.has(offset)))
-    .map(offset => `${folder}/${offsetName(offset)}.log`)
+  return offsetsIn(story, folder, '.log').every(
+    offset => offset >= below || indexed.every(offsets => offsets.has(offset)),
+  )
 }
 
 /** Offsets in the names of a folder's files. */
