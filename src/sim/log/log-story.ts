@@ -390,8 +390,9 @@ export class LogStory {
       topic.cutAt = undefined
       if (model.cutTo(offset)) this.count('cut off within a gap')
       model.producers.reread(model.logStartOffset, model.isCompacted)
-      // What cannot be read tells nothing of its producer.
-      if (topic.mayBeDamaged) model.producers.forgetAll(model.batches)
+      // What cannot be read tells nothing of its producer. And before its start, which retention may have moved meanwhile, a log is not cut off but started over.
+      const isStartedOver = topic.log!.logStartOffset === topic.log!.logEndOffset
+      if (topic.mayBeDamaged || isStartedOver) model.producers.forgetAll(model.batches)
       this.count('cut off')
     })
     return this.#occupy(topic, cutting)
