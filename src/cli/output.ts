@@ -55,6 +55,7 @@ export class Output {
   }
 }
 
-function ignoreClosedPipe(error: NodeJS.ErrnoException): void {
+/** For a stream whose reader may go away, as `head` does: what is left to be written is for nobody. */
+export function ignoreClosedPipe(error: NodeJS.ErrnoException): void {
   if (error.code !== 'EPIPE') throw error
 }

@@ -4,6 +4,7 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { VERSION } from '../std/version.ts'
 import { addLogCommands } from './log/commands.ts'
+import { ignoreClosedPipe } from './output.ts'
 import { SHELLS } from './shells.ts'
 import { isSwitchedOn, START_FLAGS, variableOf } from './start-flags.ts'
 import type { StartFlag } from './start-flags.ts'
@@ -78,6 +79,8 @@ const usageExitCode = 2
 /** Runs the command line and leaves the outcome in `process.exitCode`; it never calls `process.exit`, which can lose output and deadlock. */
 export async function main(args: readonly string[]): Promise<void> {
   const program = buildProgram()
+  // Help and completions go through `head` and pagers, which need not read all.
+  process.stdout.on('error', ignoreClosedPipe)
   try {
     await program.parseAsync(withDefaultVerb(args), { from: 'user' })
   } catch (error) {
