@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { simulate, Simulator } from '../sim/simulator.ts'
+import { SeededRandom } from '../std/random.ts'
 import type { BatchOptions } from '../protocol/records/builder.ts'
 import { formatOffsetCheckpoint } from './checkpoint-file.ts'
 import { RECOVERY_POINT_CHECKPOINT } from './file-names.ts'
@@ -61,6 +62,47 @@ for (const suffix of ['index', 'timeindex']) {
       await manager.close()
     }))
 }
+
+test('an index that was being built anew when the process was killed, or the power went, is built anew again', async () => {
+  for (let seed = 0; seed < 120; seed++) {
+    await simulate(seed, async simulator => {
+      const machine = simulator.machine('a')
+      const { io } = await fill(machine, 100, 'crash')
+      const name = segmentNames(io.disk)[1]!.replace('log', 'timeindex')
+      const before = io.disk.readFileSync(`${folder}/${name}`)
+      const recoveryPoints = formatOffsetCheckpoint([{ topic: 't', partition: 0, offset: 100 }])
+      await rewrite(io.disk, `/data/${RECOVERY_POINT_CHECKPOINT}`, recoveryPoints)
+      const file = await io.disk.open(`/data/${RECOVERY_POINT_CHECKPOINT}`, { write: true })
+      await file.sync()
+      await file.close()
+      await io.disk.remove(`${folder}/${name}`)
+      await io.disk.syncDirectory(folder)
+      await io.disk.syncDirectory('/data')
+      openLog(io, { configFor }).catch(() => {})
+      await simulator.sleep(0.1 * seed)
+      if (seed % 3 === 0) machine.losePower(new SeededRandom(seed))
+      else machine.crash()
+      const place = { machine, io: machine.boot() }
+      const { manager, values } = await reopen(place)
+      assert.deepEqual(values, valuesTo(100))
+      assert.deepEqual(place.io.disk.readFileSync(`${folder}/${name}`), before, `${seed}`)
+      await manager.close()
+    })
+  }
+})
+
+test('zeros that a power cut has left in a transaction index are no transaction', () =>
+  withMachine(async machine => {
+    const { io } = await fill(machine, 10, 'crash')
+    const recoveryPoints = formatOffsetCheckpoint([{ topic: 't', partition: 0, offset: 6 }])
+    await rewrite(io.disk, `/data/${RECOVERY_POINT_CHECKPOINT}`, recoveryPoints)
+    const path = `${folder}/${segmentNames(io.disk)[0]!.replace('log', 'txnindex')}`
+    await rewrite(io.disk, path, String.fromCharCode(0).repeat(34))
+    const { manager, log } = await reopen({ machine, io })
+    assert.deepEqual(await log.abortedTransactions(0, 10), [])
+    await manager.close()
+    assert.equal((await io.disk.stat(path))?.sizeBytes, 0)
+  }))
 
 test('a torn batch at the end is cut off, with everything that it would have been followed by', () =>
   withMachine(async machine => {
