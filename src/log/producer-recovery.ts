@@ -7,6 +7,7 @@ import { replaceFile } from './atomic-file.ts'
 import { visitSoundBatches } from './damage.ts'
 import { lastOffsetOf } from './log-batch.ts'
 import { offsetName, offsetOfFileName, PRODUCER_SNAPSHOT_SUFFIX } from './file-names.ts'
+import { syncFile } from './log-context.ts'
 import type { LogContext } from './log-context.ts'
 import type { LogSegment } from './log-segment.ts'
 import type { LogSegments } from './log-segments.ts'
@@ -134,7 +135,7 @@ export async function ensureSnapshot(log: Omit<ProducerRecovery, 'producers'>, b
   const isThere = (await disk.stat(path)) !== undefined
   if (isThere && decodeProducerSnapshot(await disk.readFile(path)) !== undefined) {
     // Perhaps by a process that ended before it was durable.
-    await syncWhole(disk, path)
+    await syncAgain(disk, path)
     return disk.syncDirectory(log.folder)
   }
   const producers = await producersAt(log, baseOffset)
@@ -176,10 +177,10 @@ export async function writeSnapshotContent(
   }
 }
 
-async function syncWhole(disk: Disk, path: string): Promise<void> {
+async function syncAgain(disk: Disk, path: string): Promise<void> {
   const file = await disk.open(path, { write: true })
   try {
-    await file.sync()
+    await syncFile(file)
   } finally {
     await file.close()
   }
