@@ -213,12 +213,12 @@ async function truncateNow(core: LogCore, offset: number): Promise<void> {
   if (offset < core.logStartOffset || offset < segments.first.baseOffset) return startOverAt(core, offset)
   if (offset > core.logEndOffset) return
   // Of a gap nothing is durable: until a segment begins there, a recovery would look for records that were never written.
-  const { endOffset, isCertain } = await segments.all[segments.floorIndex(offset)]!.endBelow(offset)
-  await writer.lowerRecoveryPoint(isCertain ? endOffset : offset)
+  const end = await segments.all[segments.floorIndex(offset)]!.endBelow(offset)
+  await writer.lowerRecoveryPoint(end.isCertain ? end.endOffset : offset)
   await core.lowerFirstDirtyOffset(offset)
   const cut = segments.all.filter(segment => segment.baseOffset > offset)
   await cutOffSegments(core, cut)
-  const contentEnd = await segments.active.truncate(offset, core.context.io.clock.nowMs())
+  await segments.active.truncate(offset, core.context.io.clock.nowMs(), end)
   // Before anything new is written: what was cut off must not come back after a power cut and follow it, nor may entries of the indexes that speak of it.
   await segments.active.syncLog()
   await segments.active.syncCutIndexes()
@@ -227,7 +227,7 @@ async function truncateNow(core: LogCore, offset: number): Promise<void> {
   await core.epochs.flush()
   cutOffsets(core, offset)
   core.snapshotOffset = await rebuildProducerState(core, offset)
-  if (contentEnd === offset) return
+  if (end.endOffset === offset) return
   // Within a gap, or behind one: no batch tells where the log ends, so the name of a segment does.
   writer.startSegment(offset)
   await writer.finishRolls()

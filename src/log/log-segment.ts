@@ -34,6 +34,13 @@ import { confirmsLastTimestamp, confirmsPosition, confirmsTimestamp, walkFrom, w
 import type { TimeIndex } from './time-index.ts'
 import type { TransactionIndex } from './transaction-index.ts'
 
+/** Where the batches of a segment end that lie below some offset; see `LogSegment.endBelow`. */
+export interface EndBelow {
+  readonly position: number
+  readonly endOffset: number
+  readonly isCertain: boolean
+}
+
 export class LogSegment {
   readonly baseOffset: number
   readonly #openFiles: OpenFiles
@@ -402,7 +409,7 @@ export class LogSegment {
    * The batches below `offset`, which none may hold that begins before it: where they end in the file, and the offset behind the last of them, which lies below `offset` where there is a
    * gap. `isCertain` unless something on the way to there cannot be read.
    */
-  async endBelow(offset: number): Promise<{ position: number; endOffset: number; isCertain: boolean }> {
+  async endBelow(offset: number): Promise<EndBelow> {
     await this.loadIndexes()
     let position = this.#writtenBytes
     let endOffset = this.baseOffset
@@ -424,9 +431,9 @@ export class LogSegment {
     return { position, endOffset, isCertain: reason === 'end' || reason === 'stopped' }
   }
 
-  /** Drops everything at and above `offset`. Nothing may be on its way to the file. Gives back the offset behind the last batch that is left, see `endBelow`. */
-  async truncate(offset: number, nowMs: number): Promise<number> {
-    const { position: end, endOffset } = await this.endBelow(offset)
+  /** Drops everything at and above `offset`, from where `endBelow` has said that it begins. Nothing may be on its way to the file. */
+  async truncate(offset: number, nowMs: number, known?: EndBelow): Promise<void> {
+    const { position: end } = known ?? (await this.endBelow(offset))
     await this.offsetIndex.truncate(offset)
     await this.timeIndex.truncate(offset)
     await this.transactionIndex.truncate(offset)
@@ -440,7 +447,6 @@ export class LogSegment {
       this.#rollingBaseMs = undefined
     }
     await this.warmUp()
-    return endOffset
   }
 
   /** Renames the files for deletion. Reads that have them open go on. */
