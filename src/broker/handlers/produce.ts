@@ -217,23 +217,22 @@ class Appending {
     const answer = new Later<Response | undefined>()
     const { promise: rest, resolve } = Promise.withResolvers<void>()
     this.#keepMemory()
+    const fail = (error: unknown): void => answer.fail(error)
     const settle = (): void => {
-      this.#releaseMemory()
-      resolve()
       const answered = this.answer()
-      const fail = (error: unknown): void => answer.fail(error)
       if (answered instanceof Later) answered.whenSettled(value => answer.settle(value), fail)
       else answer.settle(answered)
     }
     this.#context.connection.goOnLater(() => {
+      let appended: () => void = settle
       try {
         if (!this.goOn(clock.monotonicMs())) return false
       } catch (error) {
-        resolve()
-        answer.fail(error)
-        return true
+        appended = () => fail(error)
       }
-      settle()
+      this.#releaseMemory()
+      resolve()
+      appended()
       return true
     })
     return { answer, rest }
