@@ -30,6 +30,10 @@ const { values } = parseArgs({
   },
 })
 
+const firstSeed = values.from === undefined ? undefined : Number(values.from)
+if (firstSeed !== undefined && !Number.isSafeInteger(firstSeed))
+  throw new Error(`--from ${values.from} is not a whole number`)
+
 const root = fileURLToPath(new URL('..', import.meta.url))
 const patches = join(root, 'test/planted')
 
@@ -110,7 +114,7 @@ async function tryOne(planted: Planted, seconds: number): Promise<boolean> {
   try {
     const leftS = (): number => seconds - (performance.now() - began) / 1000
     let outcome: Outcome
-    let from = values.from === undefined ? undefined : Number(values.from)
+    let from = firstSeed
     // What it found first may have nothing to do with the bug: it has the rest of its time to find that.
     do {
       outcome = await search(planted, copy.folder, leftS(), from)
