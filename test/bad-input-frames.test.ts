@@ -35,6 +35,13 @@ after(async () => {
   await broker.stop()
 })
 
+/** A request of a flexible version that was made without tags, with these. */
+function withTags(empty: Uint8Array, hex: string): Buffer {
+  const bytes = Buffer.concat([empty, Buffer.from(hex, 'hex')])
+  bytes.writeInt32BE(bytes.length - 4)
+  return bytes
+}
+
 /** Sends bytes on a connection of their own, and demands that it is closed without an answer. */
 async function assertCloses(bytes: Uint8Array, why: string, port = broker.port): Promise<void> {
   const peer = await Peer.connect(port)
@@ -187,35 +194,25 @@ describe('a request that cannot be read', () => {
   it('with a tag that comes twice, or is out of order, or is longer than what is left, closes the connection', async () => {
     const body = { clientSoftwareName: 'a', clientSoftwareVersion: '1' }
     const empty = requestBytes(apis.ApiVersions, 3, 1, body).subarray(0, -1)
-    const withTags = (hex: string): Buffer => {
-      const bytes = Buffer.concat([empty, Buffer.from(hex, 'hex')])
-      bytes.writeInt32BE(bytes.length - 4)
-      return bytes
-    }
     const peer = await Peer.connect(broker.port)
-    await peer.send(withTags('0201000201aa'))
+    await peer.send(withTags(empty, '0201000201aa'))
     await peer.nextFrame()
     peer.close()
     for (const tags of ['0201000100', '0202000100', '010105aa', '0101ffffffff0f', 'ffffffff0f']) {
-      await assertCloses(withTags(tags), `tags ${tags}`)
+      await assertCloses(withTags(empty, tags), `tags ${tags}`)
     }
   })
 
   it('with a tag that is known, and comes twice or says another size than it has, closes the connection', async () => {
     const body = { maxWaitMs: 0, minBytes: 0, maxBytes: 0, topics: [], forgottenTopicsData: [] }
     const empty = requestBytes(apis.Fetch, 12, 1, body).subarray(0, -1)
-    const withTags = (hex: string): Buffer => {
-      const bytes = Buffer.concat([empty, Buffer.from(hex, 'hex')])
-      bytes.writeInt32BE(bytes.length - 4)
-      return bytes
-    }
     // The cluster id, which is tag 0, is `a`.
     const peer = await Peer.connect(broker.port)
-    await peer.send(withTags('0100020261'))
+    await peer.send(withTags(empty, '0100020261'))
     await peer.nextFrame()
     peer.close()
     for (const tags of ['02000202610002026100', '0200020261000202', '020002026100020261', '010003026100', '0100010261'])
-      await assertCloses(withTags(tags), `tags ${tags}`)
+      await assertCloses(withTags(empty, tags), `tags ${tags}`)
   })
 
   it('with bytes missing closes the connection, wherever it is cut', async () => {

@@ -77,11 +77,11 @@ export async function loadDirectories(options: LoadingOptions): Promise<LoadedDi
   for (const folder of found.filter(each => each.kind === 'future')) {
     const name = partitionDirectoryName(folder.topic, folder.partition)
     // A part of a copy lacks its id, which comes last; its original was lost with its name, and nothing of it had been durable.
-    const isWhole = disk.statSync(`${pathOf(folder)}/${PARTITION_METADATA}`) !== undefined
-    if (folder.partition >= 0 && isWhole && !current.has(name))
+    const isWhole = (): boolean => disk.statSync(`${pathOf(folder)}/${PARTITION_METADATA}`) !== undefined
+    if (folder.partition >= 0 && !current.has(name) && isWhole())
       current.set(name, await promote(options.context, folder))
     else {
-      await disk.removeDirectory(`${folder.directory.path}/${folder.folderName}`)
+      await disk.removeDirectory(pathOf(folder))
       // Alone, because the original has been deleted since, it would be taken for the partition.
       await disk.syncDirectory(folder.directory.path)
       if (folder.partition >= 0) unfinishedMoves.push(folder)

@@ -1,12 +1,10 @@
 /** What a crash or a power cut interrupts leaves files that agree with each other once the log has been opened and closed again: `ottla log verify` finds nothing. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Disk } from '../io/io.ts'
 import { simulate } from '../sim/simulator.ts'
 import { SeededRandom } from '../std/random.ts'
 import { cleanerOptions, endTransaction, put } from './cleaner/cleaner.fixture.ts'
-import { DirectoryFiles, findTarget, verifyDirectoryFiles } from './inspection/verify-directory.ts'
-import { verifyPartition } from './inspection/verify-partition.ts'
+import { assertVerified, findingsIn } from './inspection/verified.fixture.ts'
 import { BoundedDisk } from './bounded-disk.ts'
 import { append, batchOf, committed, openLog, openManager, readAll, smallConfig, topicId } from './log.fixture.ts'
 import { LogSegment } from './log-segment.ts'
@@ -16,20 +14,6 @@ const seeds = 150
 const configFor = () => ({ ...smallConfig, segmentBytes: 100_000, indexIntervalBytes: 0, retentionMs: -1 })
 /** The checkpoints are written by then. */
 const checkpointedMs = 61_000
-
-async function problemsOf(disk: Disk): Promise<string[]> {
-  const directory = '/data'
-  const problems: string[] = []
-  const report = ({ severity, path, message }: { severity: string; path: string; message: string }): void => {
-    if (severity !== 'note') problems.push(`${path}: ${message}`)
-  }
-  const target = await findTarget(disk, directory)
-  const files = new DirectoryFiles(disk, directory)
-  verifyDirectoryFiles(disk, files, target!.partitions, report)
-  for (const { path, name } of target!.partitions)
-    await verifyPartition({ disk, folder: path, directory: files.stateOf(name), report, onProgress: () => {} })
-  return problems
-}
 
 test('a power cut while a segment is being closed of which all was flushed leaves no part of an index entry', async () => {
   // Each other batch has an entry, and the last one gets one when the segment is closed, which lies in two sectors of the time index.
@@ -54,7 +38,7 @@ test('a power cut while a segment is being closed of which all was flushed leave
       machine.losePower(new SeededRandom(seed))
       const io = machine.boot()
       await (await openLog(io, { configFor: sparse })).manager.close()
-      assert.deepEqual(await problemsOf(io.disk), [], `${seed}`)
+      await assertVerified(io.disk, '/data', `${seed}`)
     })
   }
 })
@@ -86,7 +70,7 @@ test('what a process wrote into an index and did not sync is durable when the re
       machine.losePower(new SeededRandom(seed))
       const io = machine.boot()
       await (await openLog(io, { configFor: sparse })).manager.close()
-      assert.deepEqual(await problemsOf(io.disk), [], `${seed}`)
+      await assertVerified(io.disk, '/data', `${seed}`)
     })
   }
 })
@@ -186,8 +170,10 @@ test('a replica that was being cut back before its first batch holds nothing tha
       assert.ok([0, 18, 101].includes(log.logEndOffset), `${seed}: ${log.logEndOffset}`)
       assert.equal(log.segmentCount, log.logEndOffset === 18 ? 2 : 1, `${seed}`)
       await manager.close()
+      // What its leader has left out is missing.
+      const findings = await findingsIn(io.disk, '/data')
       assert.deepEqual(
-        (await problemsOf(io.disk)).filter(problem => !problem.includes('checkpoint')),
+        findings.filter(({ code }) => code !== 'missing-offsets'),
         [],
         `${seed}`,
       )

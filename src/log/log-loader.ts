@@ -63,8 +63,8 @@ interface Loading {
   readonly snapshots: number[]
   /** Base offsets of the segments that have more than a log file. */
   readonly confirmed: ReadonlySet<number>
-  /** Base offsets of the segments that have an offset index, and of those that have a time index. */
-  readonly indexed: readonly [ReadonlySet<number>, ReadonlySet<number>]
+  /** Base offsets of the segments that have an offset index and a time index. */
+  readonly indexed: ReadonlySet<number>
   /** What the shutdown left about it, where the folder is as it was then. */
   readonly known: LogShutdownState | undefined
   readonly epochs: LeaderEpochCache
@@ -210,7 +210,7 @@ interface FoundFiles {
   readonly segments: LogSegments
   readonly snapshots: number[]
   readonly confirmed: ReadonlySet<number>
-  readonly indexed: readonly [ReadonlySet<number>, ReadonlySet<number>]
+  readonly indexed: ReadonlySet<number>
   readonly names: readonly string[]
   readonly litter: readonly string[]
   readonly known: LogShutdownState | undefined
@@ -265,17 +265,13 @@ async function findFiles(context: LogContext, folder: string, options: LoadOptio
 interface FoundOffsets {
   readonly bases: Set<number>
   readonly confirmed: Set<number>
-  readonly indexed: readonly [Set<number>, Set<number>]
+  readonly indexed: Set<number>
   readonly snapshots: number[]
 }
 
 function offsetsOf(files: readonly string[]): FoundOffsets {
-  const found: FoundOffsets = {
-    bases: new Set(),
-    confirmed: new Set(),
-    indexed: [new Set(), new Set()],
-    snapshots: [],
-  }
+  const found: FoundOffsets = { bases: new Set(), confirmed: new Set(), indexed: new Set(), snapshots: [] }
+  const hasOneIndex = new Set<number>()
   for (const name of files) {
     const file = names.segmentFileName(name)
     if (file === undefined) continue
@@ -283,7 +279,9 @@ function offsetsOf(files: readonly string[]): FoundOffsets {
     if (suffix === names.LOG_SUFFIX) found.bases.add(offset)
     else if (suffix === names.OFFSET_INDEX_SUFFIX || suffix === names.TIME_INDEX_SUFFIX) {
       found.confirmed.add(offset)
-      found.indexed[suffix === names.OFFSET_INDEX_SUFFIX ? 0 : 1].add(offset)
+      // Of two names of one offset, the second.
+      if (hasOneIndex.has(offset)) found.indexed.add(offset)
+      hasOneIndex.add(offset)
     } else if (suffix === names.PRODUCER_SNAPSHOT_SUFFIX) {
       found.confirmed.add(offset)
       found.snapshots.push(offset)
@@ -414,7 +412,6 @@ async function recover(loading: Loading, wasClean: boolean): Promise<LogEnd> {
     config: options.config,
     statedStartOffset: options.logStartOffset,
     recoveryPoint,
-    isIndexed: ({ baseOffset }) => loading.indexed.every(offsets => offsets.has(baseOffset)),
     saveSnapshot: (offset, snapshot) => writeSnapshot(disk, folder, offset, snapshot),
     drop: gone => dropSegments(loading, gone),
     onProgress: options.onProgress ?? (() => {}),

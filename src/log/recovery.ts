@@ -32,8 +32,8 @@ export interface RecoveryInput extends ProducerRecovery {
   readonly statedStartOffset: number
   /** Base offsets of the segments that have more than a log file: what came before them was durable once. */
   readonly confirmed: ReadonlySet<number>
-  /** Whether the segment's offset and time indexes are there. */
-  readonly isIndexed: (segment: LogSegment) => boolean
+  /** Base offsets of the segments that have an offset index and a time index. */
+  readonly indexed: ReadonlySet<number>
   /** Keeps a producer snapshot for the start of a segment. */
   readonly saveSnapshot: (offset: number, snapshot: Uint8Array) => Promise<void>
   /** Removes segments that are no part of the log any more, which are its last ones, durably. */
@@ -115,7 +115,7 @@ async function rebuildMissingIndexes(input: RecoveryInput, segments: readonly Lo
   for (const [index, segment] of segments.entries()) {
     // What lies before the start of the log is read by nobody, and goes with the next retention.
     const isBeforeStart = (segments[index + 1]?.baseOffset ?? Infinity) <= input.statedStartOffset
-    if (isBeforeStart || segment.sizeBytes === 0 || input.isIndexed(segment)) continue
+    if (isBeforeStart || segment.sizeBytes === 0 || input.indexed.has(segment.baseOffset)) continue
     context.logger.info('an index is missing and is built anew', { folder, segment: segment.baseOffset })
     const { file } = segment.offsetIndex.entries
     const { path } = file

@@ -9,6 +9,7 @@
  * checksum beside the file, under its name and `.crc`, of the entries that were durable when it was written; Kafka passes it over. An index that does not match it is built anew. It is looked at
  * with each read of a file that is not large, and once with one that is.
  */
+import { basename, dirname } from 'node:path/posix'
 import { assert } from '../std/assert.ts'
 import { crc32c } from '../std/crc32c.ts'
 import type { Disk } from '../io/io.ts'
@@ -118,20 +119,15 @@ export class TransactionIndex {
   }
 
   #writeChecksum({ count, crc }: Checksum): Promise<void> {
-    const name = this.checksumPath.slice(this.#folder.length + 1)
-    return replaceFile(this.#disk, this.#folder, name, sealText(`${count} ${crc}\n`))
+    const path = this.checksumPath
+    return replaceFile(this.#disk, dirname(path), basename(path), sealText(`${count} ${crc}\n`))
   }
 
   /** Durably: one that comes back would speak of what is gone. */
   async #removeChecksum(): Promise<void> {
     if ((await this.#disk.stat(this.checksumPath)) === undefined) return
     await this.#disk.remove(this.checksumPath)
-    await this.#disk.syncDirectory(this.#folder)
-  }
-
-  get #folder(): string {
-    const { path } = this.entries.file
-    return path.slice(0, path.lastIndexOf('/'))
+    await this.#disk.syncDirectory(dirname(this.checksumPath))
   }
 
   /** Of what was to be written, where that is known: a bit may have flipped since in what is there. */

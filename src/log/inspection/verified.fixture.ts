@@ -22,6 +22,6 @@ export async function findingsIn(disk: Disk, directory: string): Promise<Finding
   return findings
 }
 
-export async function assertVerified(disk: Disk, directory: string): Promise<void> {
-  assert.deepEqual(await findingsIn(disk, directory), [])
+export async function assertVerified(disk: Disk, directory: string, what?: string): Promise<void> {
+  assert.deepEqual(await findingsIn(disk, directory), [], what)
 }

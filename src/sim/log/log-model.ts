@@ -41,9 +41,7 @@ export class LogModel {
   /** Readers of committed records have been told of this end. */
   stableOffset = 0
   leaderEpoch = 0
-  /** Assigned, and nothing of it is there. */
-  emptyEpoch: number | undefined
-  /** The offsets at which those that are known were assigned. */
+  /** The leader epochs that are known, by the offsets at which they were assigned. */
   #epochStarts: { readonly epoch: number; readonly offset: number }[] = []
   /** A cleaning has begun at some time; what it could reach is below this. */
   cleanableEnd = 0
@@ -97,7 +95,6 @@ export class LogModel {
       () => `L3 ${this.name}: a batch got offset ${batch.firstOffset}, the log ended at ${this.endOffset}`,
     )
     this.batches.push(batch)
-    this.emptyEpoch = undefined
     this.producers.append(batch)
     this.endOffset = batch.lastOffset + 1
   }
@@ -128,14 +125,13 @@ export class LogModel {
   /** A new leader. */
   nextEpoch(): number {
     this.leaderEpoch += 1
-    this.emptyEpoch = this.leaderEpoch
     this.#epochStarts.push({ epoch: this.leaderEpoch, offset: this.endOffset })
     return this.leaderEpoch
   }
 
   /** Of the newest batch, or of the leader that is to write the next one; undefined where nothing tells. */
   get latestEpoch(): number | undefined {
-    const latest = Math.max(this.emptyEpoch ?? -1, this.batches.at(-1)?.leaderEpoch ?? -1)
+    const latest = Math.max(this.#epochStarts.at(-1)?.epoch ?? -1, this.batches.at(-1)?.leaderEpoch ?? -1)
     return latest < 0 ? undefined : latest
   }
 
@@ -181,7 +177,6 @@ export class LogModel {
     if (this.cleaning !== undefined && this.cleaning.endOffset > offset) this.cleaning = undefined
     // It began before, and what its first batch left out behind that is not cut off with it.
     this.#epochStarts = this.#epochStarts.filter(start => start.offset < offset)
-    this.emptyEpoch = this.#epochStarts.at(-1)?.epoch
     this.#cuttingAt = Number.POSITIVE_INFINITY
     this.startingOverAt = undefined
     // A marker that is cut off, or is read again and lies above the high watermark, leaves its transaction undecided again.

@@ -464,7 +464,7 @@ class StepDrawer {
       ...this.#next(topic, random.between(2, 5), [0, 2]),
       { kind: 'commit', topic, share: 1 },
       leave,
-      { kind: 'retention', topic, lingerMs: 0 } as Step,
+      { kind: 'retention', topic, commits: false, lingerMs: 0 },
       {
         ...this.draw('power cut'),
         within: { of: 'names', operations: random.between(1, random.pick([10, 20, 40])) },
